@@ -1,0 +1,106 @@
+"""The front end: from a waveform to the log-mel spectrogram that a network sees.
+
+There is one front end. Training, streaming and benchmarks call it, and its config is stored with the weights.
+"""
+
+import dataclasses
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from genrestream.errors import UsageError
+
+Compression = Literal["log10_10000", "db"]
+
+
+@dataclasses.dataclass(frozen=True)
+class LogMelConfig:
+    """A log-mel spectrogram with a fixed reference: the same sound gives the same features everywhere.
+
+    Attributes:
+        sample_rate: Rate of the waveform in Hz; whatever comes in is resampled to it.
+        n_fft: Samples in one analysis window (Hann, periodic).
+        hop_length: Samples from one frame to the next.
+        n_mels: Mel bands (Slaney scale and area normalisation, 0 Hz to half the sample rate).
+        n_samples: Samples in one chunk.
+        n_frames: Frames kept of one chunk, from its start.
+        compression: ``log10_10000`` is log10(1 + 10000 mel), the one of MusiCNN; ``db`` is 10 log10(mel) with
+            reference 1, floored at -100 dB.
+    """
+
+    sample_rate: int = 16_000
+    n_fft: int = 512
+    hop_length: int = 256
+    n_mels: int = 96
+    n_samples: int = 48_000
+    n_frames: int = 187
+    compression: Compression = "log10_10000"
+
+    def __post_init__(self) -> None:
+        for name in ("sample_rate", "n_fft", "hop_length", "n_mels", "n_samples", "n_frames"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value <= 0:
+                raise UsageError(f"{name}={value!r} must be a positive integer")
+        if self.n_frames > 1 + self.n_samples // self.hop_length:
+            raise UsageError(
+                f"n_frames={self.n_frames} must be at most 1 + n_samples // hop_length"
+                f" = {1 + self.n_samples // self.hop_length}"
+            )
+        if self.compression not in ("log10_10000", "db"):
+            raise UsageError(f"compression={self.compression!r} must be 'log10_10000' or 'db'")
+
+    @property
+    def chunk_s(self) -> float:
+        """Length of one chunk in seconds."""
+        return self.n_samples / self.sample_rate
+
+
+def mel_frequencies(n_mels: int, f_max_hz: float) -> np.ndarray:
+    """Return the ``n_mels + 2`` band edges in Hz on Slaney's mel scale (``librosa.mel_frequencies``)."""
+    f_per_mel, break_hz, log_step = 200 / 3, 1000.0, np.log(6.4) / 27
+    break_mel = break_hz / f_per_mel
+    top = f_max_hz / f_per_mel if f_max_hz < break_hz else break_mel + np.log(f_max_hz / break_hz) / log_step
+    mels = np.linspace(0, top, n_mels + 2)
+    return np.where(mels < break_mel, mels * f_per_mel, break_hz * np.exp(log_step * (mels - break_mel)))
+
+
+def mel_filters(config: LogMelConfig) -> np.ndarray:
+    """Return the mel filter bank, shape (1 + n_fft // 2, n_mels), equal to ``librosa.filters.mel`` transposed."""
+    edges_hz = mel_frequencies(config.n_mels, config.sample_rate / 2)
+    bins_hz = np.fft.rfftfreq(config.n_fft, 1 / config.sample_rate)
+    ramps = bins_hz[:, None] - edges_hz
+    rising = ramps[:, :-2] / np.diff(edges_hz)[:-1]
+    falling = -ramps[:, 2:] / np.diff(edges_hz)[1:]
+    area = 2.0 / (edges_hz[2:] - edges_hz[:-2])
+    return (np.maximum(0, np.minimum(rising, falling)) * area).astype(np.float32)
+
+
+def log_mel(
+    waveform: Float[Array, "batch n_samples"], config: LogMelConfig
+) -> Float[Array, "batch n_frames n_mels"]:
+    """Compute the log-mel spectrogram, in float32 throughout.
+
+    Equal to ``librosa.feature.melspectrogram`` (power 2, centred frames, zero padding) followed by the compression.
+
+    Args:
+        waveform: Samples at ``config.sample_rate``, nominally -1 to 1; any length of at least
+            ``(config.n_frames - 1) * config.hop_length``.
+        config: The front end's sizes and compression.
+
+    Returns:
+        The first ``config.n_frames`` frames.
+    """
+    n_fft, hop_length = config.n_fft, config.hop_length
+    padded = jnp.pad(waveform, ((0, 0), (n_fft // 2, n_fft // 2)))
+    starts = hop_length * np.arange(config.n_frames)
+    frames = padded[:, starts[:, None] + np.arange(n_fft)]
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
+    spectrum = jnp.fft.rfft(frames * window.astype(np.float32))
+    power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)
+    mel = jnp.matmul(power, mel_filters(config), precision=jax.lax.Precision.HIGHEST)
+    if config.compression == "db":
+        return 10 * jnp.log10(jnp.maximum(mel, 1e-10))
+    return jnp.log10(1 + 10_000 * mel)

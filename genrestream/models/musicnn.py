@@ -1,0 +1,134 @@
+"""MusiCNN: a musically motivated convolutional network (Pons & Serra, ISMIR 2019 late-breaking).
+
+The layers, their order and their constants follow the authors' TensorFlow code (PyPI ``musicnn``, ISC licence), so
+that its weights can be read: see ``train/convert_musicnn.py``.
+"""
+
+import dataclasses
+from typing import Literal
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+TIMBRAL_MELS = (38, 67)  # 0.4 and 0.7 of the 96 mel bands, by 7 frames
+TEMPORAL_FRAMES = (128, 64, 32)  # by one mel band
+
+
+@dataclasses.dataclass(frozen=True)
+class MusiCNNConfig:
+    """Sizes of a MusiCNN.
+
+    Attributes:
+        n_mels: Mel bands of its input; the timbral filters' heights are made for 96.
+        n_timbral: Filters of each timbral shape.
+        n_temporal: Filters of each temporal shape.
+        n_midend: Filters of each mid-end layer.
+        n_penultimate: Units of the penultimate dense layer.
+        head: What the output layer sees: ``penultimate`` as in the original, or ``pooled`` for the penultimate
+            units and the normalised pooled features before them, which suits a small head on a frozen network.
+        dropout: Rate before each dense layer, in training.
+    """
+
+    n_mels: int = 96
+    n_timbral: int = 204
+    n_temporal: int = 51
+    n_midend: int = 64
+    n_penultimate: int = 200
+    head: Literal["penultimate", "pooled"] = "penultimate"
+    dropout: float = 0.5
+
+
+def _norm(n_features: int, rngs: nnx.Rngs) -> nnx.BatchNorm:
+    return nnx.BatchNorm(n_features, epsilon=1e-3, momentum=0.99, rngs=rngs)  # TensorFlow's defaults
+
+
+def _same(n_frames: int) -> tuple[int, int]:
+    return (n_frames - 1) // 2, n_frames // 2
+
+
+class TimbralBlock(nnx.Module):
+    """Convolution over 7 frames and many mel bands, ReLU, batch norm, maximum over the mel positions."""
+
+    def __init__(self, n_filters: int, n_mels: int, rngs: nnx.Rngs):
+        self.conv = nnx.Conv(1, n_filters, (7, n_mels), padding=(_same(7), (0, 0)), rngs=rngs)
+        self.norm = _norm(n_filters, rngs)
+
+    def __call__(self, x: Float[Array, "batch n_frames n_mels 1"]) -> Float[Array, "batch n_frames n_filters"]:
+        """Return the strongest response of each filter at each frame."""
+        return self.norm(nnx.relu(self.conv(x))).max(axis=2)
+
+
+class TemporalBlock(nnx.Module):
+    """Convolution over many frames of one mel band, ReLU, batch norm, maximum over the mel bands."""
+
+    def __init__(self, n_filters: int, n_frames: int, rngs: nnx.Rngs):
+        self.conv = nnx.Conv(1, n_filters, (1, n_frames), padding=((0, 0), _same(n_frames)), rngs=rngs)
+        self.norm = _norm(n_filters, rngs)
+
+    def __call__(self, x: Float[Array, "batch n_frames n_mels 1"]) -> Float[Array, "batch n_frames n_filters"]:
+        """Return the strongest response of each filter at each frame."""
+        x = x.swapaxes(1, 2)  # frames last: what the filters see lies side by side, a third faster on a CPU
+        return self.norm(nnx.relu(self.conv(x))).max(axis=1)
+
+
+class MidBlock(nnx.Module):
+    """Convolution over 7 frames, ReLU, batch norm."""
+
+    def __init__(self, n_inputs: int, n_filters: int, rngs: nnx.Rngs):
+        self.conv = nnx.Conv(n_inputs, n_filters, (7,), padding="SAME", rngs=rngs)
+        self.norm = _norm(n_filters, rngs)
+
+    def __call__(self, x: Float[Array, "batch n_frames n_inputs"]) -> Float[Array, "batch n_frames n_filters"]:
+        """Return the filters' responses at each frame."""
+        return self.norm(nnx.relu(self.conv(x)))
+
+
+class MusiCNN(nnx.Module):
+    """Log-mel of about 3 s to one logit per label.
+
+    Args:
+        config: Its sizes.
+        n_classes: Labels, one logit each.
+        rngs: Source of the initial weights and of dropout.
+    """
+
+    def __init__(self, config: MusiCNNConfig, n_classes: int, *, rngs: nnx.Rngs):
+        self.config = config
+        n_front = len(TIMBRAL_MELS) * config.n_timbral + len(TEMPORAL_FRAMES) * config.n_temporal
+        n_pooled = 2 * (n_front + 3 * config.n_midend)
+        n_head = config.n_penultimate + (n_pooled if config.head == "pooled" else 0)
+        self.input_norm = _norm(1, rngs)
+        self.front = nnx.List(
+            [TimbralBlock(config.n_timbral, n_mels, rngs) for n_mels in TIMBRAL_MELS]
+            + [TemporalBlock(config.n_temporal, n_frames, rngs) for n_frames in TEMPORAL_FRAMES]
+        )
+        self.mid = nnx.List([MidBlock(n, config.n_midend, rngs) for n in (n_front, config.n_midend, config.n_midend)])
+        self.pooled_norm = _norm(n_pooled, rngs)
+        self.dropout = nnx.Dropout(config.dropout, rngs=rngs)
+        self.penultimate = nnx.Linear(n_pooled, config.n_penultimate, rngs=rngs)
+        self.penultimate_norm = _norm(config.n_penultimate, rngs)
+        self.output = nnx.Linear(n_head, n_classes, rngs=rngs)
+
+    def features(
+        self, log_mel: Float[Array, "batch n_frames n_mels"]
+    ) -> tuple[Float[Array, "batch n_penultimate"], Float[Array, "batch n_pooled"]]:
+        """Return the penultimate units and the normalised pooled features that they see."""
+        x = self.input_norm(log_mel[..., None])
+        front = jnp.concatenate([block(x) for block in self.front], axis=-1)
+        first = self.mid[0](front)
+        second = self.mid[1](first) + first
+        third = self.mid[2](second) + second
+        maps = jnp.concatenate([front, first, second, third], axis=-1)
+        # The original's flattening interleaves (maximum, mean) feature by feature.
+        pooled = jnp.stack([maps.max(axis=1), maps.mean(axis=1)], axis=-1).reshape(len(maps), -1)
+        pooled = self.pooled_norm(pooled)
+        penultimate = self.penultimate_norm(nnx.relu(self.penultimate(self.dropout(pooled))))
+        return penultimate, pooled
+
+    def __call__(self, log_mel: Float[Array, "batch n_frames n_mels"]) -> Float[Array, "batch n_classes"]:
+        """Return the logits."""
+        penultimate, pooled = self.features(log_mel)
+        if self.config.head == "pooled":
+            penultimate = jnp.concatenate([penultimate, pooled], axis=-1)
+        return self.output(self.dropout(penultimate))

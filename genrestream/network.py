@@ -1,0 +1,61 @@
+"""The network of a checkpoint as a function of its weights: built from shapes alone, never with initial values."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from genrestream.checkpoint import Card, Checkpoint, read_weights
+from genrestream.errors import CheckpointError
+from genrestream.frontend import log_mel
+from genrestream.models import MODELS
+
+
+def abstract_module(card: Card) -> nnx.Module:
+    """Return the card's network with shapes in place of weights.
+
+    Raises:
+        CheckpointError: This version does not have that network, or not with such a config.
+    """
+    if card.model not in MODELS:
+        raise CheckpointError(f"{card.name}: network {card.model!r} is none of {', '.join(MODELS)}")
+    config_type, module_type = MODELS[card.model]
+    try:
+        config = config_type(**card.model_config)
+        return nnx.eval_shape(lambda: module_type(config, len(card.labels), rngs=nnx.Rngs(0)))
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{card.name}: {card.model} cannot be built from its config ({error})") from error
+
+
+def weights_of(module: nnx.Module) -> dict[str, Any]:
+    """Return the network's parameters and statistics by dotted name; no random state."""
+    state = nnx.state(module, nnx.Not(nnx.RngState))
+    return {".".join(map(str, path)): variable.get_value() for path, variable in nnx.to_flat_state(state)}
+
+
+def load_weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    """Return the checkpoint's weights by name, checked against its network's shapes.
+
+    Raises:
+        CheckpointError: The network is unknown, or the weights are unreadable or another network's.
+    """
+    shapes = {name: tuple(leaf.shape) for name, leaf in weights_of(abstract_module(checkpoint.card)).items()}
+    return read_weights(checkpoint, shapes)
+
+
+def logits_function(card: Card) -> Callable[[Mapping[str, Any], Any], jax.Array]:
+    """Return the function from weights by name and chunks, shape (batch, n_samples), to logits (batch, n_classes).
+
+    Inference: no dropout, stored batch statistics.
+    """
+    module = nnx.view(abstract_module(card), deterministic=True, use_running_average=True)
+    graph, state, random = nnx.split(module, nnx.Not(nnx.RngState), ...)
+    variables = nnx.to_flat_state(state)
+
+    def logits(weights: Mapping[str, Any], chunks: Any) -> jax.Array:
+        flat = [(path, variable.replace(weights[".".join(map(str, path))])) for path, variable in variables]
+        return nnx.merge(graph, nnx.from_flat_state(flat), random)(log_mel(chunks, card.frontend))
+
+    return logits
