@@ -27,6 +27,7 @@ import numpy as np
 from genrestream.errors import CheckpointError, UsageError
 from genrestream.frontend import LogMelConfig
 
+DEFAULT_MODEL = "musicnn"
 FORMAT = 1
 CARD_FILE, WEIGHTS_FOLDER = "checkpoint.json", "weights"
 MAX_PARAMETERS = 1_000_000_000  # a stranger's folder must not fill the memory

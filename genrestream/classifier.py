@@ -1,0 +1,118 @@
+"""The Python interface: load a model by name, classify a file, stream one, or push samples."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from genrestream import checkpoint
+from genrestream.audio import AudioSource, RawFormat
+from genrestream.checkpoint import DEFAULT_MODEL
+from genrestream.chunks import MIN_PIECE_S
+from genrestream.errors import AudioError
+from genrestream.predictions import Prediction, Verdict
+from genrestream.session import Session, StreamConfig
+
+
+class Classifier:
+    """A loaded model. Make one with ``genrestream.load``; it serves any number of streams, one after another or at once.
+
+    Attributes:
+        card: What is known of the model: labels, front end, metrics, provenance.
+    """
+
+    def __init__(self, model: checkpoint.Checkpoint):
+        from genrestream.program import logits_program  # jax: the models' list and the help do not need it
+
+        self.card = model.card
+        self._logits_of = logits_program(model)
+
+    def session(self, source: str = "stream", **options: Any) -> Session:
+        """Return a session to push samples into.
+
+        Args:
+            source: A name for the stream, for its verdict.
+            **options: Fields of ``StreamConfig``.
+
+        Raises:
+            UsageError: An option has a value that it cannot have.
+        """
+        return Session(self.card, self._logits_of, StreamConfig(**options), source)
+
+    def stream(self, source: str | Path | BinaryIO, raw: RawFormat | None = None, **options: Any) -> "Stream":
+        """Return an iterator over the predictions of a file, an ``http(s)://`` stream, or standard input (``-``).
+
+        Raises:
+            AudioError: It cannot be opened, or (while iterating) decoded or used.
+            UsageError: An option has a value that it cannot have.
+        """
+        session = self.session(**options)
+        return Stream(AudioSource(source, raw), session)
+
+    def classify(self, source: str | Path | BinaryIO, raw: RawFormat | None = None, **options: Any) -> Verdict:
+        """Return the verdict on a whole file.
+
+        Raises:
+            AudioError: It cannot be opened, decoded or used.
+            UsageError: An option has a value that it cannot have.
+        """
+        with self.stream(source, raw, **options) as stream:
+            for _ in stream:
+                pass
+            return stream.verdict()
+
+
+class Stream:
+    """The predictions of one source, as they become ready; closes the source at its end.
+
+    Attributes:
+        source: What is being read.
+    """
+
+    def __init__(self, source: AudioSource, session: Session):
+        self.source, self._session = source, session
+        session.source = source.name
+        self._predictions = self._run()
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.source.close()
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return self
+
+    def __next__(self) -> Prediction:
+        return next(self._predictions)
+
+    def verdict(self) -> Verdict:
+        """Return what is known so far; at the end of the iteration, of the whole."""
+        return self._session.verdict(tuple(self.source.problems))
+
+    def _run(self) -> Iterator[Prediction]:
+        with self.source:
+            try:
+                for block, sample_rate in self.source:
+                    yield from self._session.push_block(block, sample_rate)
+            except AudioError as error:
+                named = str(error).startswith(f"{self.source.name}: ")
+                raise error if named else AudioError(f"{self.source.name}: {error}") from error
+            yield from self._session.flush()
+        verdict = self.verdict()
+        if verdict.n_chunks == 0:
+            raise AudioError(
+                f"{verdict.source}: {verdict.duration_s:.2g} s of audio, at least {MIN_PIECE_S:g} s is needed"
+            )
+
+
+def load(name: str | Path = DEFAULT_MODEL) -> Classifier:
+    """Load a model.
+
+    Args:
+        name: A shipped model's name (``genrestream models`` lists them) or the path of a model's folder.
+
+    Raises:
+        UsageError: Nothing has that name.
+        CheckpointError: The folder is missing, foreign, damaged or from a newer version.
+    """
+    return Classifier(checkpoint.read(checkpoint.find(name)))

@@ -1,0 +1,55 @@
+"""The command line: parse, run a command, and turn how it ended into an exit code.
+
+0: all went well. 1: some input failed, or a result could not be written. 2: usage. 130: interrupted with Ctrl-C.
+141: the reader of the output went away.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import tyro
+
+from genrestream.commands import FileCommand, ModelsCommand
+from genrestream.errors import GenrestreamError, UsageError
+
+FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141
+
+Command = (
+    Annotated[FileCommand, tyro.conf.subcommand("file", description=(FileCommand.__doc__ or "").split("\n")[0])]
+    | Annotated[ModelsCommand, tyro.conf.subcommand("models", description=(ModelsCommand.__doc__ or "").split("\n")[0])]
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        command = tyro.cli(
+            Command,  # pyright: ignore[reportArgumentType]
+            prog="genrestream",
+            description="Listens to music and says, as it plays, which genre it is.",
+            args=arguments,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff),
+        )
+        code = command.run()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+        return CLOSED_PIPE
+    except UsageError as error:
+        return _fail(error, USAGE)
+    except GenrestreamError as error:
+        return _fail(error, FAILED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _fail(error: GenrestreamError, code: int) -> int:
+    print(f"genrestream: {error}", file=sys.stderr)
+    return code
+
+
+def run() -> None:
+    """Entry point of the ``genrestream`` script."""
+    sys.exit(main())
