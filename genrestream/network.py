@@ -45,17 +45,20 @@ def load_weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     return read_weights(checkpoint, shapes)
 
 
-def logits_function(card: Card) -> Callable[[Mapping[str, Any], Any], jax.Array]:
-    """Return the function from weights by name and chunks, shape (batch, n_samples), to logits (batch, n_classes).
-
-    Inference: no dropout, stored batch statistics.
-    """
+def bind(card: Card) -> Callable[[Mapping[str, Any]], nnx.Module]:
+    """Return the function from weights by name to the network with them, set to inference; for use inside a jit."""
     module = nnx.view(abstract_module(card), deterministic=True, use_running_average=True)
     graph, state, random = nnx.split(module, nnx.Not(nnx.RngState), ...)
     variables = nnx.to_flat_state(state)
 
-    def logits(weights: Mapping[str, Any], chunks: Any) -> jax.Array:
+    def bound(weights: Mapping[str, Any]) -> nnx.Module:
         flat = [(path, variable.replace(weights[".".join(map(str, path))])) for path, variable in variables]
-        return nnx.merge(graph, nnx.from_flat_state(flat), random)(log_mel(chunks, card.frontend))
+        return nnx.merge(graph, nnx.from_flat_state(flat), random)
 
-    return logits
+    return bound
+
+
+def logits_function(card: Card) -> Callable[[Mapping[str, Any], Any], jax.Array]:
+    """Return the function from weights by name and chunks, shape (batch, n_samples), to logits (batch, n_classes)."""
+    network = bind(card)
+    return lambda weights, chunks: network(weights)(log_mel(chunks, card.frontend))  # pyright: ignore[reportCallIssue]
