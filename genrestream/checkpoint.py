@@ -140,7 +140,7 @@ def _card(file: Path, fields: Any) -> Card:
         if len(set(card.labels)) != len(card.labels) or len(card.labels) < 2:
             raise UsageError("labels must be two or more, all different")
         return card
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, UsageError) as error:
         raise CheckpointError(f"{file}: {error}; fetch the model again") from error
 
 

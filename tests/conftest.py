@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
@@ -81,7 +82,7 @@ def wav(tmp_path_factory):
     return encode(tmp_path_factory.mktemp("wav") / "song.wav", music(10), 16_000, "pcm_s16le")
 
 
-def command(*arguments: object, **options) -> subprocess.CompletedProcess:
+def command(*arguments: object, prefix: Sequence[str] = (), **options) -> subprocess.CompletedProcess:
     """Run the genrestream command as a user does, in a process of its own."""
     options = {"capture_output": True, "text": True, "timeout": 120} | options
-    return subprocess.run([sys.executable, "-m", "genrestream", *map(str, arguments)], **options)
+    return subprocess.run([*prefix, sys.executable, "-m", "genrestream", *map(str, arguments)], **options)
