@@ -10,12 +10,50 @@ from typing import Any, BinaryIO
 import av
 import av.error
 import numpy as np
+from av.logging import PANIC, set_level
 
 from genrestream.errors import AudioError, UsageError
 
 SUFFIXES = frozenset(
-    ".aac .ac3 .aif .aifc .aiff .amr .ape .au .avi .caf .flac .flv .m4a .m4b .mka .mkv .mov .mp2 .mp3 .mp4 .mpc .mpg"
-    " .oga .ogg .opus .ra .snd .spx .tta .voc .w64 .wav .weba .webm .wma .wmv .wv".split()
+    [
+        ".aac",
+        ".ac3",
+        ".aif",
+        ".aifc",
+        ".aiff",
+        ".amr",
+        ".ape",
+        ".au",
+        ".avi",
+        ".caf",
+        ".flac",
+        ".flv",
+        ".m4a",
+        ".m4b",
+        ".mka",
+        ".mkv",
+        ".mov",
+        ".mp2",
+        ".mp3",
+        ".mp4",
+        ".mpc",
+        ".mpg",
+        ".oga",
+        ".ogg",
+        ".opus",
+        ".ra",
+        ".snd",
+        ".spx",
+        ".tta",
+        ".voc",
+        ".w64",
+        ".wav",
+        ".weba",
+        ".webm",
+        ".wma",
+        ".wmv",
+        ".wv",
+    ]
 )
 MAX_CHANNELS = 64
 SAMPLE_RATES = range(1_000, 1_000_001)  # Hz; outside it a header is taken for damaged
@@ -210,7 +248,9 @@ def _open(source: str | Path | BinaryIO, raw: RawFormat) -> Any:
         raise IsADirectoryError("is a folder; name a file")
     if path.is_file() and path.stat().st_size == 0:
         raise ValueError("is empty")
-    return av.open(f"file:{path}", format=demuxer, options=options)  # "file:" keeps a colon in a name from being a protocol
+    return av.open(
+        f"file:{path}", format=demuxer, options=options
+    )  # "file:" keeps a colon in a name from being a protocol
 
 
 def _cut_wav(path: Path) -> list[str]:
@@ -240,4 +280,4 @@ def _cause(error: Exception) -> str:
 def _silence_ffmpeg() -> None:
     """Keep FFmpeg's own messages off the terminal: what matters of them is raised or in ``problems``."""
     logging.getLogger("libav").setLevel(logging.CRITICAL)
-    av.logging.set_level(av.logging.PANIC)
+    set_level(PANIC)

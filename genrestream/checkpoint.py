@@ -204,7 +204,7 @@ def write(path: Path, card: Card, weights: Mapping[str, np.ndarray], licences: I
     return Checkpoint(path, card)
 
 
-def _orbax():
+def _orbax() -> Any:
     """Import orbax only where weights are read or written: it takes half a second that a warm start saves."""
     logging.getLogger("absl").setLevel(logging.ERROR)
     from orbax.checkpoint import v1 as ocp

@@ -33,8 +33,8 @@ class FileCommand:
     format: Format | None = None
     output: str | None = None
     plot: str | None = None
-    stream: StreamConfig = StreamConfig()
-    raw: RawFormat = RawFormat()
+    stream: StreamConfig = dataclasses.field(default_factory=StreamConfig)
+    raw: RawFormat = dataclasses.field(default_factory=RawFormat)
 
     @property
     def chosen_format(self) -> Format:

@@ -2,10 +2,9 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, TextIO
 
-from genrestream import checkpoint
 from genrestream.audio import expand
 from genrestream.classifier import Classifier, load
 from genrestream.commands import FileCommand

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -53,13 +54,15 @@ def music(seconds: float, sample_rate: int = 16_000, n_channels: int = 1, seed: 
     return (0.5 * waveform / np.abs(waveform).max()).astype(np.float32)
 
 
-def encode(path: Path, samples: np.ndarray, sample_rate: int, codec: str, video: bool = False, container: str | None = None):
+def encode(
+    path: Path, samples: np.ndarray, sample_rate: int, codec: str, video: bool = False, container: str | None = None
+):
     """Write a file with FFmpeg's own encoders, with a picture track where asked."""
     n_channels = len(samples)
     with av.open(str(path), "w", format=container) as file:
-        picture = file.add_stream("mpeg4" if path.suffix == ".mp4" else "libvpx", rate=5) if video else None
+        picture: Any = file.add_stream("mpeg4" if path.suffix == ".mp4" else "libvpx", rate=5) if video else None
         layout = {1: "mono", 2: "stereo", 8: "7.1"}[n_channels]
-        stream = file.add_stream(codec, rate=sample_rate, layout=layout)
+        stream: Any = file.add_stream(codec, rate=sample_rate, layout=layout)
         stream.bit_rate = 128_000
         if picture:
             picture.width = picture.height = 64
@@ -69,7 +72,9 @@ def encode(path: Path, samples: np.ndarray, sample_rate: int, codec: str, video:
             file.mux(picture.encode(None))
         frame = av.AudioFrame.from_ndarray(samples.T.reshape(1, -1).copy(), format="flt", layout=layout)
         frame.sample_rate = sample_rate
-        resampler = av.AudioResampler(stream.format, stream.layout, sample_rate, stream.codec_context.frame_size or None)
+        resampler = av.AudioResampler(
+            stream.format, stream.layout, sample_rate, stream.codec_context.frame_size or None
+        )
         for part in [*resampler.resample(frame), *resampler.resample(None)]:
             file.mux(stream.encode(part))
         file.mux(stream.encode(None))

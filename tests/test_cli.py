@@ -196,6 +196,7 @@ def test_ctrl_c_prints_what_is_known_so_far():
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout
+        assert process.stderr
         process.stdin.write((music(8)[0] * 32767).astype("<i2").tobytes())
         process.stdin.flush()
         assert b"0:00.0" in process.stdout.readline()
@@ -295,4 +296,14 @@ def test_the_file_path_imports_only_what_it_needs():
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=120)
     imported = set(eval(result.stdout.splitlines()[-1]))
     assert {"jax", "av", "soxr"} <= imported
-    assert not imported & {"librosa", "matplotlib", "sounddevice", "flax", "orbax", "optax", "sklearn", "scipy", "train"}
+    assert not imported & {
+        "librosa",
+        "matplotlib",
+        "sounddevice",
+        "flax",
+        "orbax",
+        "optax",
+        "sklearn",
+        "scipy",
+        "train",
+    }

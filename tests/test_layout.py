@@ -17,7 +17,9 @@ ORDER = [
 def imports(path: Path) -> set[str]:
     nodes = list(ast.walk(ast.parse(path.read_text())))
     named = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-    named |= {f"{node.module}.{alias.name}" for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    named |= {
+        f"{node.module}.{alias.name}" for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
     return named | {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
 
 
@@ -25,7 +27,11 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT / "genrestream").with_suffix("").parts).removesuffix(".__init__")
 
 
-MODULES = [path for path in sorted((ROOT / "genrestream").rglob("*.py")) if path.parent.name + path.name != "genrestream__init__.py"]
+MODULES = [
+    path
+    for path in sorted((ROOT / "genrestream").rglob("*.py"))
+    if path.parent.name + path.name != "genrestream__init__.py"
+]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
