@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -111,10 +110,12 @@ class AudioSource:
     def __init__(self, source: str | Path | BinaryIO, raw: RawFormat | None = None):
         self.name = _name(source)
         self.problems: list[str] = []
+        self._stdin = _StandardInput() if source == "-" else None
         _silence_ffmpeg()
         try:
-            self._container = _open(source, raw or RawFormat())
+            self._container = _open(self._stdin or source, raw or RawFormat())
         except (av.error.FFmpegError, OSError, ValueError) as error:
+            self._heed_interrupt()
             raise AudioError(f"{self.name}: {_cause(error)}") from error
         if not self._container.streams.audio:
             self.close()
@@ -143,6 +144,7 @@ class AudioSource:
             for frame in frames:
                 decoded_s += frame.samples / self._check(frame)
                 yield planes(_samples(frame), frame.layout.nb_channels), frame.sample_rate
+        self._heed_interrupt()
         if decoded_s == 0:
             raise AudioError(f"{self.name}: no audio could be decoded ({cause or 'the stream is empty'})")
         if damaged:
@@ -173,6 +175,10 @@ class AudioSource:
         if not 1 <= frame.layout.nb_channels <= MAX_CHANNELS:
             raise AudioError(f"{self.name}: {frame.layout.nb_channels} channels, must be 1 to {MAX_CHANNELS}")
         return frame.sample_rate
+
+    def _heed_interrupt(self) -> None:
+        if self._stdin and self._stdin.is_interrupted:
+            raise KeyboardInterrupt
 
     def _claimed_s(self) -> float | None:
         stream = self._stream
@@ -231,13 +237,11 @@ def is_url(source: object) -> bool:
     return isinstance(source, str) and source.startswith(("http://", "https://"))
 
 
-def _open(source: str | Path | BinaryIO, raw: RawFormat) -> Any:
+def _open(source: "str | Path | BinaryIO | _StandardInput", raw: RawFormat) -> Any:
     demuxer, options = None, {"protocol_whitelist": FILE_PROTOCOLS}
     if raw.raw_rate is not None:
         demuxer = raw.raw_format
         options |= {"sample_rate": str(raw.raw_rate), "ch_layout": f"{raw.raw_channels}C"}
-    if source == "-":
-        return av.open(sys.stdin.buffer, format=demuxer, options=options)
     if is_url(source):
         options["protocol_whitelist"] = NETWORK_PROTOCOLS
         return av.open(str(source), format=demuxer, options=options, timeout=NETWORK_TIMEOUT_S)
@@ -262,6 +266,25 @@ def _cut_wav(path: Path) -> list[str]:
     if from_pipe or claimed <= size + 1:  # a padding byte is often left out
         return []
     return [f"cut short: {size:,} bytes of the {claimed:,} that its header claims"]
+
+
+class _StandardInput:
+    """Standard input for FFmpeg, unbuffered: what a live pipe has is heard at once.
+
+    FFmpeg reads it in a callback, out of which no exception can go: an interrupt ends the input and is raised later.
+    """
+
+    def __init__(self) -> None:
+        self._file = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 - the process's own
+        self.is_interrupted = False
+
+    def read(self, n_bytes: int) -> bytes:
+        """Return what is there, at most so many bytes; none at the end."""
+        try:
+            return b"" if self.is_interrupted else self._file.read(n_bytes)
+        except KeyboardInterrupt:
+            self.is_interrupted = True
+            return b""
 
 
 def _name(source: object) -> str:

@@ -91,9 +91,8 @@ def find(name: str | Path) -> Path:
     Raises:
         UsageError: Nothing has that name.
     """
-    for place in folders():
-        if str(name) in names() and (place / name / CARD_FILE).is_file():
-            return place / name
+    if str(name) in names():
+        return next(place / name for place in folders() if (place / name / CARD_FILE).is_file())
     if Path(name).is_dir():
         return Path(name)
     if isinstance(name, Path) or any(separator in name for separator in "/\\"):

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from genrestream import checkpoint
 from genrestream.audio import AudioSource, RawFormat
 from genrestream.checkpoint import DEFAULT_MODEL
@@ -91,18 +93,20 @@ class Stream:
 
     def _run(self) -> Iterator[Prediction]:
         with self.source:
-            try:
-                for block, sample_rate in self.source:
-                    yield from self._session.push_block(block, sample_rate)
-            except AudioError as error:
-                named = str(error).startswith(f"{self.source.name}: ")
-                raise error if named else AudioError(f"{self.source.name}: {error}") from error
+            for block, sample_rate in self.source:
+                yield from self._push(block, sample_rate)
             yield from self._session.flush()
         verdict = self.verdict()
         if verdict.n_chunks == 0:
             raise AudioError(
                 f"{verdict.source}: {verdict.duration_s:.2g} s of audio, at least {MIN_PIECE_S:g} s is needed"
             )
+
+    def _push(self, block: np.ndarray, sample_rate: int) -> list[Prediction]:
+        try:
+            return self._session.push_block(block, sample_rate)
+        except AudioError as error:  # samples have no name, their source has
+            raise AudioError(f"{self.source.name}: {error}") from error
 
 
 def load(name: str | Path = DEFAULT_MODEL) -> Classifier:

@@ -132,8 +132,10 @@ class Session:
         if level_db < self.config.silence_db:
             self._n_silent += 1
         else:
-            probs = self.probs(self._logits_of(chunk.waveform[None])[0])
-            chosen = probs >= self.min_probability if self.card.multi_label else probs == probs.max()
+            logits = self._logits_of(chunk.waveform[None])[0]
+            probs = probabilities(logits, self.card.temperature, self.card.multi_label)
+            most = np.arange(len(probs)) == probs.argmax()
+            chosen = probs >= self.min_probability if self.card.multi_label else most
             self._vote.add(probs, chosen, chunk.start / sample_rate)
         return Prediction(
             start_s=chunk.start / sample_rate,
@@ -144,10 +146,6 @@ class Session:
             chosen=tuple(self.card.labels[label] for label in np.flatnonzero(chosen)),
             running=self._decide(),
         )
-
-    def probs(self, logits: np.ndarray) -> np.ndarray:
-        """Return the calibrated probabilities of a chunk's logits, both of shape (n_classes,)."""
-        return probabilities(logits, self.card.temperature, self.card.multi_label)
 
     def _decide(self) -> Decision:
         labels, probs = self.card.labels, self._vote.probs

@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,7 +42,8 @@ def test_chunks_of_a_batch_do_not_see_each_other(golden):
 def test_the_fast_inference_of_the_temporal_filters_equals_their_convolution(n_frames):
     block = TemporalBlock(6, 32, nnx.Rngs(0))
     rng = np.random.default_rng(0)
-    for variable in (block.norm.scale, block.norm.bias, block.norm.mean, block.conv.bias):
+    variables: Any = (block.norm.scale, block.norm.bias, block.norm.mean, block.conv.bias)
+    for variable in variables:
         variable.set_value(jnp.asarray(rng.normal(size=6), jnp.float32))  # scales of both signs
     x = jnp.asarray(rng.normal(size=(2, n_frames, 96, 1)), jnp.float32)
     block = nnx.view(block, use_running_average=True)
