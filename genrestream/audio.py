@@ -90,6 +90,11 @@ class AudioSource:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether it is a network stream that has no end of its own, such as a radio station."""
+        return is_url(self.name) and self._container.size <= 0
+
     def close(self) -> None:
         """Close the file or connection."""
         self._container.close()
@@ -191,7 +196,8 @@ def _open(source: str | Path | BinaryIO, raw: RawFormat) -> Any:
         demuxer = raw.raw_format
         options |= {"sample_rate": str(raw.raw_rate), "ch_layout": f"{raw.raw_channels}C"}
     if source == "-":
-        return av.open(sys.stdin.buffer, format=demuxer, options=options)
+        # Unbuffered: what a live pipe has is heard at once, and no lock is held by a thread that waits at exit.
+        return av.open(sys.stdin.buffer.raw, format=demuxer, options=options)
     if is_url(source):
         options["protocol_whitelist"] = NETWORK_PROTOCOLS
         return av.open(str(source), format=demuxer, options=options, timeout=NETWORK_TIMEOUT_S)
