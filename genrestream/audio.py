@@ -83,6 +83,8 @@ class AudioSource:
             raise AudioError(f"{self.name}: has no audio stream; give a file with sound")
         self._stream = self._container.streams.audio[0]
         self.duration_s = self._claimed_s()
+        if self._container.format.name == "wav" and isinstance(source, str | Path) and Path(source).is_file():
+            self.problems += _cut_wav(Path(source))
 
     def __enter__(self) -> "AudioSource":
         return self
@@ -107,7 +109,7 @@ class AudioSource:
                 continue
             for frame in frames:
                 decoded_s += frame.samples / self._check(frame)
-                yield planes(frame.to_ndarray(), frame.layout.nb_channels), frame.sample_rate
+                yield planes(_samples(frame), frame.layout.nb_channels), frame.sample_rate
         if decoded_s == 0:
             raise AudioError(f"{self.name}: no audio could be decoded ({cause or 'the stream is empty'})")
         if damaged:
@@ -150,6 +152,12 @@ class AudioSource:
         # Without a header of its own an MP3's or AAC's length is FFmpeg's guess from the bit rate: claim nothing.
         guessed = self._container.format.name in ("mp3", "aac") and not stream.start_time
         return claimed_s if claimed_s > 0 and not guessed else None
+
+
+def _samples(frame: Any) -> np.ndarray:
+    if frame.format.is_planar and frame.layout.nb_channels > 7:  # PyAV 18 reads past its 8 pointers and crashes
+        (frame,) = av.AudioResampler(format="flt").resample(frame)
+    return frame.to_ndarray()
 
 
 def planes(samples: np.ndarray, n_channels: int) -> np.ndarray:
@@ -209,6 +217,17 @@ def _open(source: str | Path | BinaryIO, raw: RawFormat) -> Any:
     if path.is_file() and path.stat().st_size == 0:
         raise ValueError("is empty")
     return av.open(f"file:{path}", format=demuxer, options=options)  # "file:" keeps a colon in a name from being a protocol
+
+
+def _cut_wav(path: Path) -> list[str]:
+    """Return what a WAV's header claims beyond the file's end: FFmpeg trusts the file and says nothing."""
+    with path.open("rb") as file:
+        claimed = 8 + int.from_bytes(file.read(8)[4:], "little")
+    size = path.stat().st_size
+    from_pipe = claimed - 8 in range(0x7FFF_0000, 0x8000_0000) or claimed > 0xFFFF_FF00  # the length was not known
+    if from_pipe or claimed <= size + 1:  # a padding byte is often left out
+        return []
+    return [f"cut short: {size:,} bytes of the {claimed:,} that its header claims"]
 
 
 def _name(source: object) -> str:

@@ -117,12 +117,12 @@ def _file(checkpoint: Checkpoint) -> Path | None:
 
 def _read(file: Path) -> tuple[bytes, Weights] | None:
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
             weights = dict(arrays)
         return weights.pop(STABLEHLO).tobytes(), weights
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         logger.warning("%s: cannot be read (%s), so it is made again", file, error)
         return None
 

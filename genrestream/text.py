@@ -33,7 +33,7 @@ def in_words(prediction: Prediction) -> str:
         heard = "unsure"
     running = prediction.running
     ranked = ", ".join(f"{label} {prob:.2f}" for label, prob in running.ranked(3)) if running.n_votes else "no votes yet"
-    notes = f" | padded {prediction.padded_s:.1f} s" if prediction.padded_s else ""
+    notes = f" | padded {prediction.padded_s:.1f} s" if prediction.padded_s >= 0.1 else ""
     votes = f"{running.rule}, {votes_in_words(running)}" if running.n_votes else running.rule
     return f"{clock(prediction.start_s):>8}  {heard:<20} | {running.genre}: {ranked} | {votes}{notes}"
 
@@ -43,7 +43,7 @@ def verdict_in_words(verdict: Verdict) -> str:
     final = verdict.final
     silent = f", {verdict.n_silent} silent" if verdict.n_silent else ""
     dropped = f", last {verdict.dropped_s:.1f} s dropped" if verdict.dropped_s >= 0.1 else ""
-    padded = f", last chunk padded by {verdict.padded_s:.1f} s" if verdict.padded_s else ""
+    padded = f", last chunk padded by {verdict.padded_s:.1f} s" if verdict.padded_s >= 0.1 else ""
     if final.state == "silence":
         named = "silence: nothing loud enough to name a genre"
     elif final.state == "unsure":

@@ -1,0 +1,87 @@
+"""What several tests need: a cache of their own, a model loaded once, real files in real formats."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import genrestream
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+METAL = EXAMPLES / "metal.ogg"
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """Keep compiled programs out of the user's own cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["GENRESTREAM_CACHE"] = str(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model(cache):
+    return genrestream.load("musicnn")
+
+
+@pytest.fixture(scope="session")
+def tags(cache):
+    return genrestream.load("musicnn-tags")
+
+
+@pytest.fixture(scope="session")
+def golden():
+    return dict(np.load(ROOT / "tests" / "golden" / "musicnn.npz"))
+
+
+def music(seconds: float, sample_rate: int = 16_000, n_channels: int = 1, seed: int = 0) -> np.ndarray:
+    """Make chords with noise that change each second, float32, shape (n_channels, n_samples), peak 0.5."""
+    rng = np.random.default_rng(seed)
+    time_s = np.arange(round(seconds * sample_rate)) / sample_rate
+    second = time_s.astype(int)
+    waveform = 0.05 * rng.normal(size=(n_channels, len(time_s)))
+    for _ in range(4):
+        pitch_hz = rng.uniform(80, min(3000, sample_rate / 3), size=second.max(initial=0) + 1)
+        waveform += np.sin(2 * np.pi * pitch_hz[second] * time_s) * np.exp(-3 * (time_s % 0.5))
+    return (0.5 * waveform / np.abs(waveform).max()).astype(np.float32)
+
+
+def encode(path: Path, samples: np.ndarray, sample_rate: int, codec: str, video: bool = False, container: str | None = None):
+    """Write a file with FFmpeg's own encoders, with a picture track where asked."""
+    n_channels = len(samples)
+    with av.open(str(path), "w", format=container) as file:
+        picture = file.add_stream("mpeg4" if path.suffix == ".mp4" else "libvpx", rate=5) if video else None
+        layout = {1: "mono", 2: "stereo", 8: "7.1"}[n_channels]
+        stream = file.add_stream(codec, rate=sample_rate, layout=layout)
+        stream.bit_rate = 128_000
+        if picture:
+            picture.width = picture.height = 64
+            picture.pix_fmt = "yuv420p"
+            for _ in range(round(5 * samples.shape[1] / sample_rate)):
+                file.mux(picture.encode(av.VideoFrame(64, 64, "yuv420p")))
+            file.mux(picture.encode(None))
+        frame = av.AudioFrame.from_ndarray(samples.T.reshape(1, -1).copy(), format="flt", layout=layout)
+        frame.sample_rate = sample_rate
+        resampler = av.AudioResampler(stream.format, stream.layout, sample_rate, stream.codec_context.frame_size or None)
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            file.mux(stream.encode(part))
+        file.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture(scope="session")
+def wav(tmp_path_factory):
+    """A 10 s WAV file."""
+    return encode(tmp_path_factory.mktemp("wav") / "song.wav", music(10), 16_000, "pcm_s16le")
+
+
+def command(*arguments: object, **options) -> subprocess.CompletedProcess:
+    """Run the genrestream command as a user does, in a process of its own."""
+    options = {"capture_output": True, "text": True, "timeout": 120} | options
+    return subprocess.run([sys.executable, "-m", "genrestream", *map(str, arguments)], **options)

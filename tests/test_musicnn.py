@@ -1,0 +1,33 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from genrestream.checkpoint import find, read
+from genrestream.frontend import log_mel
+from genrestream.network import bind, load_weights
+from train.convert_musicnn import MSD_TAGS
+
+
+def test_equals_the_original(golden):
+    tags = read(find("musicnn-tags"))
+    network = bind(tags.card)(load_weights(tags))
+    frames = log_mel(jnp.asarray(golden["waveform"]), tags.card.frontend)
+    penultimate, _ = network.features(frames)
+    np.testing.assert_allclose(penultimate, golden["MSD_musicnn_penultimate"], atol=1e-3)
+    np.testing.assert_allclose(network(frames), golden["MSD_musicnn_logits"], atol=1e-3)
+    assert tags.card.labels == MSD_TAGS
+
+
+def test_genre_head_stands_on_the_same_network():
+    genres, tags = read(find("musicnn")), read(find("musicnn-tags"))
+    ours, theirs = load_weights(genres), load_weights(tags)
+    frozen = {name for name in ours if not name.startswith("output.")}
+    assert frozen == {name for name in theirs if not name.startswith("output.")}
+    assert all(np.array_equal(ours[name], theirs[name]) for name in frozen)
+
+
+def test_chunks_of_a_batch_do_not_see_each_other(golden):
+    tags = read(find("musicnn-tags"))
+    network = jax.jit(bind(tags.card)(load_weights(tags)).__call__)
+    frames = log_mel(jnp.asarray(golden["waveform"]), tags.card.frontend)
+    np.testing.assert_allclose(network(frames)[1], network(frames[1:])[0], atol=1e-4)
