@@ -148,7 +148,7 @@ def _bars(prediction: Prediction, n_bars: int) -> Table:
 
 def _meter(status: Status, width: int) -> Text:
     """Return the level meter: loudness as a bar, the peak as a tick, a mark where the input is clipped."""
-    n_cells = max(10, min(40, width - 40))
+    n_cells = max(10, min(40, width - 51))
 
     def cells(level_db: float) -> int:
         return round(n_cells * min(1.0, max(0.0, 1 - level_db / QUIETEST_DB)))
