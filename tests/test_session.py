@@ -1,0 +1,175 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import genrestream
+from genrestream import AudioError, UsageError
+from tests.conftest import METAL, encode, music
+
+TOLERANCE = 1e-4
+
+
+def probs_of(predictions):
+    return np.array([list(prediction.probs.values()) for prediction in predictions])
+
+
+@pytest.fixture(scope="module")
+def stereo(tmp_path_factory, model):
+    """A stereo file at 44.1 kHz, its samples, and what the model says of it."""
+    samples = music(11, 44_100, 2)
+    path = encode(tmp_path_factory.mktemp("stereo") / "song.wav", samples, 44_100, "pcm_f32le")
+    return path, samples, list(model.stream(path))
+
+
+@settings(max_examples=5, deadline=None)
+@given(sizes=st.lists(st.integers(1, 100_000), min_size=1, max_size=20))
+def test_pushing_any_blocks_equals_the_file(model, stereo, sizes):
+    _, samples, expected = stereo
+    session, predictions, at = model.session(), [], 0
+    while at < samples.shape[1]:
+        size = sizes[at % len(sizes)]
+        predictions += session.push(samples[:, at : at + size].T, 44_100)
+        at += size
+    predictions += session.flush()
+    np.testing.assert_allclose(probs_of(predictions), probs_of(expected), atol=TOLERANCE)
+    assert [p.start_s for p in predictions] == [0, 3, 6, 9]
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float32, np.float64])
+def test_the_type_of_the_samples_does_not_matter(model, dtype):
+    samples = music(3)[0]
+    expected = model.session().push(samples, 16_000)
+    scale = 1 if np.issubdtype(dtype, np.floating) else -float(np.iinfo(dtype).min)
+    given_type = model.session().push((samples * scale).astype(dtype), 16_000)
+    np.testing.assert_allclose(probs_of(given_type), probs_of(expected), atol=1e-2 if dtype == np.int16 else TOLERANCE)
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 48_000])
+def test_the_sample_rate_is_never_silently_wrong(model, rate):
+    """The same music at another rate says nearly the same; the same samples at a wrong rate would not."""
+    low = music(3, 8_000)[0]  # nothing above 4 kHz, so every rate can hold it
+    import soxr
+
+    expected = model.session().push(soxr.resample(low, 8_000, 16_000), 16_000)
+    session = model.session()
+    ours = session.push(soxr.resample(low, 8_000, rate) if rate != 8_000 else low, rate) + session.flush()
+    np.testing.assert_allclose(probs_of(ours)[0], probs_of(expected)[0], atol=0.05)
+
+
+def test_the_first_answer_comes_with_the_first_chunk(model):
+    session = model.session(hop_s=1.0)
+    samples = music(5)[0]
+    assert not session.push(samples[:47_999], 16_000)
+    (first,) = session.push(samples[47_999:48_000], 16_000)
+    assert (first.start_s, first.end_s) == (0, 3)
+    assert [p.start_s for p in session.push(samples[48_000:], 16_000)] == [1, 2]
+
+
+def test_short_audio_is_repeated_and_says_so(model):
+    session = model.session()
+    assert not session.push(music(1.5)[0], 16_000)
+    (prediction,) = session.flush()
+    assert prediction.padded_s == pytest.approx(1.5)
+    assert session.verdict().padded_s == pytest.approx(1.5)
+
+
+def test_a_short_rest_is_dropped_and_says_so(model):
+    session = model.session()
+    session.push(music(3.75)[0], 16_000)
+    assert not session.flush()
+    assert session.verdict().dropped_s == pytest.approx(0.75)
+    assert session.verdict().duration_s == pytest.approx(3.75)
+
+
+@pytest.mark.parametrize("rule", ["mean", "majority", "decay"])
+def test_silence_does_not_vote(model, rule):
+    quiet = np.concatenate([np.zeros(96_000), music(6)[0], 1e-4 * music(3)[0]])
+    session = model.session(vote=rule)
+    predictions = session.push(quiet, 16_000)
+    assert [p.is_silence for p in predictions] == [True, True, False, False, True]
+    assert predictions[1].running.state == "silence"
+    assert predictions[4].running.probs == predictions[3].running.probs
+    verdict = session.verdict()
+    assert (verdict.n_chunks, verdict.n_silent, verdict.final.n_votes) == (5, 3, 2)
+    assert verdict.final.rule.startswith(rule)
+
+
+def test_nothing_but_silence(model):
+    session = model.session()
+    session.push(np.zeros(160_000), 16_000)
+    assert session.verdict().genre == "silence"
+
+
+@pytest.mark.parametrize(("least", "state"), [(0.0, "music"), (1.0, "unsure")])
+def test_an_improbable_answer_is_unsure(model, least, state):
+    session = model.session(min_probability=least)
+    session.push(music(3)[0], 16_000)
+    assert session.verdict().final.state == state
+
+
+def test_probabilities_of_genres_sum_to_one(model):
+    (prediction,) = model.session().push(music(3)[0], 16_000)
+    assert sum(prediction.probs.values()) == pytest.approx(1)
+    assert len(prediction.chosen) == 1
+    assert tuple(prediction.probs) == model.card.labels
+
+
+def test_several_tags_may_hold_at_once(tags):
+    verdict = tags.classify(METAL, min_probability=0.05)
+    assert verdict.final.genres[0] == "metal"
+    assert len(verdict.final.genres) > 2
+    probs = [verdict.final.probs[tag] for tag in verdict.final.genres]
+    assert probs == sorted(probs, reverse=True)
+    assert min(probs) >= 0.05
+    assert tags.classify(METAL, min_probability=0.99).genre == "unsure"
+
+
+def test_streams_do_not_disturb_each_other(model):
+    first, second = model.session(), model.session()
+    one = first.push(music(2)[0], 16_000)
+    second.push(music(3, seed=9)[0], 16_000)
+    one += first.push(music(3)[0][32_000:], 16_000)
+    np.testing.assert_array_equal(probs_of(one), probs_of(model.session().push(music(3)[0], 16_000)))
+
+
+def test_the_example_is_metal(model):
+    stream = model.stream(METAL)
+    predictions = list(stream)
+    assert len(predictions) == 10
+    assert stream.verdict().genre == "metal"
+    assert stream.verdict().final.votes["metal"] >= 8
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "said"),
+    [
+        (np.zeros((2, 3, 4)), 16_000, r"shape \(2, 3, 4\)"),
+        (np.zeros((2, 48_000)), 16_000, r"shape \(2, 48000\)"),
+        (np.zeros(10, complex), 16_000, "complex"),
+        (np.zeros(10), 0, "sample_rate=0"),
+        (np.zeros(10), 44_100.5, "sample_rate=44100.5"),
+        (["a"], 16_000, "must be"),
+    ],
+)
+def test_impossible_samples_are_refused(model, samples, rate, said):
+    with pytest.raises(UsageError, match=said):
+        model.session().push(samples, rate)
+
+
+def test_nan_is_refused(model):
+    with pytest.raises(AudioError, match="NaN"):
+        model.session().push(np.full(10, np.nan), 16_000)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"hop_s": 0}, {"hop_s": float("nan")}, {"min_probability": 2}, {"silence_db": 3}, {"vote": "x"}]
+)
+def test_impossible_options_are_refused(model, wrong):
+    with pytest.raises(UsageError):
+        model.session(**wrong)
+
+
+def test_public_names():
+    assert genrestream.__all__ == sorted(genrestream.__all__)
+    assert all(getattr(genrestream, name).__doc__ for name in genrestream.__all__)
