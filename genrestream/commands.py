@@ -7,7 +7,7 @@ import tyro
 
 from genrestream.audio import RawFormat
 from genrestream.checkpoint import DEFAULT_MODEL, find, names, read
-from genrestream.errors import AudioError, UsageError
+from genrestream.errors import AudioError
 from genrestream.session import StreamConfig
 
 Format = Literal["text", "jsonl", "csv", "json"]
@@ -77,16 +77,6 @@ class ListenCommand:
     stats: bool = False
     stream: StreamConfig = StreamConfig(hop_s=1.0, vote="decay")
     raw: RawFormat = RawFormat()
-
-    def __post_init__(self) -> None:
-        if not self.speed > 0:
-            raise UsageError(f"--speed {self.speed}: must be more than 0")
-        if self.source is None and self.speed != 1:
-            raise UsageError(f"--speed {self.speed:g}: a device has its own pace; give a file with --source")
-        if self.source is not None and self.device is not None:
-            raise UsageError(f"--device {self.device}: cannot be listened to while --source {self.source} plays")
-        if self.duration_s is not None and not self.duration_s > 0:
-            raise UsageError(f"--duration-s {self.duration_s}: must be more than 0 seconds")
 
     def run(self) -> int:
         """Listen; return 0 at the end, 1 if the input or the recording failed, 128 + the signal that stopped it."""

@@ -12,7 +12,7 @@ from genrestream.chunks import MIN_PIECE_S
 from genrestream.classifier import Classifier, load
 from genrestream.commands import ListenCommand
 from genrestream.devices import pick
-from genrestream.errors import AudioError, GenrestreamError, OutputError
+from genrestream.errors import AudioError, GenrestreamError, OutputError, UsageError
 from genrestream.feed import Block, Feed
 from genrestream.level import Level
 from genrestream.live import Event, Status, state_after
@@ -43,13 +43,26 @@ def listen(command: ListenCommand) -> int:
         CheckpointError: The model cannot be loaded.
         OutputError: A result cannot be written.
     """
-    if command.segments:
-        check_segments(command.segments)
+    _check(command)
     with quiet_libraries():
         if command.source is None:
             pick(command.device)  # before the model is loaded: what is wrong is said at once
         use_compile_cache()
         return _listen(command, load(command.model))
+
+
+def _check(command: ListenCommand) -> None:
+    """Check before any work that the options fit together."""
+    if not command.speed > 0:
+        raise UsageError(f"--speed {command.speed}: must be more than 0")
+    if command.source is None and command.speed != 1:
+        raise UsageError(f"--speed {command.speed:g}: a device has its own pace; give a file with --source FILE")
+    if command.source is not None and command.device is not None:
+        raise UsageError(f"--device {command.device}: cannot be listened to while --source {command.source} plays")
+    if command.duration_s is not None and not command.duration_s > 0:
+        raise UsageError(f"--duration-s {command.duration_s}: must be more than 0 seconds")
+    if command.segments:
+        check_segments(command.segments)
 
 
 def _listen(command: ListenCommand, model: Classifier) -> int:
@@ -149,8 +162,7 @@ class Listener:
                     self._hear(block)
                 self._watch(block)
                 self._show()
-            if not self._signals:
-                self._answer(self._session.flush())
+            self._answer(self._session.flush())
         finally:
             self._source.close()
             self._stop_recording()
@@ -279,6 +291,8 @@ class Listener:
             raise error
         problems = [*self._problems, *getattr(self._source, "problems", [])]
         failed = bool(problems or error)
+        if self._status.state == "no input":
+            self._no_input_s += self._feed.quiet_s
         if self._n_losses:
             problems.append(f"the input was lost {self._n_losses} time{'s' * (self._n_losses > 1)}, {self._no_input_s:.1f} s in all")
         if self._status.n_dropped:

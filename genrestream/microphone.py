@@ -44,6 +44,8 @@ class Microphone:
 
     def close(self) -> None:
         """Stop listening; give an audio server that hangs two seconds."""
+        if self._closing.is_set():
+            return
         self._closing.set()
         self._thread.join(CLOSING_S)
         if self._thread.is_alive():  # stuck inside PortAudio, whose own clean-up at exit would get stuck too
@@ -90,7 +92,6 @@ class Microphone:
             except (GenrestreamError, portaudio().PortAudioError) as error:
                 self._feed.notice = f"{self.name}: {error}; next try in {retry_s:g} s"
                 continue
-            self.name = device.name
             self._feed.connected, self._feed.notice = True, f"{device.name} is back"
             return
 
