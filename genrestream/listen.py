@@ -150,6 +150,7 @@ class Listener:
         self._heard_s = self._no_input_s = 0.0
         self._n_losses = self._n_told = self._n_calm = 0
         self._told_s = -math.inf
+        self._is_lost = False
 
     def run(self) -> bool:
         """Listen to the end; return whether something failed."""
@@ -186,8 +187,8 @@ class Listener:
             left_s = self._command.duration_s - self._status.time_s - block.lost_s
             samples = samples[:, : max(0, math.ceil(left_s * sample_rate))]
         if block.lost_s:
-            self._status.time_s += block.lost_s
             self._answer(self._session.skip(block.lost_s))
+            self._status.time_s += block.lost_s
         self._status.time_s += samples.shape[1] / sample_rate
         self._heard_s += samples.shape[1] / sample_rate
         self._level.push(samples, samples.shape[1] / sample_rate)
@@ -220,13 +221,14 @@ class Listener:
         """Notice that the input went away or came back, and what was dropped."""
         feed, status = self._feed, self._status
         allowed_s = NO_INPUT_S if self._heard_s else STARTING_S
-        if status.state == "no input":
-            if block and feed.connected:
-                self._no_input_s += block.lost_s
-                self._tell("unsure", f"{self._source.name} delivers again")
-            elif feed.notice and not feed.connected:
-                status.notice = feed.notice
+        if self._is_lost and block and feed.connected:
+            self._is_lost = False
+            self._no_input_s += block.lost_s
+            self._tell("unsure", f"{self._source.name} delivers again")
+        elif self._is_lost:
+            status.state, status.notice = "no input", feed.notice or status.notice
         elif not feed.is_over and (not feed.connected or feed.quiet_s > allowed_s):
+            self._is_lost = True
             self._n_losses += 1
             gone = feed.notice if not feed.connected else f"{self._source.name} delivers nothing"
             self._tell("no input", gone)
@@ -291,7 +293,7 @@ class Listener:
             raise error
         problems = [*self._problems, *getattr(self._source, "problems", [])]
         failed = bool(problems or error)
-        if self._status.state == "no input":
+        if self._is_lost:
             self._no_input_s += self._feed.quiet_s
         if self._n_losses:
             problems.append(f"the input was lost {self._n_losses} time{'s' * (self._n_losses > 1)}, {self._no_input_s:.1f} s in all")

@@ -50,6 +50,8 @@ class Player:
             self._play()
             while is_endless and self._reopen():
                 self._play()
+            if not is_endless:  # of a station, each break is told when it happens
+                self.problems += self._audio.problems
             self._feed.end()
         except Exception as error:  # a thread's own end would go unseen: the listener raises it
             self._feed.end(error)
@@ -72,7 +74,6 @@ class Player:
                 self._feed.connected = True
                 if not self._feed.put_waiting(Block(samples, sample_rate, due_s, max(0.0, lost_s))):
                     return
-            self.problems += audio.problems
 
     def _reopen(self) -> bool:
         """Open a station again, waiting longer each time; return False where closed meanwhile."""
