@@ -129,11 +129,14 @@ class Segmenter:
         labels: The model's labels.
         is_live: Whether to decide at once (forward filter) rather than in hindsight (Viterbi).
         mean_segment_s: How long a state lasts on average, in seconds.
+        floor: The least probability that a chunk gives any label.
     """
 
-    def __init__(self, labels: tuple[str, ...], is_live: bool, mean_segment_s: float = MEAN_SEGMENT_S):
+    def __init__(
+        self, labels: tuple[str, ...], is_live: bool, mean_segment_s: float = MEAN_SEGMENT_S, floor: float = FLOOR
+    ):
         self._names = (*labels, SILENCE)
-        self._is_live, self._mean_segment_s = is_live, mean_segment_s
+        self._is_live, self._mean_segment_s, self._floor = is_live, mean_segment_s, floor
         self._begin()
 
     def push(self, prediction: Prediction) -> list[Segment]:
@@ -145,7 +148,7 @@ class Segmenter:
         start_s = prediction.start_s if self._centre_s is None else (centre_s + self._centre_s) / 2
         self._centre_s = centre_s
         self._waiting.append(_Step(start_s, prediction.end_s, confidences))
-        seen = np.log(np.maximum(confidences, FLOOR)) * min(1.0, new_s / length_s)
+        seen = np.log(np.maximum(confidences, self._floor)) * min(1.0, new_s / length_s)
         stay = max(math.exp(-new_s / self._mean_segment_s), 2 / len(self._names))
         return self._decide(self._path.push(seen, stay))
 
