@@ -133,7 +133,9 @@ def _finders(labels: tuple[str, ...]) -> dict[str, Finder]:
     }
 
 
-def _choose(medleys: list[Medley], labels: tuple[str, ...], hop_s: float, is_live: bool, show: bool) -> tuple[float, float]:
+def _choose(
+    medleys: list[Medley], labels: tuple[str, ...], hop_s: float, is_live: bool, show: bool
+) -> tuple[float, float]:
     scores = {}
     for mean_s in MEANS_S:
         for floor in FLOORS:
@@ -143,7 +145,8 @@ def _choose(medleys: list[Medley], labels: tuple[str, ...], hop_s: float, is_liv
 
             scores[mean_s, floor] = _score(medleys, hop_s, finder)
             if show:
-                print(f"validation, hop {hop_s:g} s, {_rule(is_live)}, mean {mean_s:g} s, floor {floor:g}: {scores[mean_s, floor]}")
+                candidate = f"mean {mean_s:g} s, floor {floor:g}: {scores[mean_s, floor]}"
+                print(f"validation, hop {hop_s:g} s, {_rule(is_live)}, {candidate}")
     return max(scores, key=lambda candidate: scores[candidate].accuracy)
 
 
@@ -155,7 +158,11 @@ def _score(medleys: list[Medley], hop_s: float, finder: Finder) -> Score:
 
 
 def _segments(
-    predictions: list[Prediction], labels: tuple[str, ...], is_live: bool, mean_s: float = MEAN_SEGMENT_S, floor: float = FLOOR
+    predictions: list[Prediction],
+    labels: tuple[str, ...],
+    is_live: bool,
+    mean_s: float = MEAN_SEGMENT_S,
+    floor: float = FLOOR,
 ) -> list[Segment]:
     segmenter = Segmenter(labels, is_live, mean_s, floor)
     return [segment for prediction in predictions for segment in segmenter.push(prediction)] + segmenter.flush()
@@ -188,7 +195,7 @@ def _classifier(tracks: list[Track], labels: tuple[str, ...]) -> Callable[[np.nd
     parameters, network = jax.device_put(load_weights(model)), bind(model.card)
 
     @jax.jit
-    def features(parameters: dict, chunk: np.ndarray) -> jax.Array:
+    def features(parameters: dict, chunk: jax.Array) -> jax.Array:
         module = network(parameters)
         assert isinstance(module, MusiCNN)
         return jax.numpy.concatenate(module.features(log_mel(chunk, model.card.frontend)), axis=-1)

@@ -21,3 +21,4 @@ noise = np.random.default_rng(0).normal(scale=0.1, size=(5 * 44_100, 2))
 for block in np.split(noise, 50):
     for prediction in session.push(block, 44_100):
         print(f"{prediction.end_s:5.1f} s  {prediction.running.leader} {prediction.running.probability:.2f}")
+print(session.verdict().genre)

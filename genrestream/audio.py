@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,12 +9,50 @@ from typing import Any, BinaryIO
 import av
 import av.error
 import numpy as np
+from av.logging import PANIC, set_level
 
 from genrestream.errors import AudioError, UsageError
 
 SUFFIXES = frozenset(
-    ".aac .ac3 .aif .aifc .aiff .amr .ape .au .avi .caf .flac .flv .m4a .m4b .mka .mkv .mov .mp2 .mp3 .mp4 .mpc .mpg"
-    " .oga .ogg .opus .ra .snd .spx .tta .voc .w64 .wav .weba .webm .wma .wmv .wv".split()
+    [
+        ".aac",
+        ".ac3",
+        ".aif",
+        ".aifc",
+        ".aiff",
+        ".amr",
+        ".ape",
+        ".au",
+        ".avi",
+        ".caf",
+        ".flac",
+        ".flv",
+        ".m4a",
+        ".m4b",
+        ".mka",
+        ".mkv",
+        ".mov",
+        ".mp2",
+        ".mp3",
+        ".mp4",
+        ".mpc",
+        ".mpg",
+        ".oga",
+        ".ogg",
+        ".opus",
+        ".ra",
+        ".snd",
+        ".spx",
+        ".tta",
+        ".voc",
+        ".w64",
+        ".wav",
+        ".weba",
+        ".webm",
+        ".wma",
+        ".wmv",
+        ".wv",
+    ]
 )
 MAX_CHANNELS = 64
 SAMPLE_RATES = range(1_000, 1_000_001)  # Hz; outside it a header is taken for damaged
@@ -205,7 +242,8 @@ def _open(source: str | Path | BinaryIO, raw: RawFormat) -> Any:
         options |= {"sample_rate": str(raw.raw_rate), "ch_layout": f"{raw.raw_channels}C"}
     if source == "-":
         # Unbuffered: what a live pipe has is heard at once, and no lock is held by a thread that waits at exit.
-        return av.open(sys.stdin.buffer.raw, format=demuxer, options=options)
+        stdin = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 - the process's own
+        return av.open(stdin, format=demuxer, options=options)
     if is_url(source):
         options["protocol_whitelist"] = NETWORK_PROTOCOLS
         return av.open(str(source), format=demuxer, options=options, timeout=NETWORK_TIMEOUT_S)
@@ -216,7 +254,9 @@ def _open(source: str | Path | BinaryIO, raw: RawFormat) -> Any:
         raise IsADirectoryError("is a folder; name a file")
     if path.is_file() and path.stat().st_size == 0:
         raise ValueError("is empty")
-    return av.open(f"file:{path}", format=demuxer, options=options)  # "file:" keeps a colon in a name from being a protocol
+    return av.open(
+        f"file:{path}", format=demuxer, options=options
+    )  # "file:" keeps a colon in a name from being a protocol
 
 
 def _cut_wav(path: Path) -> list[str]:
@@ -246,4 +286,4 @@ def _cause(error: Exception) -> str:
 def _silence_ffmpeg() -> None:
     """Keep FFmpeg's own messages off the terminal: what matters of them is raised or in ``problems``."""
     logging.getLogger("libav").setLevel(logging.CRITICAL)
-    av.logging.set_level(av.logging.PANIC)
+    set_level(PANIC)

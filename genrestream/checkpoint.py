@@ -140,7 +140,7 @@ def _card(file: Path, fields: Any) -> Card:
         if len(set(card.labels)) != len(card.labels) or len(card.labels) < 2:
             raise UsageError("labels must be two or more, all different")
         return card
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, UsageError) as error:
         raise CheckpointError(f"{file}: {error}; fetch the model again") from error
 
 
@@ -204,7 +204,7 @@ def write(path: Path, card: Card, weights: Mapping[str, np.ndarray], licences: I
     return Checkpoint(path, card)
 
 
-def _orbax():
+def _orbax() -> Any:
     """Import orbax only where weights are read or written: it takes half a second that a warm start saves."""
     logging.getLogger("absl").setLevel(logging.ERROR)
     from orbax.checkpoint import v1 as ocp

@@ -14,7 +14,7 @@ from genrestream.session import Session, StreamConfig
 
 
 class Classifier:
-    """A loaded model. Make one with ``genrestream.load``; it serves any number of streams, one after another or at once.
+    """A loaded model, for any number of streams at once; ``genrestream.load`` makes one.
 
     Attributes:
         card: What is known of the model: labels, front end, metrics, provenance.

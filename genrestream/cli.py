@@ -6,7 +6,7 @@
 
 import os
 import sys
-from typing import Annotated, Union
+from typing import Annotated, Any, Union
 
 import tyro
 
@@ -15,20 +15,20 @@ from genrestream.errors import GenrestreamError, UsageError
 
 FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141
 
+
+def _named(name: str, command: type) -> Any:
+    return Annotated[command, tyro.conf.subcommand(name, description=(command.__doc__ or "").split("\n")[0])]
+
+
 COMMANDS = {"file": FileCommand, "listen": ListenCommand, "devices": DevicesCommand, "models": ModelsCommand}
-Command = Union[  # noqa: UP007 - made from a dict
-    tuple(
-        Annotated[command, tyro.conf.subcommand(name, description=(command.__doc__ or "").split("\n")[0])]
-        for name, command in COMMANDS.items()
-    )
-]
+Command: Any = Union[tuple(_named(name, command) for name, command in COMMANDS.items())]  # noqa: UP007 - from a dict
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
         command = tyro.cli(
-            Command,  # pyright: ignore[reportArgumentType]
+            Command,
             prog="genrestream",
             description="Listens to music and says, as it plays, which genre it is.",
             args=arguments,

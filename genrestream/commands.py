@@ -35,8 +35,8 @@ class FileCommand:
     output: str | None = None
     plot: str | None = None
     segments: str | None = None
-    stream: StreamConfig = StreamConfig()
-    raw: RawFormat = RawFormat()
+    stream: StreamConfig = dataclasses.field(default_factory=StreamConfig)
+    raw: RawFormat = dataclasses.field(default_factory=RawFormat)
 
     def run(self) -> int:
         """Classify every source; return 0 if all went well, 1 if one failed or was damaged."""
@@ -50,7 +50,7 @@ class ListenCommand:
     """Listen to a microphone, to what the machine plays, or to a stream in real time, until stopped.
 
     Attributes:
-        device: Number or part of the name of the input ('genrestream devices' lists them); the default one if not given.
+        device: Number or part of the name of the input ('genrestream devices' lists them); else the default one.
         source: Play this file, http(s):// address or pipe (-) in real time instead of listening to a device.
         speed: With a source: times real time; inf for as fast as it can be classified.
         model: Name of a shipped model, or the path of a model's folder.
@@ -75,8 +75,8 @@ class ListenCommand:
     record: str | None = None
     segments: str | None = None
     stats: bool = False
-    stream: StreamConfig = StreamConfig(hop_s=1.0, vote="decay")
-    raw: RawFormat = RawFormat()
+    stream: StreamConfig = dataclasses.field(default_factory=lambda: StreamConfig(hop_s=1.0, vote="decay"))
+    raw: RawFormat = dataclasses.field(default_factory=RawFormat)
 
     def run(self) -> int:
         """Listen; return 0 at the end, 1 if the input or the recording failed, 128 + the signal that stopped it."""

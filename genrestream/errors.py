@@ -6,7 +6,7 @@
     ├── AudioError        an input cannot be read, decoded or used
     ├── CheckpointError   a model folder is missing, foreign, damaged or too new
     ├── OutputError       a result cannot be written
-    └── UsageError        an option has a value that it cannot have (also a ValueError)
+    └── UsageError        an option has a value that it cannot have
 
 Each message is one line: the path or value first, then the rule, then what to do.
 """
@@ -28,5 +28,5 @@ class OutputError(GenrestreamError):
     """A result cannot be written."""
 
 
-class UsageError(GenrestreamError, ValueError):
+class UsageError(GenrestreamError):
     """An option or argument has a value that it cannot have."""

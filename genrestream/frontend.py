@@ -78,9 +78,7 @@ def mel_filters(config: LogMelConfig) -> np.ndarray:
     return (np.maximum(0, np.minimum(rising, falling)) * area).astype(np.float32)
 
 
-def log_mel(
-    waveform: Float[Array, "batch n_samples"], config: LogMelConfig
-) -> Float[Array, "batch n_frames n_mels"]:
+def log_mel(waveform: Float[Array, "batch n_samples"], config: LogMelConfig) -> Float[Array, "batch n_frames n_mels"]:
     """Compute the log-mel spectrogram, in float32 throughout.
 
     Equal to ``librosa.feature.melspectrogram`` (power 2, centred frames, zero padding) followed by the compression.

@@ -235,7 +235,8 @@ class Listener:
         n_dropped = feed.n_dropped + feed.n_overflows
         status.n_dropped = n_dropped
         if n_dropped > self._n_told and time.monotonic() - self._told_s > NOTICE_S:
-            self._tell(status.state, f"{n_dropped - self._n_told} blocks dropped ({feed.n_overflows} by the device so far)")
+            message = f"{n_dropped - self._n_told} blocks dropped ({feed.n_overflows} by the device so far)"
+            self._tell(status.state, message)
             self._n_told, self._told_s = n_dropped, time.monotonic()
 
     def _adapt_hop(self, cost_s: float) -> None:
@@ -296,12 +297,14 @@ class Listener:
         if self._is_lost:
             self._no_input_s += self._feed.quiet_s
         if self._n_losses:
-            problems.append(f"the input was lost {self._n_losses} time{'s' * (self._n_losses > 1)}, {self._no_input_s:.1f} s in all")
+            times = f"{self._n_losses} time{'s' * (self._n_losses > 1)}"
+            problems.append(f"the input was lost {times}, {self._no_input_s:.1f} s in all")
         if self._status.n_dropped:
             problems.append(f"{self._status.n_dropped} blocks dropped")
         verdict = self._session.verdict(tuple(problems))
         if verdict.n_chunks == 0 and not error:
-            error = AudioError(f"{verdict.source}: {self._heard_s:.2g} s of audio, at least {MIN_PIECE_S:g} s is needed")
+            heard = f"{self._heard_s:.2g} s of audio"
+            error = AudioError(f"{verdict.source}: {heard}, at least {MIN_PIECE_S:g} s is needed")
         for sink in self._sinks:
             if error:
                 sink.error(verdict.source, str(error))

@@ -87,7 +87,12 @@ class LiveScreen:
         prediction = status.prediction
         n_bars = max(1, self._console.height - N_OTHER_LINES)
         return Group(
-            self._line(("genrestream  ", "bold"), printable(self._source), (f"  {self._model}", "dim"), f"  {clock(status.time_s)}"),
+            self._line(
+                ("genrestream  ", "bold"),
+                printable(self._source),
+                (f"  {self._model}", "dim"),
+                f"  {clock(status.time_s)}",
+            ),
             self._line((f" {status.state} ", STATES[status.state]), "  ", (printable(status.notice), "yellow")),
             Text(),
             *(_answers(prediction) if prediction else (Text(), Text("the first answer comes after 3 seconds"), Text())),
@@ -136,8 +141,10 @@ def _bars(prediction: Prediction, n_bars: int) -> Table:
     if len(labels) > n_bars:
         labels = [label for label, _ in running.ranked(n_bars)]
     table = Table.grid(padding=(0, 1), expand=True)
-    for options in ({}, {"ratio": 1}, {}, {"justify": "right"}):
-        table.add_column(no_wrap=True, **options)
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, justify="right")
     for label in labels:
         colour = _colour(label, prediction)
         name = Text(label, f"bold {colour}" if label in running.genres else "")

@@ -66,7 +66,8 @@ class Microphone:
             )  # fmt: skip
             stream.start()
         except sounddevice.PortAudioError as error:
-            raise AudioError(f"{device.name}: cannot be opened ({_cause(error)}); choose another with --device") from error
+            cause = _cause(error)
+            raise AudioError(f"{device.name}: cannot be opened ({cause}); choose another with --device") from error
         self._opened_s = time.monotonic()
         return stream
 

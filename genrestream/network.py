@@ -45,13 +45,13 @@ def load_weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     return read_weights(checkpoint, shapes)
 
 
-def bind(card: Card) -> Callable[[Mapping[str, Any]], nnx.Module]:
+def bind(card: Card) -> Callable[[Mapping[str, Any]], Any]:
     """Return the function from weights by name to the network with them, set to inference; for use inside a jit."""
     module = nnx.view(abstract_module(card), deterministic=True, use_running_average=True)
     graph, state, random = nnx.split(module, nnx.Not(nnx.RngState), ...)
     variables = nnx.to_flat_state(state)
 
-    def bound(weights: Mapping[str, Any]) -> nnx.Module:
+    def bound(weights: Mapping[str, Any]) -> Any:
         flat = [(path, variable.replace(weights[".".join(map(str, path))])) for path, variable in variables]
         return nnx.merge(graph, nnx.from_flat_state(flat), random)
 
@@ -61,4 +61,4 @@ def bind(card: Card) -> Callable[[Mapping[str, Any]], nnx.Module]:
 def logits_function(card: Card) -> Callable[[Mapping[str, Any], Any], jax.Array]:
     """Return the function from weights by name and chunks, shape (batch, n_samples), to logits (batch, n_classes)."""
     network = bind(card)
-    return lambda weights, chunks: network(weights)(log_mel(chunks, card.frontend))  # pyright: ignore[reportCallIssue]
+    return lambda weights, chunks: network(weights)(log_mel(chunks, card.frontend))

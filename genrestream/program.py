@@ -16,6 +16,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import mlir
 from jaxlib.mlir import ir
@@ -65,7 +66,8 @@ def _trace(checkpoint: Checkpoint) -> tuple[bytes, Weights]:
 
     weights = load_weights(checkpoint)
     traced = jax.jit(logits_function(checkpoint.card), keep_unused=True).trace(weights, _chunk_shape(checkpoint))
-    return mlir.module_to_bytecode(traced.lower().compiler_ir("stablehlo")), weights
+    module: Any = traced.lower().compiler_ir("stablehlo")
+    return mlir.module_to_bytecode(module), weights
 
 
 def _compile(program: bytes, weights: Weights, checkpoint: Checkpoint) -> Program:
@@ -89,16 +91,17 @@ stored_p = Primitive("stored_program")
 
 
 @stored_p.def_abstract_eval
-def _stored_shape(*_: Any, program: bytes, shape: tuple[int, ...]) -> jax.core.ShapedArray:
-    return jax.core.ShapedArray(shape, np.dtype(np.float32))
+def _stored_shape(*_: Any, program: bytes, shape: tuple[int, ...]) -> ShapedArray:
+    return ShapedArray(shape, np.dtype(np.float32))
 
 
 def _lower_stored(ctx: mlir.LoweringRuleContext, *args: Any, program: bytes, shape: tuple[int, ...]) -> Any:
     module = ctx.module_context.module
     stored = ir.Module.parse(program, module.context)
-    results = ir.SymbolTable(stored.operation)["main"].type.results
+    main: Any = ir.SymbolTable(stored.operation)["main"]
+    results = main.type.results
     name = mlir.merge_mlir_modules(module, "stored_program", stored)
-    return func.CallOp(results, ir.FlatSymbolRefAttr.get(name), args).results
+    return func.CallOp(results, ir.FlatSymbolRefAttr.get(name), list(args)).results
 
 
 mlir.register_lowering(stored_p, _lower_stored)
@@ -131,7 +134,8 @@ def _write(file: Path, program: bytes, weights: Weights) -> None:
     try:
         file.parent.mkdir(exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as scratch:
-            np.savez(scratch, **{STABLEHLO: np.frombuffer(program, np.uint8)}, **weights)
+            arrays: dict[str, Any] = {STABLEHLO: np.frombuffer(program, np.uint8), **weights}
+            np.savez(scratch, **arrays)
         os.replace(scratch.name, file)
         kept = sorted(file.parent.glob("*.npz"), key=lambda program: program.stat().st_mtime)
         for stale in kept[:-MAX_PROGRAMS]:

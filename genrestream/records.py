@@ -224,6 +224,6 @@ def open_output(path: str) -> TextIO:
         OutputError: It cannot be written.
     """
     try:
-        return open(path, "w", encoding="utf-8", newline="")  # noqa: SIM115 - the run closes it
+        return open(path, "w", encoding="utf-8", newline="")
     except OSError as error:
         raise OutputError(f"--output {path}: cannot be written ({error.strerror})") from error

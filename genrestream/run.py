@@ -1,9 +1,7 @@
 """One run of ``genrestream file``: every source through one model, into the view and the records."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
-from genrestream import checkpoint
 from genrestream.audio import expand
 from genrestream.classifier import Classifier, load
 from genrestream.commands import FileCommand

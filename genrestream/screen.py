@@ -1,7 +1,6 @@
 """The live screen: bars of the running probabilities while a file plays through the model."""
 
 import time
-from typing import Any
 
 from rich.bar import Bar
 from rich.console import Console, Group
@@ -102,5 +101,7 @@ class Screen:
         table.add_column("length", overflow="fold")
         for source, state, genre, probability, rest in self._done:
             votes, note = rest.split("|", 1)
-            table.add_row(Text(printable(source)), Text(genre, STYLES[state]), probability, votes, Text(printable(note)))
+            table.add_row(
+                Text(printable(source)), Text(genre, STYLES[state]), probability, votes, Text(printable(note))
+            )
         return table

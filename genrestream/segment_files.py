@@ -22,7 +22,7 @@ def check_segments(path: str, n_sources: int = 1) -> None:
     if n_sources != 1:
         raise UsageError(f"--segments {path}: is written for one input, {n_sources} are given")
     if Path(path).suffix.lower() not in SUFFIXES:
-        raise UsageError(f"--segments {path}: must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} (Audacity labels)")
+        raise UsageError(f"--segments {path}: must end in .csv, .jsonl or .txt (Audacity labels)")
 
 
 class SegmentFile:

@@ -1,9 +1,10 @@
 """Stretches of one genre in a mix, by a hidden Markov model that rarely changes its state.
 
-The states are the labels and silence. A state lasts ``MEAN_SEGMENT_S`` on average and then changes to any other alike;
-what is seen in a state is the classifier's own probability of its label (Rabiner 1989, doi 10.1109/5.18626). Chunks that
-overlap repeat each other, so each counts by the share of it that is new. Live, the forward filter decides at once; for a
-file, Viterbi's path is decided as soon as all its candidates agree, which takes constant memory for any length.
+The states are the labels and silence. A state lasts ``MEAN_SEGMENT_S`` on average and then changes to any other
+alike; what is seen in a state is the classifier's own probability of its label (Rabiner 1989, doi 10.1109/5.18626).
+Chunks that overlap repeat each other, so each counts by the share of it that is new. Live, the forward filter decides
+at once; for a file, Viterbi's path is decided as soon as all its candidates agree, which takes constant memory for any
+length.
 """
 
 import collections
@@ -74,7 +75,7 @@ class OnlineViterbi:
         self._max_undecided = max_undecided
 
     def push(self, seen: np.ndarray, stay: float) -> list[int]:
-        """Take a step's log-likelihoods, shape (n_states,), and return the states that are now decided, oldest first."""
+        """Take a step's log-likelihoods, shape (n_states,), and return the states now decided, oldest first."""
         n_states = len(self._scores)
         switched = self._scores.max() + math.log((1 - stay) / (n_states - 1))
         stayed = self._scores + math.log(stay)

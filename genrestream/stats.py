@@ -47,8 +47,9 @@ class Stats:
         cpu = (time.process_time() - self._began_cpu_s) / max(elapsed_s, 1e-9)
         memory_mb = peak_memory_mb()
         percentiles = ", ".join(f"p{percent} {1000 * delays.percentile_s(percent):.0f} ms" for percent in (50, 95))
+        factor = self.busy_s / max(heard_s, 1e-9)
         return [
-            f"real-time factor {self.busy_s / max(heard_s, 1e-9):.4f} (computing {self.busy_s:.1f} s for {heard_s:.1f} s)",
+            f"real-time factor {factor:.4f} (computing {self.busy_s:.1f} s for {heard_s:.1f} s)",
             f"delay from a chunk's last sample to its line: {percentiles}, max {1000 * delays.longest_s:.0f} ms"
             f" ({self.n_answers} answers)",
             f"dropped blocks {n_dropped}, device overflows {n_overflows}",

@@ -8,7 +8,9 @@ from genrestream.predictions import Decision, Prediction, Verdict
 
 def printable(text: str) -> str:
     """Return the text with control characters shown, not obeyed: a file's name must not drive the terminal."""
-    return "".join(character if character.isprintable() else character.encode("unicode_escape").decode() for character in text)
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 def clock(seconds: float) -> str:
@@ -35,7 +37,9 @@ def in_words(prediction: Prediction) -> str:
     """Return one chunk's line."""
     heard = last_chunk_in_words(prediction)
     running = prediction.running
-    ranked = ", ".join(f"{label} {prob:.2f}" for label, prob in running.ranked(3)) if running.n_votes else "no votes yet"
+    ranked = (
+        ", ".join(f"{label} {prob:.2f}" for label, prob in running.ranked(3)) if running.n_votes else "no votes yet"
+    )
     notes = f" | padded {prediction.padded_s:.1f} s" if prediction.padded_s >= 0.1 else ""
     votes = f"{running.rule}, {votes_in_words(running)}" if running.n_votes else running.rule
     return f"{clock(prediction.start_s):>8}  {heard:<20} | {running.genre}: {ranked} | {votes}{notes}"

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -52,13 +54,15 @@ def music(seconds: float, sample_rate: int = 16_000, n_channels: int = 1, seed: 
     return (0.5 * waveform / np.abs(waveform).max()).astype(np.float32)
 
 
-def encode(path: Path, samples: np.ndarray, sample_rate: int, codec: str, video: bool = False, container: str | None = None):
+def encode(
+    path: Path, samples: np.ndarray, sample_rate: int, codec: str, video: bool = False, container: str | None = None
+):
     """Write a file with FFmpeg's own encoders, with a picture track where asked."""
     n_channels = len(samples)
     with av.open(str(path), "w", format=container) as file:
-        picture = file.add_stream("mpeg4" if path.suffix == ".mp4" else "libvpx", rate=5) if video else None
+        picture: Any = file.add_stream("mpeg4" if path.suffix == ".mp4" else "libvpx", rate=5) if video else None
         layout = {1: "mono", 2: "stereo", 8: "7.1"}[n_channels]
-        stream = file.add_stream(codec, rate=sample_rate, layout=layout)
+        stream: Any = file.add_stream(codec, rate=sample_rate, layout=layout)
         stream.bit_rate = 128_000
         if picture:
             picture.width = picture.height = 64
@@ -68,7 +72,9 @@ def encode(path: Path, samples: np.ndarray, sample_rate: int, codec: str, video:
             file.mux(picture.encode(None))
         frame = av.AudioFrame.from_ndarray(samples.T.reshape(1, -1).copy(), format="flt", layout=layout)
         frame.sample_rate = sample_rate
-        resampler = av.AudioResampler(stream.format, stream.layout, sample_rate, stream.codec_context.frame_size or None)
+        resampler = av.AudioResampler(
+            stream.format, stream.layout, sample_rate, stream.codec_context.frame_size or None
+        )
         for part in [*resampler.resample(frame), *resampler.resample(None)]:
             file.mux(stream.encode(part))
         file.mux(stream.encode(None))
@@ -81,7 +87,7 @@ def wav(tmp_path_factory):
     return encode(tmp_path_factory.mktemp("wav") / "song.wav", music(10), 16_000, "pcm_s16le")
 
 
-def command(*arguments: object, **options) -> subprocess.CompletedProcess:
+def command(*arguments: object, prefix: Sequence[str] = (), **options) -> subprocess.CompletedProcess:
     """Run the genrestream command as a user does, in a process of its own."""
     options = {"capture_output": True, "text": True, "timeout": 120} | options
-    return subprocess.run([sys.executable, "-m", "genrestream", *map(str, arguments)], **options)
+    return subprocess.run([*prefix, sys.executable, "-m", "genrestream", *map(str, arguments)], **options)

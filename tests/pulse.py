@@ -25,14 +25,21 @@ def needs_pulse() -> None:
     if missing and os.environ.get("CI") == "true":
         pytest.fail(f"{', '.join(missing)} must be installed in CI: apt install pulseaudio pulseaudio-utils")
     if missing:
-        pytest.skip(f"no {', '.join(missing)}: apt install pulseaudio pulseaudio-utils libasound2-plugins libportaudio2")
+        pytest.skip(
+            f"no {', '.join(missing)}: apt install pulseaudio pulseaudio-utils libasound2-plugins libportaudio2"
+        )
 
 
 class Pulse:
     """The server; its sockets lie in a folder of its own."""
 
     def __init__(self, folder: Path):
-        self.env = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "PULSE_RUNTIME_PATH": str(folder), "HOME": str(folder)}
+        self.env = {
+            **os.environ,
+            "XDG_RUNTIME_DIR": str(folder),
+            "PULSE_RUNTIME_PATH": str(folder),
+            "HOME": str(folder),
+        }
         self.env.pop("PULSE_SERVER", None)
         self._server: subprocess.Popen | None = None
         self._players: list[subprocess.Popen] = []
@@ -41,7 +48,9 @@ class Pulse:
         modules = ("module-null-sink sink_name=loop", "module-native-protocol-unix")
         arguments = [option for module in modules for option in ("-L", module)]
         self._server = subprocess.Popen(
-            ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", *arguments], env=self.env, stderr=subprocess.DEVNULL
+            ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", *arguments],
+            env=self.env,
+            stderr=subprocess.DEVNULL,
         )
         until(lambda: self._control("set-default-source", "loop.monitor"), 10)
 

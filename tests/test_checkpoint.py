@@ -100,7 +100,7 @@ def test_weights_of_another_network_are_refused(folder, fields, said):
 
 
 def test_unknown_names_list_the_known_ones():
-    with pytest.raises(UsageError, match="--model polka: no such model; choose one of .*musicnn"):
+    with pytest.raises(UsageError, match=r"--model polka: no such model; choose one of .*musicnn"):
         checkpoint.find("polka")
     with pytest.raises(CheckpointError, match="no such model folder"):
         checkpoint.find("./polka")

@@ -18,7 +18,9 @@ ORDER = [
 def imports(path: Path) -> set[str]:
     nodes = list(ast.walk(ast.parse(path.read_text())))
     named = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-    named |= {f"{node.module}.{alias.name}" for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    named |= {
+        f"{node.module}.{alias.name}" for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
     return named | {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
 
 
@@ -26,7 +28,11 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT / "genrestream").with_suffix("").parts).removesuffix(".__init__")
 
 
-MODULES = [path for path in sorted((ROOT / "genrestream").rglob("*.py")) if path.parent.name + path.name != "genrestream__init__.py"]
+MODULES = [
+    path
+    for path in sorted((ROOT / "genrestream").rglob("*.py"))
+    if path.parent.name + path.name != "genrestream__init__.py"
+]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -34,7 +40,7 @@ def test_a_module_imports_only_what_stands_before_it(path):
     assert name_of(path) in ORDER, "a new module: put it in its place in ORDER"
     later = ORDER[ORDER.index(name_of(path)) :]
     if path.name == "commands.py":
-        later = [name for name in later if name not in ("run", "listen")]  # imported by their commands: --help needs no jax
+        later = [name for name in later if name not in ("run", "listen")]  # imported to run: --help needs no jax
     assert not imports(path) & {f"genrestream.{name}" for name in later}
 
 

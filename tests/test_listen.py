@@ -104,13 +104,19 @@ def test_listen_file_and_push_say_the_same(model, tmp_path, block, sample_rate, 
     with model.stream(file, **vars(config)) as stream:
         read = list(stream)
     session = model.session(**vars(config))
-    pushed = [p for start in range(0, samples.shape[1], 7919) for p in session.push(samples.T[start : start + 7919], sample_rate)]
+    pushed = [
+        p
+        for start in range(0, samples.shape[1], 7919)
+        for p in session.push(samples.T[start : start + 7919], sample_rate)
+    ]
     pushed += session.flush()
     for other in (read, pushed):
         assert [(p.start_s, p.end_s) for p in live] == [(p.start_s, p.end_s) for p in other]
         for ours, theirs in zip(live, other, strict=True):
             np.testing.assert_allclose(list(ours.probs.values()), list(theirs.probs.values()), atol=1e-4)
-            np.testing.assert_allclose(list(ours.running.probs.values()), list(theirs.running.probs.values()), atol=1e-4)
+            np.testing.assert_allclose(
+                list(ours.running.probs.values()), list(theirs.running.probs.values()), atol=1e-4
+            )
 
 
 def test_what_a_speaker_plays_is_named_after_three_seconds(pulse):
@@ -326,19 +332,21 @@ def test_a_sample_that_is_no_number_costs_a_block(tmp_path):
 class Station(http.server.BaseHTTPRequestHandler):
     """A radio station that breaks off after six seconds of music, each time."""
 
+    song = b""
+
     def do_GET(self):
         self.send_response(200)
         self.send_header("Content-Type", "audio/mpeg")
         self.end_headers()
-        self.wfile.write(self.server.song)
+        self.wfile.write(self.song)
 
-    def log_message(self, *_):
+    def log_message(self, format, *args):
         pass
 
 
 def test_a_radio_station_that_breaks_off_is_opened_again(tmp_path):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Station) as server:
-        server.song = encode(tmp_path / "a.mp3", music(6, 44_100), 44_100, "libmp3lame").read_bytes()
+        Station.song = encode(tmp_path / "a.mp3", music(6, 44_100), 44_100, "libmp3lame").read_bytes()
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with listening("--source", f"http://127.0.0.1:{server.server_port}/radio", "--speed", "4") as live:
             first = live.next("chunk")
@@ -354,7 +362,9 @@ def test_a_radio_station_that_breaks_off_is_opened_again(tmp_path):
 def test_the_terminal_is_given_back(wav):
     ours, theirs = pty.openpty()
     arguments = [sys.executable, "-m", "genrestream", "listen", "--source", str(wav), "--speed", "5"]
-    with subprocess.Popen(arguments, stdout=theirs, stdin=theirs, env={**os.environ, "TERM": "xterm-256color"}) as process:
+    with subprocess.Popen(
+        arguments, stdout=theirs, stdin=theirs, env={**os.environ, "TERM": "xterm-256color"}
+    ) as process:
         os.close(theirs)
         shown = b""
         while process.poll() is None or not shown.endswith(b"\n"):

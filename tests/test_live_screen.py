@@ -19,7 +19,9 @@ def shown(status, width=80, height=24, screen=None):
 @pytest.fixture(scope="module")
 def status(model):
     prediction = list(model.stream(METAL))[-1]
-    return Status(state=state_after(prediction), time_s=30, level_db=-12, peak_db=-1, delay_s=0.045, prediction=prediction)
+    return Status(
+        state=state_after(prediction), time_s=30, level_db=-12, peak_db=-1, delay_s=0.045, prediction=prediction
+    )
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 16), (120, 40), (40, 12)])
@@ -27,7 +29,9 @@ def status(model):
 def test_it_fits_the_terminal(status, tags, which, width, height):
     if which == "tags":
         prediction = list(tags.stream(METAL))[-1]
-        status = Status(state="music", prediction=prediction, notice="a notice " * 20, n_dropped=12_345, is_clipped=True)
+        status = Status(
+            state="music", prediction=prediction, notice="a notice " * 20, n_dropped=12_345, is_clipped=True
+        )
     lines = shown(Status() if which == "nothing yet" else status, width, height)
     assert len(lines) <= height
     assert max(map(len, lines)) <= width

@@ -1,5 +1,6 @@
 import os
 import stat
+from typing import Any
 
 import jax
 import numpy as np
@@ -33,8 +34,8 @@ def test_a_damaged_program_is_made_again(own_cache, golden, caplog, damage):
     (file,) = (own_cache / "programs").iterdir()
     if damage is None:  # a whole archive whose program is none
         with np.load(file) as arrays:
-            arrays = dict(arrays)
-        np.savez(file, **arrays | {"program": np.zeros(10, np.uint8)})
+            spoilt: dict[str, Any] = dict(arrays) | {"program": np.zeros(10, np.uint8)}
+        np.savez(file, **spoilt)
     else:
         file.write_bytes(damage)
     np.testing.assert_array_equal(logits_program(TAGS)(golden["waveform"][:1]), expected)

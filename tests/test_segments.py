@@ -1,12 +1,12 @@
 import csv
 import json
-import types
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genrestream.predictions import Decision, Prediction
 from genrestream.segment_files import SegmentFile
 from genrestream.segments import ForwardFilter, OnlineViterbi, Segmenter
 from tests.conftest import METAL, command
@@ -15,10 +15,11 @@ LABELS = ("jazz", "metal", "rock")
 
 
 def heard(start_s, genre, prob=0.9, length_s=3.0):
-    """A prediction as far as a segmenter reads it."""
+    """Make a chunk's prediction."""
     rest = (1 - prob) / (len(LABELS) - 1)
     probs = {label: prob if label == genre else rest for label in LABELS} if genre != "silence" else {}
-    return types.SimpleNamespace(start_s=start_s, end_s=start_s + length_s, probs=probs, is_silence=not probs)
+    running = Decision("unsure", (), dict.fromkeys(LABELS, 0.0), dict.fromkeys(LABELS, 0), 0, "decay")
+    return Prediction(start_s, start_s + length_s, 0.0, -20.0, probs, (), running)
 
 
 def segments_of(predictions, is_live, **options):
@@ -105,7 +106,7 @@ def test_files(tmp_path, suffix):
     path = tmp_path / f"segments{suffix}"
     file = SegmentFile(str(path), LABELS, is_live=False)
     for at_s in range(0, 120, 3):
-        file.chunk("mix", heard(at_s, "metal" if at_s < 60 else "jazz"))  # pyright: ignore[reportArgumentType]
+        file.chunk("mix", heard(at_s, "metal" if at_s < 60 else "jazz"))
     assert "metal" in path.read_text(), "a segment is written when it ends, not at the end"
     file.close()
     text = path.read_text()
@@ -119,7 +120,9 @@ def test_files(tmp_path, suffix):
     assert all(0.8 < float(row[3]) <= 0.9 for row in rows)
 
 
-@pytest.mark.parametrize("start", [("file", METAL), ("listen", "--source", METAL, "--speed", "inf")], ids=["file", "listen"])
+@pytest.mark.parametrize(
+    "start", [("file", METAL), ("listen", "--source", METAL, "--speed", "inf")], ids=["file", "listen"]
+)
 def test_the_commands_write_segments(tmp_path, start, model):
     done = command(*start, "--segments", tmp_path / "s.csv")
     assert done.returncode == 0, done.stderr

@@ -127,10 +127,11 @@ def test_several_tags_may_hold_at_once(tags):
 
 def test_streams_do_not_disturb_each_other(model):
     first, second = model.session(), model.session()
-    one = first.push(music(2)[0], 16_000)
+    samples = music(3)[0]
+    one = first.push(samples[:32_000], 16_000)
     second.push(music(3, seed=9)[0], 16_000)
-    one += first.push(music(3)[0][32_000:], 16_000)
-    np.testing.assert_array_equal(probs_of(one), probs_of(model.session().push(music(3)[0], 16_000)))
+    one += first.push(samples[32_000:], 16_000)
+    np.testing.assert_array_equal(probs_of(one), probs_of(model.session().push(samples, 16_000)))
 
 
 def test_the_example_is_metal(model):

@@ -56,7 +56,9 @@ def _rows(file: Path) -> list[dict[str, str]]:
         with file.open(newline="", encoding="utf-8") as lines:
             return list(csv.DictReader(lines))
     except OSError as error:
-        raise UsageError(f"--data: {file} cannot be read ({error.strerror}); give a folder with GTZAN's lists") from error
+        raise UsageError(
+            f"--data: {file} cannot be read ({error.strerror}); give a folder with GTZAN's lists"
+        ) from error
 
 
 def chunks_of(path: Path, frontend: LogMelConfig, hop_s: float) -> np.ndarray:

@@ -12,6 +12,7 @@ written is trained on all tracks; the figures in its card are those of the folds
 import dataclasses
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,7 +22,6 @@ from sklearn.linear_model import LogisticRegression
 
 from genrestream import checkpoint
 from genrestream.frontend import log_mel
-from genrestream.models import MusiCNN
 from genrestream.network import bind, load_weights
 from genrestream.session import probabilities
 from train.data import Track, chunks_of, gtzan_tracks
@@ -67,10 +67,8 @@ def frozen_features(tracks: list[Track], config: HeadConfig) -> Chunks:
     network = bind(model.card)
 
     @jax.jit
-    def features(weights: dict, chunk: np.ndarray) -> jax.Array:
-        module = network(weights)
-        assert isinstance(module, MusiCNN)
-        return jax.numpy.concatenate(module.features(log_mel(chunk, model.card.frontend)), axis=-1)[0]
+    def features(weights: dict, chunk: jax.Array) -> jax.Array:
+        return jax.numpy.concatenate(network(weights).features(log_mel(chunk, model.card.frontend)), axis=-1)[0]
 
     rows, track, place = [], [], []
     for number, one in enumerate(tracks):
@@ -83,7 +81,9 @@ def frozen_features(tracks: list[Track], config: HeadConfig) -> Chunks:
     return Chunks(np.stack(rows), np.array(track), np.array(place))
 
 
-def fit(features: np.ndarray, labels: np.ndarray, weights: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
+def fit(
+    features: np.ndarray, labels: np.ndarray, weights: np.ndarray, strength: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Fit the logistic head; return its kernel (n_features, n_classes) and bias for features as they come."""
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
     head = LogisticRegression(C=strength, max_iter=300).fit((features - mean) / scale, labels, sample_weight=weights)
@@ -120,7 +120,9 @@ class Trainer:
         even = self.chunks.place % 2 == 0
         if n_chunks:
             even &= self.chunks.place < 2 * n_chunks
-        return np.stack([probs[(self.chunks.track == number) & even].mean(axis=0) for number in range(len(self.tracks))])
+        return np.stack(
+            [probs[(self.chunks.track == number) & even].mean(axis=0) for number in range(len(self.tracks))]
+        )
 
     def choose(self, tracks: np.ndarray) -> float:
         """Choose the regularisation by track accuracy on folds inside these tracks."""
@@ -145,7 +147,8 @@ class Trainer:
                 losses.append(-np.log(probs[np.arange(len(probs)), self.labels[tracks]]).mean())
             return float(np.mean(losses))
 
-        return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
+        best: Any = minimize_scalar(loss, bounds=(-2, 2), method="bounded")
+        return float(np.exp(best.x))
 
 
 def scores(trainer: Trainer, probs: np.ndarray, tracks: np.ndarray) -> dict:
@@ -233,7 +236,7 @@ def main(config: HeadConfig) -> None:
         metrics=metrics,
         provenance={
             "weights": f"frozen: {tags.card.provenance['weights']}; head: this project",
-            "data": f"{len(trainer.tracks)} of GTZAN's 1,000 tracks, which carries no copyright permission: research use",
+            "data": f"{len(trainer.tracks)} of GTZAN's 1,000 tracks; no copyright permission, so research use",
             "split": "shipped: trained on all; figures: five artist folds, no artist or duplicate in two",
             "seed": "none, the fit is deterministic",
             "command": "python -m train.musicnn --data ../shared/data/gtzan --score-test",
