@@ -228,7 +228,7 @@ class Listener:
         elif self._is_lost:
             status.state, status.notice = "no input", feed.notice or status.notice
         elif not feed.is_over and (not feed.connected or feed.quiet_s > allowed_s):
-            self._is_lost = True
+            self._is_lost, self._level = True, Level()
             self._n_losses += 1
             gone = feed.notice if not feed.connected else f"{self._source.name} delivers nothing"
             self._tell("no input", gone)

@@ -90,8 +90,8 @@ class Microphone:
                 rescan()
                 device = pick(self._choice)
                 self._stream = self._open(device)
-            except (GenrestreamError, portaudio().PortAudioError) as error:
-                self._feed.notice = f"{self.name}: {error}; next try in {retry_s:g} s"
+            except (GenrestreamError, portaudio().PortAudioError):
+                self._feed.notice = f"{self.name} is gone; the next try to open it is in {retry_s:g} s"
                 continue
             self._feed.connected, self._feed.notice = True, f"{device.name} is back"
             return
