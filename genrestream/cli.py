@@ -4,6 +4,7 @@
 (listen: 128 + the signal, so 143 when terminated). 141: the reader of the output went away.
 """
 
+import contextlib
 import os
 import sys
 from typing import Annotated, Any, Union
@@ -55,4 +56,8 @@ def _fail(error: GenrestreamError, code: int) -> int:
 
 def run() -> None:
     """Entry point of the ``genrestream`` script."""
-    sys.exit(main())
+    code = main()
+    with contextlib.suppress(OSError):  # a closed pipe was reported by main
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)  # all files are closed; taking XLA down object by object would cost a quarter of a second

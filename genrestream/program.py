@@ -17,7 +17,6 @@ from typing import Any
 import jax
 import numpy as np
 from jax.core import ShapedArray
-from jax.extend.core import Primitive
 from jax.interpreters import mlir
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import func
@@ -87,7 +86,7 @@ def _chunk_shape(checkpoint: Checkpoint) -> jax.ShapeDtypeStruct:
 
 
 # ``jax.export`` would do, but calling what it stored imports scipy.linalg: a fifth of a second for LAPACK, unused here.
-stored_p = Primitive("stored_program")
+stored_p = type(jax.lax.add_p)("stored_program")  # jax.extend.core.Primitive, without importing Pallas beside it
 
 
 @stored_p.def_abstract_eval

@@ -1,9 +1,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
+from flax import nnx
 
 from genrestream.checkpoint import find, read
 from genrestream.frontend import log_mel
+from genrestream.models.musicnn import TemporalBlock
 from genrestream.network import bind, load_weights
 from train.convert_musicnn import MSD_TAGS
 
@@ -31,3 +34,15 @@ def test_chunks_of_a_batch_do_not_see_each_other(golden):
     network = jax.jit(bind(tags.card)(load_weights(tags)).__call__)
     frames = log_mel(jnp.asarray(golden["waveform"]), tags.card.frontend)
     np.testing.assert_allclose(network(frames)[1], network(frames[1:])[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("n_frames", [187, 100, 40])
+def test_the_fast_inference_of_the_temporal_filters_equals_their_convolution(n_frames):
+    block = TemporalBlock(6, 32, nnx.Rngs(0))
+    rng = np.random.default_rng(0)
+    for variable in (block.norm.scale, block.norm.bias, block.norm.mean, block.conv.bias):
+        variable.set_value(jnp.asarray(rng.normal(size=6), jnp.float32))  # scales of both signs
+    x = jnp.asarray(rng.normal(size=(2, n_frames, 96, 1)), jnp.float32)
+    block = nnx.view(block, use_running_average=True)
+    slow = block.norm(nnx.relu(block.conv(x.swapaxes(1, 2)))).max(axis=1)
+    np.testing.assert_allclose(block(x), slow, atol=1e-5)

@@ -5,7 +5,7 @@ that its weights can be read: see ``train/convert_musicnn.py``.
 """
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal, cast
 
 import jax.numpy as jnp
 from flax import nnx
@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 TIMBRAL_MELS = (38, 67)  # 0.4 and 0.7 of the 96 mel bands, by 7 frames
 TEMPORAL_FRAMES = (128, 64, 32)  # by one mel band
+BLOCK = 17  # frames of one matrix product's row; 11 of them are MusiCNN's 187
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +69,30 @@ class TemporalBlock(nnx.Module):
 
     def __call__(self, x: Float[Array, "batch n_frames n_mels 1"]) -> Float[Array, "batch n_frames n_filters"]:
         """Return the strongest response of each filter at each frame."""
-        x = x.swapaxes(1, 2)  # frames last: what the filters see lies side by side, a third faster on a CPU
+        x = x.swapaxes(1, 2)
+        if self.norm.use_running_average:
+            return self._infer(x[..., 0])
         return self.norm(nnx.relu(self.conv(x))).max(axis=1)
+
+    def _infer(self, x: Float[Array, "batch n_mels n_frames"]) -> Float[Array, "batch n_frames n_filters"]:
+        """Do the same in inference at twice the speed on a CPU.
+
+        The convolution is one matrix product that makes ``BLOCK`` frames at a time. ReLU and batch norm rise steadily
+        with the response, or fall where the norm's scale is negative: with that filter's sign turned, the maximum over
+        the bands can be taken first, and they see one band in place of 96.
+        """
+        norm, bias = cast(Any, self.norm), cast(Any, self.conv.bias)
+        sign = jnp.sign(norm.scale.get_value())
+        kernel = self.conv.kernel.get_value()[0, :, 0] * sign
+        (n_seen, n_filters), (batch, n_mels, n_frames) = kernel.shape, x.shape
+        n_blocks = -(-n_frames // BLOCK)
+        before = _same(n_seen)[0]
+        x = jnp.pad(x, ((0, 0), (0, 0), (before, n_blocks * BLOCK + n_seen - 1 - n_frames - before)))
+        blocks = jnp.stack([x[:, :, at * BLOCK :][:, :, : n_seen + BLOCK - 1] for at in range(n_blocks)], axis=2)
+        shifted = jnp.stack([jnp.pad(kernel, ((at, BLOCK - 1 - at), (0, 0))) for at in range(BLOCK)], axis=1)
+        responses = blocks.reshape(-1, n_seen + BLOCK - 1) @ shifted.reshape(-1, BLOCK * n_filters)
+        strongest = responses.reshape(batch, n_mels, -1).max(axis=1).reshape(batch, -1, n_filters)[:, :n_frames]
+        return norm(nnx.relu(strongest * sign + bias.get_value()))
 
 
 class MidBlock(nnx.Module):
