@@ -15,8 +15,8 @@ import numpy as np
 
 from genrestream.predictions import Prediction
 
-MEAN_SEGMENT_S = 60.0  # chosen on medleys of the validation tracks: benchmarks/segments.py --choose
-FLOOR = 0.02  # no chunk says that a label is less probable than this: one alone must not end a segment
+MEAN_SEGMENT_S = 10.0  # chosen on medleys of the validation tracks: benchmarks/segments.py --choose
+FLOOR = 0.002  # no chunk says that a label is less probable than this: one alone must not end a segment
 MAX_UNDECIDED = 2000  # chunks; where the candidates never agree, the oldest half is decided by the best of them
 SILENCE = "silence"
 
