@@ -155,7 +155,7 @@ class Listener:
     def run(self) -> bool:
         """Listen to the end; return whether something failed."""
         for sink in self._sinks:
-            sink.begin(self._source.name, getattr(self._source, "duration_s", None))
+            sink.begin(self._source.name, None)
         try:
             while not self._signals and not self._is_over():
                 block = self._feed.get(TICK_S)

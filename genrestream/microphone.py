@@ -130,10 +130,16 @@ def quiet_libraries() -> Iterator[None]:
 
     What Python writes to ``sys.stderr`` still gets there.
     """
-    python_stderr, ours, theirs = sys.stderr, os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        python_stderr, ours = sys.stderr, os.dup(2)
+    except OSError:  # no standard error at all: nothing to keep quiet
+        yield
+        return
     python_stderr.flush()
     sys.stderr = os.fdopen(os.dup(ours), "w", buffering=1)
-    os.dup2(theirs, 2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
     try:
         yield
     finally:
@@ -141,4 +147,3 @@ def quiet_libraries() -> Iterator[None]:
         sys.stderr = python_stderr
         os.dup2(ours, 2)
         os.close(ours)
-        os.close(theirs)

@@ -1,5 +1,6 @@
 """A file, pipe or network stream played into the feed in real time, as if a device delivered it."""
 
+import contextlib
 import math
 import threading
 import time
@@ -22,19 +23,17 @@ class Player:
         speed: Times real time; infinite for as fast as it is listened to.
         feed: Where its blocks go.
 
+    It is opened in the thread that plays it, since a pipe or a server may keep one waiting; that it cannot be opened is
+    the feed's error.
+
     Attributes:
         problems: What was wrong with the data, one line each.
-
-    Raises:
-        AudioError: It cannot be opened.
     """
 
     def __init__(self, source: str, raw: RawFormat, speed: float, feed: Feed):
         self.name, self._raw, self._speed, self._feed = source, raw, speed, feed
         self.problems: list[str] = []
         self._closing = threading.Event()
-        self._audio = AudioSource(source, raw)
-        self.duration_s = self._audio.duration_s
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
         self._thread.start()
 
@@ -46,22 +45,24 @@ class Player:
 
     def _run(self) -> None:
         try:
-            is_endless = self._audio.is_endless
-            self._play()
-            while is_endless and self._reopen():
-                self._play()
+            audio = AudioSource(self.name, self._raw)
+            is_endless = audio.is_endless
+            self._play(audio)
             if not is_endless:  # of a station, each break is told when it happens
-                self.problems += self._audio.problems
+                self.problems += audio.problems
+            while is_endless and (again := self._reopen()):
+                with contextlib.suppress(AudioError):  # nothing that could be decoded: it is tried again
+                    self._play(again)
             self._feed.end()
         except Exception as error:  # a thread's own end would go unseen: the listener raises it
             self._feed.end(error)
 
-    def _play(self) -> None:
-        """Play what is open to its end, each block when its last sample is due."""
+    def _play(self, source: AudioSource) -> None:
+        """Play a source to its end, each block when its last sample is due."""
         gap_from_s = self._feed.last_put_s
         began_s, played_s = time.monotonic(), 0.0
-        with self._audio as audio:
-            for samples, sample_rate in audio:
+        with source:
+            for samples, sample_rate in source:
                 played_s += samples.shape[1] / sample_rate
                 due_s = began_s + played_s / self._speed
                 now_s = time.monotonic()
@@ -75,16 +76,14 @@ class Player:
                 if not self._feed.put_waiting(Block(samples, sample_rate, due_s, max(0.0, lost_s))):
                     return
 
-    def _reopen(self) -> bool:
-        """Open a station again, waiting longer each time; return False where closed meanwhile."""
+    def _reopen(self) -> AudioSource | None:
+        """Open a station again, waiting longer each time; return None where closed meanwhile."""
         retry_s = FIRST_RETRY_S
         self._feed.connected, self._feed.notice = False, f"{self.name} broke off; trying to open it again"
         while not self._closing.wait(retry_s):
             retry_s = min(2 * retry_s, LAST_RETRY_S)
             try:
-                self._audio = AudioSource(self.name, self._raw)
+                return AudioSource(self.name, self._raw)
             except AudioError as error:
                 self._feed.notice = f"{error}; next try in {retry_s:g} s"
-                continue
-            return True
-        return False
+        return None

@@ -269,6 +269,16 @@ def test_bare_samples_from_a_pipe_are_recorded_as_they_are(tmp_path):
     np.testing.assert_allclose(recorded, samples, atol=1e-4)
 
 
+def test_a_pipe_that_stays_silent_is_noticed_and_does_not_keep_us():
+    with listening("--source", "-", stdin=subprocess.PIPE) as live:
+        live.next("event", state="no input")
+        began_s = time.monotonic()
+        code, error = live.stop(signal.SIGINT)
+        assert time.monotonic() - began_s < 5
+    assert code == 130
+    assert "0 s of audio" in error
+
+
 def test_a_killed_recording_can_be_read(pulse, tmp_path):
     with listening("--record", tmp_path / "take.wav", env=pulse.env) as live:
         live.next("chunk")
