@@ -71,6 +71,7 @@ def draw(predictions: list[Prediction], verdict: Verdict, path: str) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
+    matplotlib.rcParams["text.parse_math"] = False  # a $ in a file's name is a $
     from matplotlib import pyplot
 
     labels = [label for label, _ in verdict.final.ranked(N_SHOWN)]
@@ -85,10 +86,10 @@ def draw(predictions: list[Prediction], verdict: Verdict, path: str) -> None:
     top.set(ylabel="running probability", ylim=(0, max(1.0, running.sum(axis=1).max())), xlim=(times_s[0], times_s[-1]))
     top.set_title(verdict_in_words(verdict), fontsize=9, loc="left", wrap=True)
     top.legend(*_reversed(top), loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
-    for prediction in predictions:
+    for prediction, begin_s, end_s in zip(predictions, times_s[:-1], times_s[1:], strict=True):
         label = max(prediction.chosen, key=prediction.probs.__getitem__, default="")
         colour = "white" if prediction.is_silence else colours.get(label, "lightgrey")
-        bottom.axvspan(prediction.start_s, prediction.end_s, color=colour, lw=0)
+        bottom.axvspan(begin_s, end_s, color=colour, lw=0)
     bottom.set(xlabel="seconds (a white chunk is silence, a grey one has another label or none)", yticks=[])
     bottom.set_ylabel("chunks", rotation=0, ha="right", va="center")
     figure.savefig(path, dpi=120)

@@ -1,10 +1,12 @@
 """The live screen: bars of the running probabilities while a file plays through the model."""
 
+import dataclasses
 import time
 
 from rich.bar import Bar
 from rich.console import Console, Group
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -15,13 +17,25 @@ N_BARS = 10
 STYLES = {"music": "bold green", "unsure": "yellow", "silence": "dim", "failed": "bold red"}
 
 
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A line of the table at the end."""
+
+    source: str
+    state: str
+    genre: str
+    probability: str = ""
+    votes: str = ""
+    note: str = ""
+
+
 class Screen:
     """A live view of one source after another, a line for each that is done, a table of them all at the end."""
 
     def __init__(self, n_sources: int, console: Console | None = None):
         self._console = console or Console(highlight=False)
         self._n_sources = n_sources
-        self._done: list[tuple[str, str, str, str, str]] = []
+        self._done: list[Row] = []
         self._live: Live | None = None
         self._duration_s: float | None = None
         self._began_s = 0.0
@@ -41,16 +55,18 @@ class Screen:
         """Replace the bars by the closing line."""
         self._end()
         final, speed = verdict.final, verdict.duration_s / max(1e-3, time.monotonic() - self._began_s)
-        self._console.print(Text(f"{verdict_in_words(verdict)} at {speed:.0f}x", STYLES[final.state]), soft_wrap=True)
-        votes = votes_in_words(final) if final.n_votes else ""
-        probability = f"{final.probability:.2f}" if final.n_votes else ""
-        note = "; ".join(verdict.problems) or clock(verdict.duration_s)
-        self._done.append((verdict.source, final.state, verdict.genre, probability, f"{votes}|{note}"))
+        self._console.print(Text(f"{verdict_in_words(verdict)} at {speed:.0f}x", STYLES[final.state]))
+        row = Row(
+            verdict.source, final.state, verdict.genre, note="; ".join((clock(verdict.duration_s), *verdict.problems))
+        )
+        if final.n_votes:
+            row = dataclasses.replace(row, probability=f"{final.probability:.2f}", votes=votes_in_words(final))
+        self._done.append(row)
 
     def error(self, source: str, message: str) -> None:
         """Note a source that failed; the run prints why."""
         self._end()
-        self._done.append((source, "failed", "failed", "", f"|{message.removeprefix(f'{source}: ')}"))
+        self._done.append(Row(source, "failed", "failed", note=message.removeprefix(f"{source}: ")))
 
     def close(self) -> None:
         """Restore the terminal and print the table of all sources, where there are several."""
@@ -66,20 +82,30 @@ class Screen:
     def _view(self, source: str, prediction: Prediction) -> Group:
         running, elapsed_s = prediction.running, max(1e-3, time.monotonic() - self._began_s)
         total = f" of {clock(self._duration_s)}" if self._duration_s else ""
-        place = f"[{len(self._done) + 1}/{self._n_sources}] " if self._n_sources > 1 else ""
-        head = Text.assemble(
-            (f"{place}{printable(source)}  ", "bold"),
-            f"{clock(prediction.end_s)}{total}  {prediction.end_s / elapsed_s:.0f}x",
-        )
-        head.truncate(self._console.width, overflow="ellipsis")
+        times = f"{clock(prediction.end_s)}{total}  {prediction.end_s / elapsed_s:.0f}x  "
+        head = Text.assemble(times, shortened(source, self._console.width - len(times)))
         bars = Table.grid(padding=(0, 1), expand=True)
-        for name, options in {"label": {}, "bar": {"ratio": 1}, "prob": {}, "votes": {"justify": "right"}}.items():
-            bars.add_column(name, no_wrap=True, **options)
+        bars.add_column(no_wrap=True)
+        bars.add_column(ratio=1)
+        bars.add_column(no_wrap=True)
+        bars.add_column(no_wrap=True, justify="right")
         for label, prob in running.ranked(N_BARS):
             style = STYLES["music"] if label in running.genres else "cyan"
             votes = f"{running.votes[label]}/{running.n_votes}"
             bars.add_row(Text(label, style), Bar(1.0, 0.0, prob, color=style.split()[-1]), f"{prob:.2f}", votes)
-        return Group(head, bars, self._foot(prediction))
+        return Group(head, bars, self._foot(prediction), *self._progress(prediction.end_s))
+
+    def _progress(self, heard_s: float) -> list[Table]:
+        """Return a bar over all sources, or over the one; none where a length is not known."""
+        if self._n_sources == 1 and not self._duration_s:
+            return []
+        fraction = min(1.0, heard_s / self._duration_s) if self._duration_s else 0.0
+        line = Table.grid(padding=(0, 1), expand=True)
+        line.add_column(no_wrap=True)
+        line.add_column(ratio=1)
+        place = f"{len(self._done) + 1} of {self._n_sources}" if self._n_sources > 1 else f"{fraction:4.0%}"
+        line.add_row(place, ProgressBar(self._n_sources, len(self._done) + fraction))
+        return [line]
 
     def _foot(self, prediction: Prediction) -> Text:
         heard = "silence" if prediction.is_silence else " + ".join(prediction.chosen) or "unsure"
@@ -95,13 +121,18 @@ class Screen:
 
     def _summary(self) -> Table:
         table = Table(box=None, pad_edge=False, header_style="dim")
-        table.add_column("file", overflow="ellipsis", no_wrap=True, ratio=1)
-        for name in ("genre", "prob", "votes"):
+        for name in ("file", "genre", "prob", "votes"):
             table.add_column(name, no_wrap=True)
         table.add_column("length", overflow="fold")
-        for source, state, genre, probability, rest in self._done:
-            votes, note = rest.split("|", 1)
-            table.add_row(
-                Text(printable(source)), Text(genre, STYLES[state]), probability, votes, Text(printable(note))
-            )
+        room = max(16, self._console.width - 50)
+        for row in self._done:
+            genre = shortened(row.genre, 20)
+            genre.stylize(STYLES[row.state])
+            table.add_row(shortened(row.source, room), genre, row.probability, row.votes, Text(printable(row.note)))
         return table
+
+
+def shortened(name: str, width: int) -> Text:
+    """Return a name that may be shown, its end if it is too long: the end tells files apart."""
+    name = printable(name)
+    return Text(name if len(name) <= width else f"…{name[len(name) - max(1, width - 1) :]}", no_wrap=True)

@@ -15,7 +15,7 @@ def printable(text: str) -> str:
 
 def clock(seconds: float) -> str:
     """Return a time in the stream as m:ss.s or h:mm:ss."""
-    minutes, rest_s = divmod(seconds, 60)
+    minutes, rest_s = divmod(round(seconds, 1), 60)
     if minutes < 60:
         return f"{int(minutes)}:{rest_s:04.1f}"
     return f"{int(minutes // 60)}:{int(minutes % 60):02}:{int(rest_s):02}"

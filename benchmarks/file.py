@@ -1,0 +1,97 @@
+"""``genrestream file`` against ``python -m musicnn.tagger``: start to verdict, a long file, and memory.
+
+musicnn needs an environment of its own::
+
+    python -m venv musicnn && musicnn/bin/pip install 'tensorflow-cpu==2.15.*' librosa
+    musicnn/bin/pip install --no-deps musicnn==0.1.0
+    python -m benchmarks.file --musicnn musicnn/bin/python                # 15 minutes on two cores
+
+The audio is made from the clip in examples/, repeated; it lies in a temporary folder.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import av
+import numpy as np
+
+from benchmarks.paired import Run, ratio, run
+from genrestream.audio import AudioSource
+
+CLIP = Path(__file__).parent.parent / "examples" / "metal.ogg"
+OURS = [str(Path(sys.executable).with_name("genrestream")), "file"]
+
+
+def repeated(path: Path, seconds: float) -> Path:
+    """Write the clip as stereo 44.1 kHz 16-bit WAV, repeated to this length."""
+    with AudioSource(CLIP) as source:
+        clip = np.concatenate([block for block, _ in source], axis=1)
+    samples = (np.clip(clip.T, -1, 1) * 32767).astype("<i2")
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("pcm_s16le", rate=44_100, layout="stereo")
+        left = round(seconds * 44_100)
+        while left:
+            part = samples[:left]
+            left -= len(part)
+            frame = av.AudioFrame.from_ndarray(part.reshape(1, -1).copy(), format="s16", layout="stereo")
+            frame.sample_rate = 44_100
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
+def from_pipe(hours: float) -> Run:
+    """Classify so many hours of raw samples from a pipe: no file of their size is needed."""
+    rate = 16_000
+    minute = np.random.default_rng(0).integers(-8000, 8000, size=60 * rate, dtype=np.int16).tobytes()
+    script = "import sys; minute = sys.stdin.buffer.read(); [sys.stdout.buffer.write(minute) for _ in range(N)]"
+    script = script.replace("N", str(round(hours * 60)))
+    read, write = os.pipe()
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=write) as process:
+        os.close(write)
+        assert process.stdin
+        process.stdin.write(minute)
+        process.stdin.close()
+        result = run([*OURS, "-", "--raw-rate", str(rate)], stdin=read)
+        os.close(read)
+    return result
+
+
+def against_musicnn(what: str, musicnn: str, path: Path, n_pairs: int) -> None:
+    """Time both on one file in turn and print the ratio and both peaks."""
+    theirs_command = [musicnn, "-m", "musicnn.tagger", str(path), "-mod", "MSD_musicnn", "--print"]
+    run([*OURS, str(path)])  # the second run is what is asked for: both have their caches
+    ours, theirs = [], []
+    for _ in range(n_pairs):
+        ours.append(run([*OURS, str(path)]))
+        theirs.append(run(theirs_command))
+    for name, runs in (("genrestream", ours), ("musicnn", theirs)):
+        seconds = np.median([one.seconds for one in runs])
+        print(f"{what}: {name} {seconds:.2f} s, peak {max(one.peak_mb for one in runs):.0f} MB")
+    print(f"{what}: times faster {ratio([o.seconds for o in ours], [t.seconds for t in theirs])}", flush=True)
+
+
+def main() -> None:
+    """Print all figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--musicnn", help="the Python of an environment with musicnn")
+    parser.add_argument("--pairs", type=int, default=7, help="pairs of the 30 s clip")
+    parser.add_argument("--long-pairs", type=int, default=3, help="pairs of the 30-minute file")
+    parser.add_argument("--hours", type=float, default=10, help="length of the memory test; 0 leaves it out")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if options.musicnn:
+            against_musicnn("30 s clip", options.musicnn, repeated(Path(folder) / "clip.wav", 30), options.pairs)
+            long = repeated(Path(folder) / "long.wav", 1800)
+            against_musicnn("30 minutes, stereo 44.1 kHz", options.musicnn, long, options.long_pairs)
+    if options.hours:
+        minute, hours = from_pipe(1 / 60), from_pipe(options.hours)
+        print(f"peak memory: 1 minute {minute.peak_mb:.0f} MB, {options.hours:g} hours {hours.peak_mb:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

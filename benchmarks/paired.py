@@ -1,0 +1,48 @@
+"""Paired measurement: two commands or functions in turn, the ratio of their times with an interval."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of a command: seconds on the clock, and peak memory of its process in MB."""
+
+    seconds: float
+    peak_mb: float
+
+
+def run(command: Sequence[str], stdin: int | None = None) -> Run:
+    """Run a command with its output thrown away.
+
+    Raises:
+        RuntimeError: It failed.
+    """
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    if status:
+        raise RuntimeError(f"{' '.join(command)}: ended with status {status}")
+    return Run(seconds, usage.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2))
+
+
+def seconds_of(function: Callable[[], object]) -> float:
+    """Return how long one call takes."""
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:
+    """Return the median of the paired ratios theirs / ours, with its 95 % bootstrap interval."""
+    ratios = np.array(theirs) / np.array(ours)
+    draws = np.random.default_rng(0).integers(len(ratios), size=(2000, len(ratios)))
+    low, high = np.percentile(np.median(ratios[draws], axis=1), [2.5, 97.5])
+    return f"{np.median(ratios):.2f} (95 % interval {low:.2f} to {high:.2f}, {len(ratios)} pairs)"
