@@ -15,7 +15,8 @@ import numpy as np
 
 from genrestream.predictions import Prediction
 
-MEAN_SEGMENT_S = 10.0  # chosen on medleys of the validation tracks: benchmarks/segments.py --choose
+# Both chosen on medleys of the validation tracks (benchmarks/segments.py --choose), of which the segments last 26 s.
+MEAN_SEGMENT_S = 10.0
 FLOOR = 0.002  # no chunk says that a label is less probable than this: one alone must not end a segment
 MAX_UNDECIDED = 2000  # chunks; where the candidates never agree, the oldest half is decided by the best of them
 SILENCE = "silence"

@@ -4,7 +4,8 @@ from genrestream.text import clock, printable
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(0, "0:00.0"), (59.98, "1:00.0"), (61.26, "1:01.3"), (3600, "1:00:00"), (360_000, "100:00:00")]
+    ("seconds", "shown"),
+    [(0, "0:00.0"), (59.98, "1:00.0"), (61.26, "1:01.3"), (3600, "1:00:00"), (360_000, "100:00:00")],
 )
 def test_clock(seconds, shown):
     assert clock(seconds) == shown
