@@ -131,6 +131,11 @@ class AudioSource:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether it is a network stream that has no end of its own, such as a radio station."""
+        return is_url(self.name) and self._container.size <= 0
+
     def close(self) -> None:
         """Close the file or connection."""
         self._container.close()

@@ -65,6 +65,11 @@ class Chunker:
         self._n_skipped = max(0, self.hop - self.n_samples)
         self._start += self.hop
 
+    def skip(self, n_lost: int) -> None:
+        """Begin a new chunk after a gap: what is held and what comes next do not belong together."""
+        self._start += self._n_held - self._n_skipped + n_lost
+        self._n_held = self._n_repeated = self._n_skipped = 0
+
     def flush(self) -> tuple[list[Chunk], float]:
         """End the stream.
 

@@ -1,36 +1,39 @@
 """The command line: parse, run a command, and turn how it ended into an exit code.
 
-0: all went well. 1: some input failed, or a result could not be written. 2: usage. 130: interrupted with Ctrl-C.
-141: the reader of the output went away.
+0: all went well. 1: some input failed, or a result could not be written. 2: usage. 130: interrupted with Ctrl-C
+(listen: 128 + the signal, so 143 when terminated). 141: the reader of the output went away.
 """
 
 import contextlib
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any, Union
 
 import tyro
 
-from genrestream.commands import FileCommand, ModelsCommand
+from genrestream.commands import DevicesCommand, FileCommand, ListenCommand, ModelsCommand
 from genrestream.errors import GenrestreamError, UsageError
 
 FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141
 
-Command = (
-    Annotated[FileCommand, tyro.conf.subcommand("file", description=(FileCommand.__doc__ or "").split("\n")[0])]
-    | Annotated[ModelsCommand, tyro.conf.subcommand("models", description=(ModelsCommand.__doc__ or "").split("\n")[0])]
-)
+
+def _named(name: str, command: type) -> Any:
+    return Annotated[command, tyro.conf.subcommand(name, description=(command.__doc__ or "").split("\n")[0])]
+
+
+COMMANDS = {"file": FileCommand, "listen": ListenCommand, "devices": DevicesCommand, "models": ModelsCommand}
+Command: Any = Union[tuple(_named(name, command) for name, command in COMMANDS.items())]  # noqa: UP007 - from a dict
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
         command = tyro.cli(
-            Command,  # pyright: ignore[reportArgumentType]
+            Command,
             prog="genrestream",
             description="Listens to music and says, as it plays, which genre it is.",
             args=arguments,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff),
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
         )
         code = command.run()
         sys.stdout.flush()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from genrestream.errors import OutputError
+from genrestream.live import Event
 from genrestream.predictions import Decision, Prediction, Verdict
 
 
@@ -56,6 +57,17 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def event_record(source: str, event: Event) -> dict[str, Any]:
+    """Return the record of what happened to a live run."""
+    return {
+        "type": "event",
+        "source": source,
+        "time_s": round(event.time_s, 6),
+        "state": event.state,
+        "message": event.message,
+    }
+
+
 def error_record(source: str, message: str) -> dict[str, Any]:
     """Return the record of a source that could not be classified."""
     return {"type": "error", "source": source, "error": message}
@@ -74,6 +86,10 @@ class JsonLines:
         """Write a chunk."""
         self._write(chunk_record(source, prediction))
 
+    def event(self, source: str, event: Event) -> None:
+        """Write what happened to a live run."""
+        self._write(event_record(source, event))
+
     def verdict(self, verdict: Verdict) -> None:
         """Write a verdict."""
         self._write(verdict_record(verdict))
@@ -91,7 +107,7 @@ class JsonLines:
 
 
 class Csv:
-    """One row a chunk, verdict or error; the running probabilities in a column a label."""
+    """One row a chunk, event, verdict or error; the running probabilities in a column a label."""
 
     COLUMNS = (
         "type", "source", "start_s", "end_s", "chosen", "chunk_probability", "state", "genre", "probability",
@@ -113,6 +129,13 @@ class Csv:
         row["chosen"] = "silence" if prediction.is_silence else " + ".join(prediction.chosen)
         row["chunk_probability"] = max(record["probs"].values(), default="")
         self._write(row, prediction.running)
+
+    def event(self, source: str, event: Event) -> None:
+        """Write what happened to a live run."""
+        time_s = round(event.time_s, 6)
+        row = {"start_s": time_s, "end_s": time_s, "state": event.state, "problems": event.message}
+        self._rows.writerow({"type": "event", "source": source, **row})
+        self._file.flush()
 
     def verdict(self, verdict: Verdict) -> None:
         """Write a verdict."""

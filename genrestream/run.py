@@ -1,18 +1,15 @@
 """One run of ``genrestream file``: every source through one model, into the view and the records."""
 
-import contextlib
-import sys
-from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any
 
 from genrestream.audio import expand
 from genrestream.classifier import Classifier, load
 from genrestream.commands import FileCommand
-from genrestream.errors import AudioError, OutputError, UsageError
+from genrestream.errors import AudioError, UsageError
 from genrestream.plot import Plot, check_plot
 from genrestream.program import use_compile_cache
-from genrestream.records import FORMATS, open_output
-from genrestream.text import Lines, printable
+from genrestream.segment_files import SegmentFile, check_segments
+from genrestream.sinks import opened, report
 
 
 def classify_all(command: FileCommand) -> int:
@@ -29,16 +26,18 @@ def classify_all(command: FileCommand) -> int:
     sources, n_failed = _expand(command.sources)
     if command.plot:
         check_plot(command.plot, len(sources))
+    if command.segments:
+        check_segments(command.segments, len(sources))
     use_compile_cache()
     model = load(command.model)
-    try:
-        with _sinks(command, len(sources), model.card.labels) as sinks:
-            for source in sources:
-                n_failed += not _classify(command, model, source, sinks)
-    except BrokenPipeError:
-        raise
-    except OSError as error:  # sources' own are AudioErrors
-        raise OutputError(f"{command.output or 'standard output'}: cannot be written ({error.strerror})") from error
+    more: list[Any] = [Plot(command.plot)] if command.plot else []
+    if command.segments:
+        more.append(SegmentFile(command.segments, model.card.labels, is_live=False))
+    with opened(
+        command.output, command.format, model.card.labels, len(sources), lambda: _screen(len(sources)), more
+    ) as sinks:
+        for source in sources:
+            n_failed += not _classify(command, model, source, sinks)
     return 1 if n_failed else 0
 
 
@@ -48,34 +47,12 @@ def _expand(given: tuple[str, ...]) -> tuple[list[str], int]:
         try:
             sources += expand(path)
         except AudioError as error:
-            _report(error)
+            report(error)
             n_failed += 1
     return sources, n_failed
 
 
-@contextlib.contextmanager
-def _sinks(command: FileCommand, n_sources: int, labels: tuple[str, ...]) -> Iterator[list[Any]]:
-    with contextlib.ExitStack() as stack:
-        sinks: list[Any] = []
-        file: TextIO = sys.stdout
-        if command.output:
-            file = stack.enter_context(open_output(command.output))
-        if command.chosen_format != "text":
-            sinks.append(FORMATS[command.chosen_format](file, labels))
-        elif command.output:
-            sinks.append(Lines(file, n_sources))
-        if command.output or command.chosen_format == "text":
-            sinks.append(_view(n_sources))
-        if command.plot:
-            sinks.append(Plot(command.plot))
-        for sink in sinks:
-            stack.callback(sink.close)
-        yield sinks
-
-
-def _view(n_sources: int) -> Any:
-    if not sys.stdout.isatty():
-        return Lines(sys.stdout, n_sources)
+def _screen(n_sources: int) -> Any:
     from genrestream.screen import Screen  # rich: a pipe does not need it
 
     return Screen(n_sources)
@@ -98,7 +75,7 @@ def _classify(command: FileCommand, model: Classifier, source: str, sinks: list[
     except AudioError as error:
         for sink in sinks:
             sink.error(source, str(error))
-        _report(error)
+        report(error)
         return False
 
 
@@ -106,9 +83,5 @@ def _conclude(verdict: Any, sinks: list[Any]) -> bool:
     for sink in sinks:
         sink.verdict(verdict)
     for problem in verdict.problems:
-        _report(f"{verdict.source}: {problem}")
+        report(f"{verdict.source}: {problem}")
     return not verdict.problems
-
-
-def _report(problem: object) -> None:
-    print(f"genrestream: {printable(str(problem))}", file=sys.stderr, flush=True)

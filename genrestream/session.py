@@ -98,6 +98,21 @@ class Session:
         """Take a decoded block, float32, shape (n_channels, n_samples), and return what became ready."""
         return self._hear(self._resampler.push(block, sample_rate))
 
+    def skip(self, lost_s: float) -> list[Prediction]:
+        """Begin a new chunk after a gap of so many seconds; return what was ready before it."""
+        predictions = self._hear(self._resampler.flush())
+        self._chunker.skip(round(lost_s * self.card.frontend.sample_rate))
+        return predictions
+
+    @property
+    def hop_s(self) -> float:
+        """Seconds from one chunk's start to the next one's; may be changed on the way."""
+        return self._chunker.hop / self.card.frontend.sample_rate
+
+    @hop_s.setter
+    def hop_s(self, hop_s: float) -> None:
+        self._chunker.hop = round(hop_s * self.card.frontend.sample_rate)
+
     def flush(self) -> list[Prediction]:
         """End the stream and return the predictions of what was left."""
         predictions = self._hear(self._resampler.flush())

@@ -2,6 +2,7 @@
 
 from typing import TextIO
 
+from genrestream.live import Event
 from genrestream.predictions import Decision, Prediction, Verdict
 
 
@@ -25,14 +26,16 @@ def votes_in_words(decision: Decision) -> str:
     return f"{decision.leader} {decision.votes[decision.leader]}/{decision.n_votes}"
 
 
+def last_chunk_in_words(prediction: Prediction) -> str:
+    """Return what one chunk alone says, such as ``rock 0.71``."""
+    if prediction.is_silence:
+        return "silence"
+    return " + ".join(f"{label} {prediction.probs[label]:.2f}" for label in prediction.chosen) or "unsure"
+
+
 def in_words(prediction: Prediction) -> str:
     """Return one chunk's line."""
-    if prediction.is_silence:
-        heard = "silence"
-    elif prediction.chosen:
-        heard = " + ".join(f"{label} {prediction.probs[label]:.2f}" for label in prediction.chosen)
-    else:
-        heard = "unsure"
+    heard = last_chunk_in_words(prediction)
     running = prediction.running
     ranked = (
         ", ".join(f"{label} {prob:.2f}" for label, prob in running.ranked(3)) if running.n_votes else "no votes yet"
@@ -73,6 +76,10 @@ class Lines:
     def chunk(self, source: str, prediction: Prediction) -> None:
         """Print a chunk."""
         self._print(in_words(prediction))
+
+    def event(self, source: str, event: Event) -> None:
+        """Print what happened to a live run."""
+        self._print(f"{clock(event.time_s):>8}  {event.state}: {printable(event.message)}")
 
     def verdict(self, verdict: Verdict) -> None:
         """Print a verdict."""

@@ -1,0 +1,117 @@
+"""The bounded queue between what delivers audio (a device, a paced file) and what listens to it."""
+
+import collections
+import dataclasses
+import threading
+import time
+
+import numpy as np
+
+LIMIT_S = 6.0  # two chunks: whatever is dropped, what waits still makes a whole one
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Block:
+    """What a device or file hands over at once.
+
+    Attributes:
+        samples: float32, shape (n_channels, n_samples), -1 to 1.
+        sample_rate: Its rate in Hz.
+        captured_s: When its last sample was heard, on the clock of ``time.monotonic``.
+        lost_s: Seconds of the stream that are missing before it.
+    """
+
+    samples: np.ndarray
+    sample_rate: int
+    captured_s: float
+    lost_s: float = 0.0
+
+    @property
+    def duration_s(self) -> float:
+        """Its length in seconds."""
+        return self.samples.shape[1] / self.sample_rate
+
+
+class Feed:
+    """Blocks on their way; one thread puts, another gets.
+
+    Args:
+        limit_s: Seconds of audio that may wait.
+
+    Attributes:
+        n_dropped: Blocks dropped because the queue was full.
+        n_overflows: Times that the device itself lost samples.
+        connected: Whether the source is there; it may be silent nonetheless.
+        notice: Why it is not, or what was done about it, in words.
+        is_over: Whether nothing more will be put.
+        error: Why it ended, where that was a fault.
+        last_put_s: When the last block was put, on the clock of ``time.monotonic``; None before the first.
+    """
+
+    def __init__(self, limit_s: float = LIMIT_S):
+        self.limit_s = limit_s
+        self.n_dropped = self.n_overflows = 0
+        self.connected, self.notice = True, ""
+        self.is_over = False
+        self.error: Exception | None = None
+        self._blocks: collections.deque[Block] = collections.deque()
+        self._waiting_s = 0.0
+        self._lost_s = 0.0
+        self.last_put_s: float | None = None
+        self._began_s = time.monotonic()
+        self._changed = threading.Condition()
+
+    def put(self, block: Block) -> None:
+        """Add a block without waiting; where the queue is full, drop the oldest and count it."""
+        with self._changed:
+            self._append(block)
+            while self._waiting_s > self.limit_s and len(self._blocks) > 1:
+                oldest = self._pop()
+                self._lost_s += oldest.lost_s + oldest.duration_s
+                self.n_dropped += 1
+
+    def put_waiting(self, block: Block) -> bool:
+        """Add a block when there is room for it; return False where the feed was ended meanwhile."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.is_over or self._waiting_s < self.limit_s)
+            if not self.is_over:
+                self._append(block)
+            return not self.is_over
+
+    def get(self, timeout_s: float) -> Block | None:
+        """Take the oldest block, or None where none comes within the time or ever."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._blocks or self.is_over, timeout_s)
+            if not self._blocks:
+                return None
+            block, lost_s = self._pop(), self._lost_s
+            self._lost_s = 0.0
+            self._changed.notify_all()
+            return dataclasses.replace(block, lost_s=block.lost_s + lost_s) if lost_s else block
+
+    def end(self, error: Exception | None = None) -> None:
+        """Say that nothing more will come, and why where that is a fault."""
+        with self._changed:
+            self.is_over, self.error = True, self.error or error
+            self._changed.notify_all()
+
+    @property
+    def waiting_s(self) -> float:
+        """Seconds of audio that wait."""
+        return self._waiting_s
+
+    @property
+    def quiet_s(self) -> float:
+        """Seconds since the last block was put, or since the start."""
+        return time.monotonic() - (self.last_put_s or self._began_s)
+
+    def _append(self, block: Block) -> None:
+        self._blocks.append(block)
+        self._waiting_s += block.duration_s
+        self.last_put_s = time.monotonic()
+        self._changed.notify_all()
+
+    def _pop(self) -> Block:
+        block = self._blocks.popleft()
+        self._waiting_s = max(0.0, self._waiting_s - block.duration_s) if self._blocks else 0.0
+        return block

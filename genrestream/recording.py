@@ -1,0 +1,104 @@
+"""What was heard as WAV files, readable even where the recording was killed."""
+
+import struct
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from genrestream.errors import OutputError
+
+MAX_BYTES = 2**32 - 2**20  # a WAV file counts its bytes in 32 bits
+HEADER_S = 1.0  # how often the header is brought up to date: a killed recording loses no more than this
+HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+
+
+class Recording:
+    """16-bit WAV, written as it comes; a further file, ``name-2.wav``, where one is full or the format changes.
+
+    Args:
+        path: The first file.
+
+    Attributes:
+        paths: The files written so far.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+
+    def __init__(self, path: str):
+        self._path = Path(path)
+        self.paths: list[Path] = []
+        self._format: tuple[int, int] | None = None
+        self._n_bytes, self._header_s = 0, 0.0
+        self._file: BinaryIO = self._open()
+
+    def write(self, samples: np.ndarray, sample_rate: int) -> None:
+        """Add samples, shape (n_channels, n_samples), -1 to 1.
+
+        Raises:
+            OutputError: They cannot be written; what was written before stays readable.
+        """
+        pcm = (np.clip(samples.T, -1.0, 1.0) * 32767).round().astype("<i2").tobytes()
+        try:
+            if self._format != (len(samples), sample_rate) or self._n_bytes + len(pcm) > MAX_BYTES:
+                self._begin(len(samples), sample_rate)
+            self._file.write(pcm)
+            self._n_bytes += len(pcm)
+            if time.monotonic() - self._header_s > HEADER_S:
+                self._write_header()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def close(self) -> None:
+        """Bring the header up to date and close the file.
+
+        Raises:
+            OutputError: The rest cannot be written.
+        """
+        try:
+            self._write_header()
+            self._file.close()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _open(self) -> BinaryIO:
+        path = self._path
+        if self.paths:
+            path = path.with_stem(f"{path.stem}-{len(self.paths) + 1}")
+        self.paths.append(path)
+        try:
+            file = open(path, "wb", buffering=0)  # noqa: SIM115 - closed by close
+            file.write(self._header())
+        except OSError as error:
+            raise self._failed(error) from error
+        return file
+
+    def _begin(self, n_channels: int, sample_rate: int) -> None:
+        """Take up a format, in the file that is open where nothing is in it yet."""
+        is_first = self._format is None
+        self._format = n_channels, sample_rate
+        if not is_first:
+            self._write_header()
+            self._file.close()
+            self._n_bytes = 0
+            self._file = self._open()
+        self._write_header()
+
+    def _write_header(self) -> None:
+        self._header_s = time.monotonic()
+        self._file.seek(0)
+        self._file.write(self._header())
+        self._file.seek(0, 2)
+
+    def _header(self) -> bytes:
+        n_channels, sample_rate = self._format or (1, 44100)
+        n_bytes, width = self._n_bytes, 2 * n_channels
+        return HEADER.pack(
+            b"RIFF", HEADER.size - 8 + n_bytes, b"WAVE", b"fmt ", 16, 1, n_channels, sample_rate,
+            sample_rate * width, width, 16, b"data", n_bytes,
+        )  # fmt: skip
+
+    def _failed(self, error: OSError) -> OutputError:
+        return OutputError(f"--record {self.paths[-1]}: cannot be written ({error.strerror}); the recording ends here")

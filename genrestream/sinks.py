@@ -1,0 +1,65 @@
+"""Where results go: the view on the terminal, records in a file or on standard output."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from genrestream.errors import OutputError
+from genrestream.records import FORMATS, open_output
+from genrestream.text import Lines, printable
+
+
+def chosen_format(given: str | None, output: str | None) -> str:
+    """Return the format given, or the one that the output's suffix names, or text."""
+    suffix = Path(output or "").suffix.removeprefix(".")
+    return given or (suffix if suffix in FORMATS else "text")
+
+
+@contextlib.contextmanager
+def opened(
+    output: str | None,
+    given_format: str | None,
+    labels: tuple[str, ...],
+    n_sources: int,
+    screen: Callable[[], Any],
+    more: Sequence[Any] = (),
+) -> Iterator[list[Any]]:
+    """Open what a run writes to, and close it after.
+
+    Args:
+        output: The file for the results; standard output where None.
+        given_format: Their format, where it was given.
+        labels: The model's labels.
+        n_sources: How many sources there will be.
+        screen: Makes the view for a terminal.
+        more: Further sinks.
+
+    Raises:
+        OutputError: The file cannot be opened, or later not be written.
+    """
+    try:
+        with contextlib.ExitStack() as stack:
+            sinks: list[Any] = []
+            file: TextIO = stack.enter_context(open_output(output)) if output else sys.stdout
+            form = chosen_format(given_format, output)
+            if form != "text":
+                sinks.append(FORMATS[form](file, labels))
+            elif output:
+                sinks.append(Lines(file, n_sources))
+            if output or form == "text":
+                sinks.append(screen() if sys.stdout.isatty() else Lines(sys.stdout, n_sources))
+            sinks += more
+            for sink in sinks:
+                stack.callback(sink.close)
+            yield sinks
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # sources' own are AudioErrors
+        raise OutputError(f"{output or 'standard output'}: cannot be written ({error.strerror})") from error
+
+
+def report(problem: object) -> None:
+    """Print a problem on standard error, in one line."""
+    print(f"genrestream: {printable(str(problem))}", file=sys.stderr, flush=True)
