@@ -20,7 +20,7 @@ import tyro
 from genrestream import checkpoint
 from genrestream.audio import AudioSource
 from genrestream.errors import GenrestreamError
-from genrestream.frontend import log_mel
+from genrestream.log_mel import log_mel
 from genrestream.models import MusiCNN
 from genrestream.network import bind, load_weights
 from genrestream.predictions import Prediction

@@ -23,7 +23,7 @@ class Classifier:
     """
 
     def __init__(self, model: checkpoint.Checkpoint):
-        from genrestream.program import logits_program  # jax: the models' list and the help do not need it
+        from genrestream.program import logits_program  # jax: listing models or devices does not need it
 
         self.card = model.card
         self._logits_of = logits_program(model)

@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import gc
 import os
 import sys
 from typing import Annotated, Any, Union
@@ -56,6 +57,9 @@ def _fail(error: GenrestreamError, code: int) -> int:
 
 def run() -> None:
     """Entry point of the ``genrestream`` script."""
+    gc.set_threshold(
+        100_000, 20, 20
+    )  # the imports make objects by the hundred thousand, all to stay: a tenth of a start
     code = main()
     with contextlib.suppress(OSError):  # a closed pipe was reported by main
         sys.stdout.flush()

@@ -1,15 +1,9 @@
-"""The front end: from a waveform to the log-mel spectrogram that a network sees.
-
-There is one front end. Training, streaming and benchmarks call it, and its config is stored with the weights.
-"""
+"""The front end's config, which is stored with the weights, and its mel filters; ``log_mel.py`` computes it."""
 
 import dataclasses
 from typing import Literal
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 from genrestream.errors import UsageError
 
@@ -76,29 +70,3 @@ def mel_filters(config: LogMelConfig) -> np.ndarray:
     falling = -ramps[:, 2:] / np.diff(edges_hz)[1:]
     area = 2.0 / (edges_hz[2:] - edges_hz[:-2])
     return (np.maximum(0, np.minimum(rising, falling)) * area).astype(np.float32)
-
-
-def log_mel(waveform: Float[Array, "batch n_samples"], config: LogMelConfig) -> Float[Array, "batch n_frames n_mels"]:
-    """Compute the log-mel spectrogram, in float32 throughout.
-
-    Equal to ``librosa.feature.melspectrogram`` (power 2, centred frames, zero padding) followed by the compression.
-
-    Args:
-        waveform: Samples at ``config.sample_rate``, nominally -1 to 1; any length of at least
-            ``(config.n_frames - 1) * config.hop_length``.
-        config: The front end's sizes and compression.
-
-    Returns:
-        The first ``config.n_frames`` frames.
-    """
-    n_fft, hop_length = config.n_fft, config.hop_length
-    padded = jnp.pad(waveform, ((0, 0), (n_fft // 2, n_fft // 2)))
-    starts = hop_length * np.arange(config.n_frames)
-    frames = padded[:, starts[:, None] + np.arange(n_fft)]
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
-    spectrum = jnp.fft.rfft(frames * window.astype(np.float32))
-    power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)
-    mel = jnp.matmul(power, mel_filters(config), precision=jax.lax.Precision.HIGHEST)
-    if config.compression == "db":
-        return 10 * jnp.log10(jnp.maximum(mel, 1e-10))
-    return jnp.log10(1 + 10_000 * mel)

@@ -9,7 +9,7 @@ from flax import nnx
 
 from genrestream.checkpoint import Card, Checkpoint, read_weights
 from genrestream.errors import CheckpointError
-from genrestream.frontend import log_mel
+from genrestream.log_mel import log_mel
 from genrestream.models import MODELS
 
 

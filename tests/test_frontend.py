@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from genrestream.errors import UsageError
-from genrestream.frontend import LogMelConfig, log_mel, mel_filters
+from genrestream.frontend import LogMelConfig, mel_filters
+from genrestream.log_mel import log_mel
 from tests.conftest import music
 
 CONFIGS = [

@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from genrestream.checkpoint import find, read
-from genrestream.frontend import log_mel
+from genrestream.log_mel import log_mel
 from genrestream.models.musicnn import TemporalBlock
 from genrestream.network import bind, load_weights
 from train.convert_musicnn import MSD_TAGS

@@ -21,7 +21,7 @@ from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 
 from genrestream import checkpoint
-from genrestream.frontend import log_mel
+from genrestream.log_mel import log_mel
 from genrestream.network import bind, load_weights
 from genrestream.session import probabilities
 from train.data import Track, chunks_of, gtzan_tracks

@@ -1,0 +1,37 @@
+"""The front end: from a waveform to the log-mel spectrogram that a network sees.
+
+There is one. Training, streaming and benchmarks call it.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from genrestream.frontend import LogMelConfig, mel_filters
+
+
+def log_mel(waveform: Float[Array, "batch n_samples"], config: LogMelConfig) -> Float[Array, "batch n_frames n_mels"]:
+    """Compute the log-mel spectrogram, in float32 throughout.
+
+    Equal to ``librosa.feature.melspectrogram`` (power 2, centred frames, zero padding) followed by the compression.
+
+    Args:
+        waveform: Samples at ``config.sample_rate``, nominally -1 to 1; any length of at least
+            ``(config.n_frames - 1) * config.hop_length``.
+        config: The front end's sizes and compression.
+
+    Returns:
+        The first ``config.n_frames`` frames.
+    """
+    n_fft, hop_length = config.n_fft, config.hop_length
+    padded = jnp.pad(waveform, ((0, 0), (n_fft // 2, n_fft // 2)))
+    starts = hop_length * np.arange(config.n_frames)
+    frames = padded[:, starts[:, None] + np.arange(n_fft)]
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
+    spectrum = jnp.fft.rfft(frames * window.astype(np.float32))
+    power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)
+    mel = jnp.matmul(power, mel_filters(config), precision=jax.lax.Precision.HIGHEST)
+    if config.compression == "db":
+        return 10 * jnp.log10(jnp.maximum(mel, 1e-10))
+    return jnp.log10(1 + 10_000 * mel)
