@@ -59,7 +59,7 @@ def run() -> None:
     """Entry point of the ``genrestream`` script."""
     gc.set_threshold(
         100_000, 20, 20
-    )  # the imports make objects by the hundred thousand, all to stay: a tenth of a start
+    )  # imports make objects by the hundred thousand, all to stay
     code = main()
     with contextlib.suppress(OSError):  # a closed pipe was reported by main
         sys.stdout.flush()

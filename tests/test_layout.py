@@ -9,7 +9,8 @@ from tests.conftest import ROOT
 
 ORDER = [
     "errors", "cache", "audio", "resample", "chunks", "frontend", "log_mel", "models.musicnn", "models", "checkpoint",
-    "network", "program", "vote", "predictions", "session", "classifier", "live", "text", "records", "screen", "plot", "segments",
+    "network", "program", "vote", "predictions", "session", "classifier", "live", "text", "records", "screen", "plot",
+    "segments",
     "segment_files", "sinks", "feed", "level", "devices", "microphone", "realtime", "recording", "stats", "live_screen",
     "commands", "run", "listen", "cli", "__main__",
 ]  # fmt: skip
