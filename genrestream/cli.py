@@ -57,9 +57,7 @@ def _fail(error: GenrestreamError, code: int) -> int:
 
 def run() -> None:
     """Entry point of the ``genrestream`` script."""
-    gc.set_threshold(
-        100_000, 20, 20
-    )  # imports make objects by the hundred thousand, all to stay
+    gc.set_threshold(100_000, 20, 20)  # imports make objects by the hundred thousand, all to stay
     code = main()
     with contextlib.suppress(OSError):  # a closed pipe was reported by main
         sys.stdout.flush()
