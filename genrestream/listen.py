@@ -2,10 +2,7 @@
 
 import contextlib
 import math
-import signal
 import time
-from collections.abc import Iterator
-from types import FrameType
 from typing import Any
 
 from genrestream.chunks import MIN_PIECE_S
@@ -22,6 +19,7 @@ from genrestream.program import use_compile_cache
 from genrestream.realtime import Player
 from genrestream.recording import Recording
 from genrestream.segment_files import SegmentFile, check_segments
+from genrestream.signals import signals_received
 from genrestream.sinks import opened, report
 from genrestream.stats import Stats
 
@@ -77,7 +75,7 @@ def _listen(command: ListenCommand, model: Classifier) -> int:
             screens.append(LiveScreen(model.card.name))
             return screens[0]
 
-        signals = stack.enter_context(_signals())
+        signals = stack.enter_context(signals_received())
         feed = Feed()
         source = _source(command, feed)
         stack.callback(source.close)
@@ -94,26 +92,6 @@ def _source(command: ListenCommand, feed: Feed) -> Microphone | Player:
     if command.source is None:
         return Microphone(command.device, feed)
     return Player(command.source, command.raw, command.speed, feed)
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collect the signals that ask for an end instead of dying of them; the second of a kind kills as ever."""
-    received: list[int] = []
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
-
-    def note(signum: int, _: FrameType | None) -> None:
-        received.append(signum)
-        signal.signal(signum, before[signal.Signals(signum)])
-
-    for signum in before:
-        signal.signal(signum, note)
-    try:
-        yield received
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
 
 
 class Listener:

@@ -16,8 +16,8 @@ class Decision:
         genres: The named labels, most probable first: one of a genre model, any number of a tag model, none
             unless ``state`` is ``music``.
         probs: Running probability of each label, 0 to 1, calibrated.
-        votes: How many chunks chose each label.
-        n_votes: How many chunks voted.
+        votes: How many chunks chose each label; by the decay vote, of those of the last four half-lives.
+        n_votes: How many chunks voted, likewise.
         rule: The vote's rule.
     """
 

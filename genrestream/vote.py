@@ -1,5 +1,6 @@
 """The vote: from the predictions of chunks to the running probabilities of a stream."""
 
+from collections import deque
 from typing import Literal, get_args
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from genrestream.errors import UsageError
 
 Rule = Literal["mean", "majority", "decay"]
+COUNTED_HALF_LIVES = 4  # older ballots weigh less than a sixteenth
 
 
 class Vote:
@@ -22,21 +24,22 @@ class Vote:
         half_life_s: For ``decay``: seconds after which a ballot counts half.
 
     Attributes:
-        counts: How many chunks chose each label, shape (n_classes,).
-        n_votes: How many chunks voted.
+        counts: How many chunks chose each label, shape (n_classes,); with ``decay`` of the last four half-lives.
+        n_votes: How many chunks voted, likewise.
     """
 
     def __init__(self, n_classes: int, rule: Rule = "mean", half_life_s: float = 15.0):
         if rule not in get_args(Rule):
             raise UsageError(f"--vote {rule}: must be one of {', '.join(get_args(Rule))}")
-        if not half_life_s > 0:
-            raise UsageError(f"--half-life-s {half_life_s}: must be more than 0 seconds")
+        if not 0 < half_life_s <= 3600:
+            raise UsageError(f"--half-life-s {half_life_s}: must be more than 0 and at most 3600 seconds")
         self.rule, self.half_life_s = rule, half_life_s
         self.counts = np.zeros(n_classes, int)
         self.n_votes = 0
         self._sum = np.zeros(n_classes)
         self._weight = 0.0
         self._time_s = 0.0
+        self._recent: deque[tuple[float, np.ndarray]] = deque()
 
     def add(self, probs: np.ndarray, chosen: np.ndarray, time_s: float) -> None:
         """Count one chunk.
@@ -52,6 +55,15 @@ class Vote:
         self._time_s = time_s
         self.counts += chosen
         self.n_votes += 1
+        if self.rule == "decay":
+            self._forget(time_s, chosen)
+
+    def _forget(self, time_s: float, chosen: np.ndarray) -> None:
+        """Stop counting votes that weigh next to nothing: after days the count must still say something."""
+        self._recent.append((time_s, chosen))
+        while time_s - self._recent[0][0] > COUNTED_HALF_LIVES * self.half_life_s:
+            self.counts -= self._recent.popleft()[1]
+            self.n_votes -= 1
 
     @property
     def probs(self) -> np.ndarray:

@@ -11,7 +11,7 @@ ORDER = [
     "errors", "cache", "audio", "resample", "chunks", "frontend", "log_mel", "models.musicnn", "models", "checkpoint",
     "network", "program", "vote", "predictions", "session", "classifier", "live", "text", "records", "screen", "plot",
     "segments",
-    "segment_files", "sinks", "feed", "level", "devices", "microphone", "realtime", "recording", "stats", "live_screen",
+    "segment_files", "sinks", "signals", "feed", "level", "devices", "microphone", "realtime", "recording", "stats", "live_screen",
     "commands", "run", "listen", "cli", "__main__",
 ]  # fmt: skip
 

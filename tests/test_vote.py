@@ -43,6 +43,14 @@ def test_votes_are_counted_and_the_probabilities_are_ones_of_a_distribution(rule
     assert str(vote).startswith(rule)
 
 
+def test_decay_counts_only_votes_that_still_weigh():
+    vote = Vote(2, "decay", 10.0)
+    for time_s in range(0, 1000):
+        vote.add(np.array([0.9, 0.1]), np.array([time_s < 970, time_s >= 970]), float(time_s))
+    assert vote.n_votes == vote.counts.sum() == 41
+    assert vote.counts.tolist() == [11, 30]
+
+
 def test_without_votes_nothing_is_probable():
     assert Vote(3).probs.tolist() == [0, 0, 0]
 
@@ -50,5 +58,6 @@ def test_without_votes_nothing_is_probable():
 def test_unknown_rules_and_half_lives_are_refused():
     with pytest.raises(UsageError, match="--vote loudest: must be one of mean, majority, decay"):
         Vote(3, "loudest")  # pyright: ignore[reportArgumentType]
-    with pytest.raises(UsageError, match="--half-life-s 0"):
-        Vote(3, "decay", 0.0)
+    for half_life_s in (0.0, -1.0, 1e9, float("nan")):
+        with pytest.raises(UsageError, match="--half-life-s"):
+            Vote(3, "decay", half_life_s)
