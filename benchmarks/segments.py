@@ -32,7 +32,7 @@ from train.musicnn import HeadConfig, fit, frozen_features
 
 SHORTEST_S = 14.0  # full and half tracks, not the single excerpts
 TRACKS_IN_A_MEDLEY = 10
-STRENGTH = 6e-4  # as the shipped head's
+STRENGTH = 6e-4  # one of the candidates of train.musicnn
 FRAME_S = 0.1
 MEANS_S = (3.0, 5.0, 10.0, 20.0, 60.0)
 FLOORS = (0.0005, 0.002, 0.01, 0.05)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -58,7 +59,8 @@ MAX_CHANNELS = 64
 SAMPLE_RATES = range(1_000, 1_000_001)  # Hz; outside it a header is taken for damaged
 NETWORK_TIMEOUT_S = 15.0
 
-# What a file may make FFmpeg open: a playlist from a stranger reaches neither other files nor the network.
+# A playlist from a stranger must reach neither the network nor other files: no network protocol, and no playlists.
+PLAYLISTS = {"hls", "concat", "dash", "imf", "sdp", "webm_dash_manifest"}
 FILE_PROTOCOLS, NETWORK_PROTOCOLS = "file", "http,https,tcp,tls,httpproxy"
 
 
@@ -117,6 +119,9 @@ class AudioSource:
         except (av.error.FFmpegError, OSError, ValueError) as error:
             self._heed_interrupt()
             raise AudioError(f"{self.name}: {_cause(error)}") from error
+        if not is_url(source) and PLAYLISTS & set(self._container.format.name.split(",")):
+            self.close()
+            raise AudioError(f"{self.name}: is a playlist; name the files that it lists")
         if not self._container.streams.audio:
             self.close()
             raise AudioError(f"{self.name}: has no audio stream; give a file with sound")
@@ -189,7 +194,7 @@ class AudioSource:
         stream = self._stream
         if stream.duration is not None and stream.time_base is not None:
             claimed_s = float(stream.duration * stream.time_base)
-        elif self._container.duration is not None:
+        elif self._container.duration is not None and len(self._container.streams) == 1:  # else it may be the film's
             claimed_s = self._container.duration / av.time_base
         else:
             return None
@@ -228,9 +233,9 @@ def expand(path: str) -> list[str]:
     Raises:
         AudioError: The folder holds no audio file.
     """
-    folder = Path(path)
-    if not folder.is_dir():
+    if is_url(path) or not os.path.isdir(path):  # unlike Path.is_dir it takes any string
         return [path]
+    folder = Path(path)
     files = sorted(str(file) for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
     if not files:
         raise AudioError(f"{path}: no audio file in this folder; name one, or a folder that has some")
@@ -244,13 +249,14 @@ def is_url(source: object) -> bool:
 
 def _open(source: "str | Path | BinaryIO | _StandardInput", raw: RawFormat) -> Any:
     demuxer, options = None, {"protocol_whitelist": FILE_PROTOCOLS}
-    if raw.raw_rate is not None:
+    is_path = isinstance(source, str | Path)
+    if raw.raw_rate is not None and not is_path:
         demuxer = raw.raw_format
         options |= {"sample_rate": str(raw.raw_rate), "ch_layout": f"{raw.raw_channels}C"}
     if is_url(source):
         options["protocol_whitelist"] = NETWORK_PROTOCOLS
         return av.open(str(source), format=demuxer, options=options, timeout=NETWORK_TIMEOUT_S)
-    if not isinstance(source, str | Path):
+    if not is_path:
         return av.open(source, format=demuxer, options=options)
     path = Path(source)
     if path.is_dir():

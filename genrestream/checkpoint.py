@@ -15,6 +15,7 @@ import hashlib
 import json
 import logging
 import math
+import os
 import shutil
 import tempfile
 import warnings
@@ -93,7 +94,7 @@ def find(name: str | Path) -> Path:
     """
     if str(name) in names():
         return next(place / name for place in folders() if (place / name / CARD_FILE).is_file())
-    if Path(name).is_dir():
+    if os.path.isdir(name):
         return Path(name)
     if isinstance(name, Path) or any(separator in name for separator in "/\\"):
         raise CheckpointError(f"{name}: no such model folder; give the folder that holds {CARD_FILE}")
@@ -114,7 +115,11 @@ def read(path: Path) -> Checkpoint:
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: cannot be read as JSON ({error}); fetch the model again") from error
     card = _card(file, fields)
-    if _digest(path / WEIGHTS_FOLDER) != card.weights_sha256:
+    try:
+        digest = _digest(path / WEIGHTS_FOLDER)
+    except OSError as error:
+        raise CheckpointError(f"{path / WEIGHTS_FOLDER}: cannot be read ({error.strerror})") from error
+    if digest != card.weights_sha256:
         raise CheckpointError(
             f"{path / WEIGHTS_FOLDER}: the weights are damaged or incomplete, their digest is not the one"
             f" in {CARD_FILE}; fetch the model again"
@@ -136,8 +141,12 @@ def _card(file: Path, fields: Any) -> Card:
         card = Card(**fields)
         if not (math.isfinite(card.temperature) and card.temperature > 0):
             raise UsageError(f"temperature={card.temperature} must be a positive number")
+        if not 0 <= card.min_probability <= 1:
+            raise UsageError(f"min_probability={card.min_probability} must be from 0 to 1")
         if len(set(card.labels)) != len(card.labels) or len(card.labels) < 2:
             raise UsageError("labels must be two or more, all different")
+        if not all(label and label.isprintable() for label in card.labels):
+            raise UsageError("labels must be printable and not empty")
         return card
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise CheckpointError(f"{file}: {error}; fetch the model again") from error
@@ -146,9 +155,10 @@ def _card(file: Path, fields: Any) -> Card:
 def _digest(folder: Path) -> str:
     digest = hashlib.sha256()
     for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-        content = file.read_bytes()
-        digest.update(f"{file.relative_to(folder).as_posix()} {len(content)}\n".encode())
-        digest.update(content)
+        digest.update(f"{file.relative_to(folder).as_posix()} {file.stat().st_size}\n".encode())
+        with file.open("rb") as content:
+            while block := content.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()
 
 
@@ -174,7 +184,7 @@ def read_weights(checkpoint: Checkpoint, shapes: Mapping[str, tuple[int, ...]]) 
                 odd = sorted(name for name in stored.keys() | shapes.keys() if stored.get(name) != shapes.get(name))
                 raise CheckpointError(f"{path}: the weights are of another network, {odd[0]} differs")
             return {name: np.asarray(array) for name, array in ocp.load(path).items()}
-    except (OSError, ValueError, KeyError, TypeError, ocp.errors.InvalidLayoutError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ocp.errors.InvalidLayoutError) as error:
         raise CheckpointError(f"{path}: cannot be read ({error}); fetch the model again") from error
 
 
@@ -197,7 +207,12 @@ def write(path: Path, card: Card, weights: Mapping[str, np.ndarray], licences: I
                 shutil.copy(licence, folder)
             if path.exists():
                 path.rename(Path(scratch) / "previous")
-            folder.rename(path)
+            try:
+                folder.rename(path)
+            except OSError:
+                if (Path(scratch) / "previous").exists():
+                    (Path(scratch) / "previous").rename(path)
+                raise
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written ({error})") from error
     return Checkpoint(path, card)

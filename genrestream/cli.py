@@ -6,9 +6,10 @@
 
 import contextlib
 import gc
+import io
 import os
 import sys
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, Union, cast
 
 import tyro
 
@@ -58,6 +59,8 @@ def _fail(error: GenrestreamError, code: int) -> int:
 def run() -> None:
     """Entry point of the ``genrestream`` script."""
     gc.set_threshold(100_000, 20, 20)  # imports make objects by the hundred thousand, all to stay
+    for stream in (sys.stdout, sys.stderr):  # a file's name need not be text
+        cast(io.TextIOWrapper, stream).reconfigure(errors="backslashreplace")
     code = main()
     with contextlib.suppress(OSError):  # a closed pipe was reported by main
         sys.stdout.flush()

@@ -7,6 +7,7 @@ import numpy as np
 
 from genrestream.errors import UsageError
 
+MAX_SIZE = 10_000_000  # a stranger's config must not fill the memory
 Compression = Literal["log10_10000", "db"]
 
 
@@ -31,13 +32,14 @@ class LogMelConfig:
     n_mels: int = 96
     n_samples: int = 48_000
     n_frames: int = 187
-    compression: Compression = "log10_10000"
+    compression: MAX_SIZE = 10_000_000  # a stranger's config must not fill the memory
+Compression = "log10_10000"
 
     def __post_init__(self) -> None:
         for name in ("sample_rate", "n_fft", "hop_length", "n_mels", "n_samples", "n_frames"):
             value = getattr(self, name)
-            if not isinstance(value, int) or value <= 0:
-                raise UsageError(f"{name}={value!r} must be a positive integer")
+            if not isinstance(value, int) or not 0 < value <= MAX_SIZE:
+                raise UsageError(f"{name}={value!r} must be a positive integer, at most {MAX_SIZE}")
         if self.n_frames > 1 + self.n_samples // self.hop_length:
             raise UsageError(
                 f"n_frames={self.n_frames} must be at most 1 + n_samples // hop_length"

@@ -28,6 +28,8 @@ class Level:
         if not samples.size:
             return
         peak = float(np.abs(samples).max())
+        if not math.isfinite(peak):
+            return  # the session refuses the block
         rms = math.sqrt(float(np.mean(np.square(samples, dtype=np.float64))))
         fallen_db = FALL_DB_PER_S * duration_s
         self.peak_db = max(_db(peak), self.peak_db - fallen_db)

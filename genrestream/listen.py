@@ -2,9 +2,11 @@
 
 import contextlib
 import math
+import os
 import time
 from typing import Any
 
+from genrestream.audio import is_url
 from genrestream.chunks import MIN_PIECE_S
 from genrestream.classifier import Classifier, load
 from genrestream.commands import ListenCommand
@@ -20,7 +22,7 @@ from genrestream.realtime import Player
 from genrestream.recording import Recording
 from genrestream.segment_files import SegmentFile, check_segments
 from genrestream.signals import signals_received
-from genrestream.sinks import opened, report
+from genrestream.sinks import check_outputs, chosen_format, opened, report
 from genrestream.stats import Stats
 
 TICK_S = 0.1
@@ -57,8 +59,15 @@ def _check(command: ListenCommand) -> None:
         raise UsageError(f"--speed {command.speed:g}: a device has its own pace; give a file with --source FILE")
     if command.source is not None and command.device is not None:
         raise UsageError(f"--device {command.device}: cannot be listened to while --source {command.source} plays")
-    if command.duration_s is not None and not command.duration_s > 0:
-        raise UsageError(f"--duration-s {command.duration_s}: must be more than 0 seconds")
+    if command.duration_s is not None and not 0 < command.duration_s < math.inf:
+        raise UsageError(f"--duration-s {command.duration_s}: must be more than 0 seconds, and finite")
+    if chosen_format(command.format, command.output) == "json":
+        raise UsageError(f"--output {command.output}: a live run writes .jsonl or .csv, which need no end")
+    source = command.source or "-"
+    if source != "-" and not is_url(source) and not os.path.exists(source):
+        raise AudioError(f"{source}: no such file or directory")
+    outputs = {"--output": command.output, "--record": command.record, "--segments": command.segments}
+    check_outputs(outputs, [source])
     if command.segments:
         check_segments(command.segments)
 
@@ -176,6 +185,7 @@ class Listener:
             predictions = self._session.push_block(samples, sample_rate)
         except AudioError as error:
             self._problem(f"a block was dropped: {error}")
+            self._answer(self._session.skip(samples.shape[1] / sample_rate))
             return
         busy_s = time.monotonic() - began_s
         self._stats.busy_s += busy_s

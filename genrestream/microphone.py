@@ -15,6 +15,7 @@ from genrestream.feed import Block, Feed
 LATENCY_S = 0.1  # asked of the device: its buffer, so the time that the callback may be late by
 STALLED_S = 5.0  # a device that says it runs and delivers nothing for so long is opened anew
 LOOK_S = 0.1
+GAP_S = 0.5  # between blocks: less is how unevenly they come, more is missing
 FIRST_RETRY_S, LAST_RETRY_S = 0.25, 5.0
 CLOSING_S = 2.0  # an audio server that hangs must not keep us
 
@@ -99,7 +100,7 @@ class Microphone:
 
 def _callback(feed: Feed, sample_rate: int) -> Any:
     """Return the function that PortAudio calls from its own thread; it copies, counts and returns."""
-    before_s = feed.last_put_s  # of the stream that was open before this one
+    before_s = feed.last_put_s  # at first of the stream that was open before this one
 
     def copy(samples: Any, n_samples: int, moment: Any, flags: Any) -> None:
         nonlocal before_s
@@ -107,10 +108,10 @@ def _callback(feed: Feed, sample_rate: int) -> Any:
         # A driver that does not know when it heard the samples says that it was just now, or never.
         age_s = moment.currentTime - moment.inputBufferAdcTime - n_samples / sample_rate
         captured_s = now_s - (age_s if 0 < age_s < 1 else 0.0)
-        lost_s = 0.0 if before_s is None else max(0.0, captured_s - n_samples / sample_rate - before_s)
-        before_s = None
+        lost_s = 0.0 if before_s is None else captured_s - n_samples / sample_rate - before_s
+        before_s = captured_s
         feed.n_overflows += bool(flags.input_overflow)
-        feed.put(Block(samples.T.copy(), sample_rate, captured_s, lost_s))
+        feed.put(Block(samples.T.copy(), sample_rate, captured_s, lost_s if lost_s > GAP_S else 0.0))
 
     return copy
 

@@ -23,6 +23,7 @@ from jaxlib.mlir.dialects import func
 
 from genrestream.cache import cache_folder
 from genrestream.checkpoint import CARD_FILE, Checkpoint
+from genrestream.errors import CheckpointError
 
 MAX_PROGRAMS = 16
 STABLEHLO = "program"
@@ -64,7 +65,11 @@ def _trace(checkpoint: Checkpoint) -> tuple[bytes, Weights]:
     from genrestream.network import load_weights, logits_function  # flax: not on the path of a warm start
 
     weights = load_weights(checkpoint)
-    traced = jax.jit(logits_function(checkpoint.card), keep_unused=True).trace(weights, _chunk_shape(checkpoint))
+    try:
+        traced = jax.jit(logits_function(checkpoint.card), keep_unused=True).trace(weights, _chunk_shape(checkpoint))
+    except (TypeError, ValueError) as error:
+        cause = str(error).splitlines()[0]
+        raise CheckpointError(f"{checkpoint.path}: its front end does not fit its network ({cause})") from error
     module: Any = traced.lower().compiler_ir("stablehlo")
     return mlir.module_to_bytecode(module), weights
 
@@ -134,7 +139,11 @@ def _write(file: Path, program: bytes, weights: Weights) -> None:
         file.parent.mkdir(exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as scratch:
             arrays: dict[str, Any] = {STABLEHLO: np.frombuffer(program, np.uint8), **weights}
-            np.savez(scratch, **arrays)
+            try:
+                np.savez(scratch, **arrays)
+            except BaseException:
+                os.unlink(scratch.name)
+                raise
         os.replace(scratch.name, file)
         kept = sorted(file.parent.glob("*.npz"), key=lambda program: program.stat().st_mtime)
         for stale in kept[:-MAX_PROGRAMS]:

@@ -11,6 +11,7 @@ from genrestream.feed import Block, Feed
 
 LATE_S = 1.0  # further behind than this, the clock is set anew instead of rushing after it
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
+STEADY_S = 10.0  # a station that played so long is opened again without delay
 CLOSING_S = 1.0
 
 
@@ -33,6 +34,7 @@ class Player:
     def __init__(self, source: str, raw: RawFormat, speed: float, feed: Feed):
         self.name, self._raw, self._speed, self._feed = source, raw, speed, feed
         self.problems: list[str] = []
+        self._retry_s = FIRST_RETRY_S
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
         self._thread.start()
@@ -70,6 +72,8 @@ class Player:
                     began_s, due_s = began_s + now_s - due_s, now_s
                 if self._closing.wait(max(0.0, due_s - now_s)):
                     return
+                if played_s > STEADY_S:
+                    self._retry_s = FIRST_RETRY_S
                 lost_s = due_s - gap_from_s - samples.shape[1] / sample_rate if gap_from_s else 0.0
                 gap_from_s = None
                 self._feed.connected = True
@@ -78,12 +82,11 @@ class Player:
 
     def _reopen(self) -> AudioSource | None:
         """Open a station again, waiting longer each time; return None where closed meanwhile."""
-        retry_s = FIRST_RETRY_S
         self._feed.connected, self._feed.notice = False, f"{self.name} broke off; trying to open it again"
-        while not self._closing.wait(retry_s):
-            retry_s = min(2 * retry_s, LAST_RETRY_S)
+        while not self._closing.wait(self._retry_s):
+            self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
             try:
                 return AudioSource(self.name, self._raw)
             except AudioError as error:
-                self._feed.notice = f"{error}; next try in {retry_s:g} s"
+                self._feed.notice = f"{error}; next try in {self._retry_s:g} s"
         return None

@@ -69,7 +69,7 @@ class Recording:
             path = path.with_stem(f"{path.stem}-{len(self.paths) + 1}")
         self.paths.append(path)
         try:
-            file = open(path, "wb", buffering=0)  # noqa: SIM115 - closed by close
+            file = open(path, "wb" if len(self.paths) == 1 else "xb", buffering=0)  # noqa: SIM115 - closed by close
             file.write(self._header())
         except OSError as error:
             raise self._failed(error) from error

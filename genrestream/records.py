@@ -224,6 +224,6 @@ def open_output(path: str) -> TextIO:
         OutputError: It cannot be written.
     """
     try:
-        return open(path, "w", encoding="utf-8", newline="")
+        return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")
     except OSError as error:
         raise OutputError(f"--output {path}: cannot be written ({error.strerror})") from error

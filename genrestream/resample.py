@@ -5,6 +5,8 @@ import soxr
 
 from genrestream.errors import AudioError
 
+LOUDEST = 100.0  # 40 dB over full scale is no audio: another format, or integers as floats
+
 
 class Resampler:
     """Mixes to mono by the mean and resamples, keeping its state from block to block.
@@ -29,11 +31,13 @@ class Resampler:
             Mono float32 samples at the output rate; few or none while the filter fills.
 
         Raises:
-            AudioError: A sample is NaN or infinite.
+            AudioError: A sample is NaN, infinite or far beyond full scale.
         """
         mono = block.mean(axis=0, dtype=np.float32)
         if not np.isfinite(mono).all():
             raise AudioError("a sample is NaN or infinite; decode or record it again")
+        if (peak := np.abs(mono).max(initial=0)) > LOUDEST:
+            raise AudioError(f"a sample is {peak:g}, full scale is 1; give floats from -1 to 1, or integers")
         before = self._switch(sample_rate)
         mono = self._stream.resample_chunk(mono) if self._stream else mono
         return np.concatenate([before, mono]) if len(before) else mono

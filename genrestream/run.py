@@ -9,7 +9,7 @@ from genrestream.errors import AudioError, UsageError
 from genrestream.plot import Plot, check_plot
 from genrestream.program import use_compile_cache
 from genrestream.segment_files import SegmentFile, check_segments
-from genrestream.sinks import opened, report
+from genrestream.sinks import check_outputs, opened, report
 
 
 def classify_all(command: FileCommand) -> int:
@@ -28,6 +28,7 @@ def classify_all(command: FileCommand) -> int:
         check_plot(command.plot, len(sources))
     if command.segments:
         check_segments(command.segments, len(sources))
+    check_outputs({"--output": command.output, "--plot": command.plot, "--segments": command.segments}, sources)
     use_compile_cache()
     model = load(command.model)
     more: list[Any] = [Plot(command.plot)] if command.plot else []

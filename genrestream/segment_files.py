@@ -41,7 +41,7 @@ class SegmentFile:
         self._path, self._suffix = path, Path(path).suffix.lower()
         self._segmenter = Segmenter(labels, is_live)
         try:
-            self._file: TextIO = open(path, "w", encoding="utf-8", newline="")  # noqa: SIM115 - closed by close
+            self._file: TextIO = open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")  # noqa: SIM115 - closed by close
             if self._suffix == ".csv":
                 csv.writer(self._file).writerow(["start", "end", "genre", "confidence"])
                 self._file.flush()

@@ -11,7 +11,8 @@ def signals_received() -> Iterator[list[int]]:
     """Collect the signals that ask for an end instead of dying of them; the second of a kind kills as ever."""
     received: list[int] = []
     names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
+    handlers = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
+    before = {signum: handler for signum, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}  # nohup
 
     def note(signum: int, _: FrameType | None) -> None:
         received.append(signum)

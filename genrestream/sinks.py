@@ -1,20 +1,39 @@
 """Where results go: the view on the terminal, records in a file or on standard output."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from genrestream.errors import OutputError
+from genrestream.errors import OutputError, UsageError
 from genrestream.records import FORMATS, open_output
 from genrestream.text import Lines, printable
 
 
 def chosen_format(given: str | None, output: str | None) -> str:
     """Return the format given, or the one that the output's suffix names, or text."""
-    suffix = Path(output or "").suffix.removeprefix(".")
+    suffix = Path(output or "").suffix.removeprefix(".").lower()
     return given or (suffix if suffix in FORMATS else "text")
+
+
+def check_outputs(outputs: dict[str, str | None], sources: Sequence[str]) -> None:
+    """Check before anything is written that no output is a source or another output.
+
+    Args:
+        outputs: Paths by option, None where an option was not given.
+        sources: What is read.
+
+    Raises:
+        UsageError: Two of them are one file.
+    """
+    used = {os.path.realpath(source): source for source in sources if os.path.isfile(source)}
+    for option, path in outputs.items():
+        if path and (real := os.path.realpath(path)) in used:
+            raise UsageError(f"{option} {path}: would overwrite {used[real]}; name another file")
+        if path:
+            used[os.path.realpath(path)] = f"{option} {path}"
 
 
 @contextlib.contextmanager

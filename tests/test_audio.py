@@ -96,10 +96,14 @@ def test_an_address_where_nobody_answers():
         AudioSource("http://127.0.0.1:1/x")
 
 
-def test_a_playlist_reaches_no_other_file(tmp_path, wav):
+@pytest.mark.parametrize("entry", ["", "file:", "http://127.0.0.1:1"])
+def test_a_playlist_reaches_no_other_file(tmp_path, wav, entry):
     """A playlist from a stranger must not make FFmpeg open what it names elsewhere."""
     playlist = tmp_path / "list.m3u8"
-    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nhttp://127.0.0.1:1{wav}\n#EXT-X-ENDLIST\n")
+    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{entry}{wav}\n#EXT-X-ENDLIST\n")
+    with pytest.raises(AudioError):
+        decode(playlist)
+    playlist.write_text(f"ffconcat version 1.0\nfile {entry}{wav}\n")
     with pytest.raises(AudioError):
         decode(playlist)
 

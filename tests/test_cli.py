@@ -130,6 +130,7 @@ def test_eight_channels_at_192_khz(tmp_path):
         (["--min-probability", "7"], "--min-probability 7.0"),
         (["--raw-rate", "1"], "--raw-rate 1"),
         (["--plot", "picture.jpg"], "--plot picture.jpg: must end in .png"),
+        (["--output", METAL], "metal.ogg: would overwrite"),
     ],
 )
 def test_wrong_options_get_one_line_and_exit_2(arguments, said):
@@ -274,6 +275,20 @@ def test_names_cannot_drive_the_terminal(tmp_path, wav):
     assert "a\\x1b[31mb.wav" in command("file", path).stdout
     path.write_text("no music")
     assert "\x1b" not in command("file", path).stderr
+
+
+def test_names_that_are_no_text_are_written(tmp_path, wav):
+    path = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    shutil.copy(wav, path)
+    result = command("file", path, METAL, "--output", tmp_path / "result.jsonl")
+    verdicts = [json.loads(line) for line in (tmp_path / "result.jsonl").read_text().splitlines()]
+    assert [record["type"] for record in verdicts].count("verdict") + result.stderr.count("genrestream: ") == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_a_long_address_is_an_address():
+    result = command("file", "http://127.0.0.1:1/" + 300 * "x")
+    assert "connection refused" in one_line(result.stderr)
 
 
 def test_models_are_listed(capsys):

@@ -35,6 +35,11 @@ def test_a_new_rate_on_the_way_loses_nothing():
     assert abs(n_samples + len(resampler.flush()) - 3 * 16_000) <= 3
 
 
+def test_samples_far_beyond_full_scale_are_refused():
+    with pytest.raises(AudioError, match="a sample is 32767, full scale is 1"):
+        Resampler(16_000).push(np.full((1, 100), 32767, np.float32), 16_000)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_samples_that_are_no_numbers_are_refused(bad):
     block = np.zeros((1, 100), np.float32)

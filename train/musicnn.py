@@ -10,7 +10,9 @@ written is trained on all tracks; the figures in its card are those of the folds
 """
 
 import dataclasses
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 
 from genrestream import checkpoint
+from genrestream.errors import UsageError
 from genrestream.log_mel import log_mel
 from genrestream.network import bind, load_weights
 from genrestream.session import probabilities
@@ -28,6 +31,7 @@ from train.data import Track, chunks_of, gtzan_tracks
 from train.metrics import accuracy_interval, calibration_error, macro_f1, recall_by_class
 
 N_FOLDS = 5
+CHUNK_S = 3.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +40,7 @@ class HeadConfig:
 
     Attributes:
         data: GTZAN's folder, with tracks.csv and splits/.
-        hop_s: Seconds between the starts of training chunks; scores use every second one, 3 s apart.
+        hop_s: Seconds between the starts of training chunks, 3 or a whole part of it; scores use those 3 s apart.
         strengths: Candidates for the inverse regularisation C.
         length_power: A track of n chunks weighs n to this power: 0 all tracks alike, 1 all seconds alike.
         score_test: Also train on the fault-filtered train and validation lists and score the test list.
@@ -49,6 +53,15 @@ class HeadConfig:
     length_power: float = 0.5
     score_test: bool = False
     output: Path = Path("checkpoints/musicnn")
+
+    def __post_init__(self) -> None:
+        if not 0 < self.hop_s <= CHUNK_S or abs(self.stride * self.hop_s - CHUNK_S) > 1e-9:
+            raise UsageError(f"--hop-s {self.hop_s}: must be {CHUNK_S:g} s or a whole part of it")
+
+    @property
+    def stride(self) -> int:
+        """Training chunks from one scored chunk to the next."""
+        return round(CHUNK_S / self.hop_s)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -117,9 +130,9 @@ class Trainer:
     def track_probs(self, logits: np.ndarray, temperature: float = 1.0, n_chunks: int | None = None) -> np.ndarray:
         """Return each track's mean vote over its first chunks, 3 s apart as in a stream."""
         probs = probabilities(logits, temperature, multi_label=False)
-        even = self.chunks.place % 2 == 0
+        even = self.chunks.place % self.config.stride == 0
         if n_chunks:
-            even &= self.chunks.place < 2 * n_chunks
+            even &= self.chunks.place < self.config.stride * n_chunks
         return np.stack(
             [probs[(self.chunks.track == number) & even].mean(axis=0) for number in range(len(self.tracks))]
         )
@@ -185,7 +198,7 @@ def artist_folds(trainer: Trainer) -> tuple[dict, np.ndarray]:
         first[held_out] = trainer.track_probs(logits, temperature, n_chunks=1)[held_out]
     n_chunks = np.bincount(trainer.chunks.track)
     right = calibrated.argmax(axis=1) == trainer.labels
-    even = trainer.chunks.place % 2 == 0
+    even = trainer.chunks.place % trainer.config.stride == 0
     figures = scores(trainer, calibrated, everything) | {
         "accuracy_single_excerpt": round(float(right[n_chunks == 1].mean()), 4),
         "accuracy_14_s_or_more": round(float(right[n_chunks > 1].mean()), 4),
@@ -239,7 +252,7 @@ def main(config: HeadConfig) -> None:
             "data": f"{len(trainer.tracks)} of GTZAN's 1,000 tracks; no copyright permission, so research use",
             "split": "shipped: trained on all; figures: five artist folds, no artist or duplicate in two",
             "seed": "none, the fit is deterministic",
-            "command": "python -m train.musicnn --data ../shared/data/gtzan --score-test",
+            "command": shlex.join(["python", "-m", "train.musicnn", *sys.argv[1:]]),
             "commit": commit(),
             "licence": "ISC for the network, see LICENSE-musicnn.txt; Apache-2.0 for the head",
         },

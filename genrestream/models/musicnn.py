@@ -21,7 +21,6 @@ class MusiCNNConfig:
     """Sizes of a MusiCNN.
 
     Attributes:
-        n_mels: Mel bands of its input; the timbral filters' heights are made for 96.
         n_timbral: Filters of each timbral shape.
         n_temporal: Filters of each temporal shape.
         n_midend: Filters of each mid-end layer.
@@ -31,7 +30,6 @@ class MusiCNNConfig:
         dropout: Rate before each dense layer, in training.
     """
 
-    n_mels: int = 96
     n_timbral: int = 204
     n_temporal: int = 51
     n_midend: int = 64
