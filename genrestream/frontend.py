@@ -32,8 +32,7 @@ class LogMelConfig:
     n_mels: int = 96
     n_samples: int = 48_000
     n_frames: int = 187
-    compression: MAX_SIZE = 10_000_000  # a stranger's config must not fill the memory
-Compression = "log10_10000"
+    compression: Compression = "log10_10000"
 
     def __post_init__(self) -> None:
         for name in ("sample_rate", "n_fft", "hop_length", "n_mels", "n_samples", "n_frames"):
