@@ -53,6 +53,8 @@ def verdict_in_words(verdict: Verdict) -> str:
     padded = f", last chunk padded by {verdict.padded_s:.1f} s" if verdict.padded_s >= 0.1 else ""
     if final.state == "silence":
         named = "silence: nothing loud enough to name a genre"
+    elif not final.n_votes:
+        named = "nothing was classified"
     elif final.state == "unsure":
         named = f"unsure: {final.leader} leads with {final.probability:.2f}"
     else:
