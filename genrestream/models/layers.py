@@ -22,7 +22,18 @@ class ConvBlock(nnx.Module):
 
     def __call__(self, x: Float[Array, "batch n_frames n_bands n_inputs"]) -> Float[Array, "batch _ _ n_filters"]:
         """Return the pooled responses; a last piece smaller than the pool is dropped."""
-        return self.norm(nnx.max_pool(nnx.relu(self.conv(x)), self.pool, self.pool))
+        return self.norm(nnx.relu(max_pool(self.conv(x), self.pool)))
+
+
+def max_pool(x: Float[Array, "batch n_frames n_bands n_channels"], pool: tuple[int, int]) -> Float[Array, "batch _ _ n_channels"]:
+    """Return the maxima of pieces that do not overlap; a last piece smaller than the pool is dropped.
+
+    On a CPU its gradient takes a fraction of the time of ``nnx.max_pool``'s, which scatters one value after another.
+    """
+    batch, n_frames, n_bands, n_channels = x.shape
+    frames, bands = n_frames // pool[0], n_bands // pool[1]
+    pieces = x[:, : frames * pool[0], : bands * pool[1]]
+    return pieces.reshape(batch, frames, pool[0], bands, pool[1], n_channels).max(axis=(2, 4))
 
 
 class Dense(nnx.Module):
