@@ -33,7 +33,9 @@ class Progress:
         columns = (TextColumn("step"), MofNCompleteColumn(), BarColumn(20), TextColumn("{task.description}"))
         self._bar = Bar(*columns, TimeRemainingColumn(), console=self._console, disable=not self._shows_bar)
         self._task = self._bar.add_task("compiling", total=n_steps, completed=resumed_step)
-        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=resumed_step + 1) if self._is_first else None
+        self._writer = (
+            SummaryWriter(str(folder / "tensorboard"), purge_step=resumed_step + 1) if self._is_first else None
+        )
         self._kept: list[dict[str, Any]] = []
         self._n_chunks = 0
         self._waited_s = 0.0
@@ -54,7 +56,9 @@ class Progress:
         self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bar.stop()
         if self._writer:
             self._writer.close()
@@ -88,7 +92,7 @@ class Progress:
                 file.write(json.dumps(row) + "\n")
             for name, value in row.items():
                 self._writer.add_scalar(name, value, step)
-        if self._is_first and not self._shows_bar or "val_accuracy" in scores:
+        if (self._is_first and not self._shows_bar) or "val_accuracy" in scores:
             self._console.print(_line(row), highlight=False)
         self._kept, self._n_chunks, self._waited_s, self._since = [], 0, 0.0, time.perf_counter()
 

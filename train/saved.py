@@ -76,9 +76,7 @@ class Saved:
         step = self.best_step
         return self._step.weights(self._load(step, state) if step else state)
 
-    def save(
-        self, step: int, state: State, iterator: Iterator[Any], scores: Mapping[str, float] | None = None
-    ) -> None:
+    def save(self, step: int, state: State, iterator: Iterator[Any], scores: Mapping[str, float] | None = None) -> None:
         """Save a step.
 
         Raises:

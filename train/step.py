@@ -66,7 +66,9 @@ class StepConfig:
 def optimizer(config: StepConfig, n_steps: int) -> optax.GradientTransformation:
     """Return the optimizer with its schedule and clipping."""
     n_warmup = max(1, round(config.warmup * n_steps))
-    schedule = optax.schedules.warmup_cosine_decay_schedule(0.0, config.learning_rate, n_warmup, max(n_steps, n_warmup + 1))
+    schedule = optax.schedules.warmup_cosine_decay_schedule(
+        0.0, config.learning_rate, n_warmup, max(n_steps, n_warmup + 1)
+    )
     rules = {
         "adamw": lambda: optax.adamw(schedule, weight_decay=config.weight_decay, mask=_matrices),
         "adam": lambda: optax.adam(schedule),
@@ -103,9 +105,7 @@ class Network:
         self.params = {name: array for name, array in arrays.items() if name in trained}
         self.statistics = {name: array for name, array in arrays.items() if name not in trained}
 
-    def train(
-        self, params: Weights, statistics: Weights, x: jax.Array, key: jax.Array
-    ) -> tuple[jax.Array, Weights]:
+    def train(self, params: Weights, statistics: Weights, x: jax.Array, key: jax.Array) -> tuple[jax.Array, Weights]:
         """Return the logits with dropout, and the statistics that the batch changed."""
         module = self._merge(params | statistics)
         nnx.reseed(module, default=key, dropout=key)
@@ -182,7 +182,8 @@ class Step:
         spec = PartitionSpec("data") if n_rows % self.mesh.size == 0 else PartitionSpec()
         sharding = NamedSharding(self.mesh, spec)
         return {
-            name: jax.make_array_from_callback(array.shape, sharding, array.__getitem__) for name, array in batch.items()
+            name: jax.make_array_from_callback(array.shape, sharding, array.__getitem__)
+            for name, array in batch.items()
         }
 
     def weights(self, state: State) -> Weights:

@@ -1,5 +1,7 @@
 """What several of the networks are built from."""
 
+import itertools
+
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
@@ -25,7 +27,9 @@ class ConvBlock(nnx.Module):
         return self.norm(nnx.relu(max_pool(self.conv(x), self.pool)))
 
 
-def max_pool(x: Float[Array, "batch n_frames n_bands n_channels"], pool: tuple[int, int]) -> Float[Array, "batch _ _ n_channels"]:
+def max_pool(
+    x: Float[Array, "batch n_frames n_bands n_channels"], pool: tuple[int, int]
+) -> Float[Array, "batch _ _ n_channels"]:
     """Return the maxima of pieces that do not overlap; a last piece smaller than the pool is dropped.
 
     On a CPU its gradient takes a fraction of the time of ``nnx.max_pool``'s, which scatters one value after another.
@@ -49,7 +53,7 @@ class Dense(nnx.Module):
 
     def __init__(self, n_inputs: int, n_units: tuple[int, ...], n_classes: int, dropout: float, rngs: nnx.Rngs):
         sizes = (n_inputs, *n_units, n_classes)
-        self.layers = nnx.List([nnx.Linear(n, m, rngs=rngs) for n, m in zip(sizes[:-1], sizes[1:], strict=True)])
+        self.layers = nnx.List([nnx.Linear(n, m, rngs=rngs) for n, m in itertools.pairwise(sizes)])
         self.dropout = nnx.Dropout(dropout, rngs=rngs)
 
     def __call__(self, x: Float[Array, "batch n_inputs"]) -> Float[Array, "batch n_classes"]:
