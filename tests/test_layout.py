@@ -9,8 +9,8 @@ from tests.conftest import ROOT
 
 ORDER = [
     "errors", "cache", "audio", "resample", "chunks", "frontend", "log_mel", "features",
-    "models.layers", "models.cnn", "models.cnn_lstm", "models.crnn", "models.musicnn", "models", "checkpoint", "network",
-    "program", "vote", "predictions", "session", "classifier", "live", "text", "records", "screen", "plot",
+    "models.layers", "models.cnn", "models.cnn_lstm", "models.crnn", "models.musicnn", "models", "checkpoint",
+    "network", "program", "vote", "predictions", "session", "classifier", "live", "text", "records", "screen", "plot",
     "segments", "segment_files", "sinks", "signals", "feed", "level", "devices", "microphone", "realtime", "recording",
     "stats", "live_screen",
     "commands", "run", "listen", "cli", "__main__",
