@@ -220,8 +220,8 @@ def test_augmentation_keeps_labels(tracks, cached, augment):
 
 
 def test_impossible_requests(dataset):
-    with pytest.raises(UsageError, match="98 examples: must be at least one for each of 99 hosts"):
-        batches(dataset, 8, shard=(0, 99))
+    with pytest.raises(UsageError, match="99 examples: must be at least one for each of 100 hosts"):
+        batches(dataset, 8, shard=(0, 100))
     with pytest.raises(UsageError, match="--length-power 2"):
         SamplingConfig(length_power=2)
     with pytest.raises(UsageError, match="--crops-per-epoch -1"):
