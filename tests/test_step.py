@@ -51,7 +51,10 @@ def after(step, n_steps, batches=1):
 @pytest.mark.parametrize("name", DESIGNS)
 def test_one_batch_is_learnt_by_heart(name):
     """Dropout off: what is asked is whether the gradient reaches everything, not whether it generalises."""
-    state, figures = after(step_of(without_dropout(DESIGNS[name]), learning_rate=5e-3, label_smoothing=0.0, weight_decay=0.0, n_steps=60), 60)
+    state, figures = after(
+        step_of(without_dropout(DESIGNS[name]), learning_rate=5e-3, label_smoothing=0.0, weight_decay=0.0, n_steps=60),
+        60,
+    )
     assert figures["accuracy"] == 1
     assert figures["loss"] < 0.5 * np.log(N_CLASSES)
     assert int(state["step"]) == 60
