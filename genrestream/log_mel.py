@@ -1,14 +1,11 @@
-"""The front end: from a waveform to the log-mel spectrogram that a network sees.
-
-There is one. Training, streaming and benchmarks call it.
-"""
+"""Log-mel spectrograms and MFCCs in ``jax.numpy``."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from genrestream.frontend import LogMelConfig, mel_filters
+from genrestream.frontend import LogMelConfig, MfccConfig, mel_filters
 
 
 def log_mel(waveform: Float[Array, "batch n_samples"], config: LogMelConfig) -> Float[Array, "batch n_frames n_mels"]:
@@ -35,3 +32,15 @@ def log_mel(waveform: Float[Array, "batch n_samples"], config: LogMelConfig) -> 
     if config.compression == "db":
         return 10 * jnp.log10(jnp.maximum(mel, 1e-10))
     return jnp.log10(1 + 10_000 * mel)
+
+
+def mfcc(waveform: Float[Array, "batch n_samples"], config: MfccConfig) -> Float[Array, "batch n_frames n_mfcc"]:
+    """Compute mel-frequency cepstral coefficients: the orthonormal DCT-II over the bands of ``log_mel`` in dB.
+
+    Equal to ``librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=None))``: with librosa's default ``top_db`` the
+    same sound would give other values beside a louder one.
+    """
+    order, band = np.arange(config.n_mfcc), np.arange(config.n_mels) + 0.5
+    basis = np.cos(np.pi / config.n_mels * order * band[:, None]) * np.sqrt(2 / config.n_mels)
+    basis[:, 0] /= np.sqrt(2)
+    return jnp.matmul(log_mel(waveform, config), basis.astype(np.float32), precision=jax.lax.Precision.HIGHEST)
