@@ -13,8 +13,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-BLUE, ORANGE, GREEN, PURPLE, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000"
-STYLES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"), (BLACK, "v", "-"))
+BLUE, ORANGE, GREEN, PURPLE, BLACK, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9"
+STYLES = (
+    (BLUE, "o", "-"),
+    (ORANGE, "s", "--"),
+    (GREEN, "^", "-."),
+    (PURPLE, "D", ":"),
+    (BLACK, "v", "-"),
+    (SKY, "P", "--"),
+)
 GREY, DPI, N_COLUMNS = "0.75", 130, 5
 
 
@@ -37,11 +44,13 @@ def confusion(path: Path, counts: Sequence[Sequence[int]], genres: Sequence[str]
     _save(figure, path)
 
 
-def roc(path: Path, probs: np.ndarray, labels: np.ndarray, genres: Sequence[str], areas: Sequence[Any]) -> None:
+def roc(
+    path: Path, probs: np.ndarray, labels: np.ndarray, genres: Sequence[str], areas: Sequence[Any], title: str
+) -> None:
     """Draw each genre's ROC curve against the rest in a panel of its own, over the others in grey."""
     curves = [roc_curve(labels == label, probs[:, label])[:2] for label in range(len(genres))]
     titles = [f"{genre}\nAUC {_number(area)}" for genre, area in zip(genres, areas, strict=True)]
-    figure, panels = _panels(curves, titles)
+    figure, panels = _panels(curves, titles, title)
     for axes in panels:
         axes.plot([0, 1], [0, 1], ":", color="0.4", lw=0.8)
     figure.supxlabel("false positives, share of the other genres' tracks", fontsize=9)
@@ -50,7 +59,7 @@ def roc(path: Path, probs: np.ndarray, labels: np.ndarray, genres: Sequence[str]
 
 
 def precision_recall(
-    path: Path, probs: np.ndarray, labels: np.ndarray, genres: Sequence[str], precisions: Sequence[Any]
+    path: Path, probs: np.ndarray, labels: np.ndarray, genres: Sequence[str], precisions: Sequence[Any], title: str
 ) -> None:
     """Draw each genre's precision-recall curve, and the precision of chance as a dotted line."""
     curves = []
@@ -58,7 +67,7 @@ def precision_recall(
         precision, recall, _ = precision_recall_curve(labels == label, probs[:, label])
         curves.append((recall, precision))
     titles = [f"{genre}\nAP {_number(area)}" for genre, area in zip(genres, precisions, strict=True)]
-    figure, panels = _panels(curves, titles, drawstyle="steps-post")
+    figure, panels = _panels(curves, titles, title, drawstyle="steps-post")
     for label, axes in enumerate(panels):
         axes.axhline((labels == label).mean(), ls=":", color="0.4", lw=0.8)
     figure.supxlabel("recall", fontsize=9)
@@ -67,20 +76,21 @@ def precision_recall(
 
 
 def _panels(
-    curves: Sequence[tuple[np.ndarray, np.ndarray]], titles: Sequence[str], **line: Any
+    curves: Sequence[tuple[np.ndarray, np.ndarray]], titles: Sequence[str], title: str, **line: Any
 ) -> tuple[Figure, list[Axes]]:
     n_rows = -(-len(curves) // N_COLUMNS)
-    figure = Figure(figsize=(10, 0.6 + 2.3 * n_rows), layout="constrained")
+    figure = Figure(figsize=(10, 0.9 + 2.3 * n_rows), layout="constrained")
+    figure.suptitle(f"{title}, each genre against the rest (grey: the other genres)", fontsize=10)
     grid = figure.subplots(n_rows, min(N_COLUMNS, len(curves)), sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[len(curves) :]:
         axes.set_visible(False)
     panels = list(grid.flat[: len(curves)])
-    for axes, (x, y), title in zip(panels, curves, titles, strict=True):
+    for axes, (x, y), words in zip(panels, curves, titles, strict=True):
         for other_x, other_y in curves:
             axes.plot(other_x, other_y, color="0.87", lw=0.7, **line)
         axes.plot(x, y, color=BLUE, lw=1.8, **line)
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
-        axes.set_title(title, fontsize=9)
+        axes.set_title(words, fontsize=9)
         _tidy(axes)
     return figure, panels
 
@@ -99,7 +109,7 @@ def reliability(path: Path, calibration: Mapping[str, Any], title: str) -> None:
         filled = bins["counts"] > 0
         x, y = bins["confidence"][filled], bins["accuracy"][filled]
         errors = np.maximum(0, [y - bins["low"][filled], bins["high"][filled] - y])
-        upper.errorbar(x, y, errors, fmt="o", color=BLUE, capsize=3, ms=5)
+        upper.errorbar(x, y, errors, fmt="o", color=BLUE, capsize=3, ms=5, clip_on=False)
         error = calibration[moment]["calibration_error"]
         upper.set_title(f"{words}: calibration error {error:.3f}", fontsize=9)
         upper.set(xlim=(0, 1), ylim=(0, 1.02))
@@ -127,7 +137,7 @@ def seconds_heard(path: Path, figures: Mapping[str, Any], title: str) -> None:
         band = np.array(figures["rules"]["mean"][f"{name}_95"])
         axes.fill_between(seconds, band[:, 0], band[:, 1], color=BLUE, alpha=0.12, lw=0)
         _label_ends(axes, seconds[-1], ends)
-        axes.set_title(what, fontsize=9)
+        axes.set_title(f"{what} (band: 95 % of the mean vote)", fontsize=9)
         axes.set(xlabel="seconds heard", xticks=seconds)
         axes.grid(axis="y", color="0.9")
         _tidy(axes)
@@ -233,7 +243,8 @@ def _forest(axes: Axes, names: Sequence[str], rows: Mapping[str, Sequence[Mappin
             axes.plot(value["accuracy"], place, marker, color=colour, ms=6)
             right = value.get("accuracy_95", [0, value["accuracy"]])[1]
             axes.annotate(
-                f"{value['accuracy']:.2f}", (right, place), (5, 0), textcoords="offset points", va="center", fontsize=7
+                f"{value['accuracy']:.2f}", (right, place), (5, 0), textcoords="offset points", va="center", fontsize=7,
+                bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"},
             )
         axes.plot([], [], marker, color=colour, label=series)
     axes.set_yticks(range(len(names)), names)
@@ -261,7 +272,9 @@ def _label_ends(axes: Axes, x: float, ends: Sequence[tuple[float, str, str]]) ->
             fontsize=8,
             annotation_clip=False,
         )
-    axes.set_xlim(right=x + 0.2 * (x - axes.get_xlim()[0]))
+    left = axes.get_xlim()[0]
+    axes.set_xticks([tick for tick in axes.get_xticks() if left <= tick <= x])
+    axes.set_xlim(left, x + 0.2 * (x - left))
 
 
 def _figure(size: tuple[float, float]) -> tuple[Figure, Axes]:

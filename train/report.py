@@ -174,8 +174,10 @@ def _curves(folder: Path, system: System, scored: Scored, figures: Figures) -> l
         return ["ROC and precision-recall curves need tracks of every genre; not drawn.", ""]
     names = [f"{system.name}_{kind}.png" for kind in ("roc", "precision_recall")]
     arguments = probs, scored.labels, scored.genres
-    plots.roc(folder / names[0], *arguments, [row["auc"] for row in genres.values()])
-    plots.precision_recall(folder / names[1], *arguments, [row["average_precision"] for row in genres.values()])
+    plots.roc(folder / names[0], *arguments, [row["auc"] for row in genres.values()], system.name)
+    plots.precision_recall(
+        folder / names[1], *arguments, [row["average_precision"] for row in genres.values()], system.name
+    )
     return [f"![ROC curves]({names[0]})", "", f"![precision-recall curves]({names[1]})", ""]
 
 
@@ -186,7 +188,7 @@ def _moments(folder: Path, system: System, scored: Scored, figures: Figures) -> 
     picture, n_tracks = f"{system.name}_seconds.png", heard["n_tracks"]
     longest = heard["seconds"][-1]
     plots.seconds_heard(
-        folder / picture, heard, f"{system.name}: the {n_tracks} tracks of {longest} s, by seconds heard"
+        folder / picture, heard, f"{system.name}: the same {n_tracks} tracks of {longest} s at each moment"
     )
     columns = [(rule, name) for name in ("accuracy", "mean_over_genres") for rule in heard["rules"]]
     rows = [

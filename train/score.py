@@ -79,34 +79,47 @@ def _labels(model: Classifier, tracks: Sequence[Track]) -> list[int]:
 def _listen(
     model: Classifier, track: Track, hop_s: float, distortion: Distortion | None, longest_s: float
 ) -> Iterator[Prediction]:
-    if distortion is None:
+    if distortion is None and track.start_s is None:
         with model.stream(track.path, hop_s=hop_s) as stream:
             yield from itertools.takewhile(lambda prediction: prediction.start_s < longest_s, stream)
         return
-    with AudioSource(track.path) as source:
-        waveform, sample_rate = decoded(source)
-    waveform = waveform[: round(min(longest_s, len(waveform) / sample_rate) * sample_rate)]
-    session, rng = model.session(hop_s=hop_s), np.random.default_rng(zlib.crc32(track.name.encode()))
-    predictions = session.push(distortion(waveform, sample_rate, rng), sample_rate) + session.flush()
+    waveform, sample_rate = decoded(track, longest_s)
+    if distortion:
+        waveform = distortion(waveform, sample_rate, np.random.default_rng(zlib.crc32(track.name.encode())))
+    session = model.session(hop_s=hop_s)
+    predictions = session.push(waveform, sample_rate) + session.flush()
     if not predictions:
         raise AudioError(f"{track.path}: too short for a chunk")
     yield from predictions
 
 
-def decoded(source: AudioSource) -> tuple[np.ndarray, int]:
-    """Return a whole source as a mono waveform at its own rate (its first, if that changes), and the rate.
+def decoded(track: Track, longest_s: float = np.inf) -> tuple[np.ndarray, int]:
+    """Return a track's mono waveform at its file's own rate (the first, if that changes), and the rate.
+
+    Args:
+        track: A whole file, or a part of one.
+        longest_s: What comes later is left out.
 
     Raises:
         AudioError: It cannot be decoded, or is empty.
     """
     parts: list[np.ndarray] = []
     resampler: Resampler | None = None
-    for block, sample_rate in source:
-        resampler = resampler or Resampler(sample_rate)
-        parts.append(resampler.push(block, sample_rate))
+    with AudioSource(track.path) as source:
+        for block, sample_rate in source:
+            resampler = resampler or Resampler(sample_rate)
+            try:
+                parts.append(resampler.push(block, sample_rate))
+            except AudioError as error:
+                raise AudioError(f"{track.path}: {error}") from error
     if resampler is None:
-        raise AudioError(f"{source.name}: has no samples")
-    return np.concatenate([*parts, resampler.flush()]), resampler.sample_rate
+        raise AudioError(f"{track.path}: has no samples")
+    waveform, sample_rate = np.concatenate([*parts, resampler.flush()]), resampler.sample_rate
+    begin_s = track.start_s or 0.0
+    whole_s = len(waveform) / sample_rate
+    length_s = whole_s if track.start_s is None or track.seconds is None else track.seconds
+    end_s = min(begin_s + min(length_s, longest_s), whole_s)
+    return waveform[round(begin_s * sample_rate) : round(end_s * sample_rate)], sample_rate
 
 
 def _logits(prediction: Prediction, model: Classifier) -> np.ndarray:
