@@ -12,7 +12,6 @@ Scores are kept in the output folder: a second call with the same models and tra
 
 import dataclasses
 import itertools
-import shlex
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -29,10 +28,10 @@ from genrestream.program import use_compile_cache
 from train import report
 from train.assess import assess, over_seeds, paired
 from train.cost import ms_per_chunk, n_parameters
-from train.data import gtzan_tracks
 from train.distort import DISTORTIONS
+from train.folders import read
 from train.metrics import holm
-from train.musicnn import commit
+from train.provenance import provenance
 from train.robustness import robustness, subset
 from train.runs import Part, Split, System, find_system, key_of
 from train.score import score
@@ -70,17 +69,12 @@ class Config:
 
 def evaluate(config: Config) -> None:
     """Score every model, compare them and write the report."""
-    tracks = gtzan_tracks(config.data)
-    systems = [find_system(name, tracks, config.split) for name in config.checkpoints]
-    names = [system.name for system in systems]
-    if len(set(names)) < len(names):
-        raise UsageError(f"two checkpoints are named {max(names, key=names.count)}; rename one's folder")
+    tracks = read(config.data).tracks
+    systems = _apart([find_system(name, tracks, config.split) for name in config.checkpoints], config.checkpoints)
     scores = {system.name: [_scored(config, seed) for seed in system.seeds] for system in systems}
     figures = {system.name: _figures(config, system, scores[system.name]) for system in systems}
     first = {name: seeds[0] for name, seeds in scores.items()}
-    facts = {
-        "command": shlex.join(["python", "-m", "train.evaluate", *sys.argv[1:]]),
-        "commit": commit(),
+    facts = provenance() | {
         "data": f"{config.data}, {len(tracks)} tracks, {config.split} scored",
         "chunks": f"every {config.hop_s:g} s",
     }
@@ -88,6 +82,17 @@ def evaluate(config: Config) -> None:
     for name, values in figures.items():
         print(f"{name}: track accuracy {report.headline(values)[1]}, chunk {values['chunk']['accuracy']:.3f}")
     print(f"written: {config.output / 'report.md'}")
+
+
+def _apart(systems: Sequence[System], given: Sequence[str]) -> list[System]:
+    """Give models of one name the names of their folders."""
+    names = [system.name for system in systems]
+    if len(set(given)) < len(given):
+        raise UsageError(f"{max(given, key=given.count)}: is given twice; name each checkpoint once")
+    return [
+        dataclasses.replace(system, name=path.strip("/.").replace("/", "-")) if names.count(system.name) > 1 else system
+        for system, path in zip(systems, given, strict=True)
+    ]
 
 
 def _figures(config: Config, system: System, seeds: Sequence[Scored]) -> dict[str, Any]:
@@ -139,6 +144,7 @@ def _pairs(scores: dict[str, Scored]) -> list[dict[str, Any]]:
     pairs = [
         {"first": one, "second": other, **paired(scores[one], scores[other])}
         for one, other in itertools.combinations(scores, 2)
+        if set(scores[one].tracks) & set(scores[other].tracks)
     ]
     for pair, p_value in zip(pairs, holm(np.array([pair["p"] for pair in pairs])), strict=True):
         pair["p_holm"] = float(p_value)
@@ -151,7 +157,8 @@ def main() -> None:
         use_compile_cache()
         evaluate(tyro.cli(Config, description=__doc__))
     except GenrestreamError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
 
 
 if __name__ == "__main__":

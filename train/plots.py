@@ -243,7 +243,12 @@ def _forest(axes: Axes, names: Sequence[str], rows: Mapping[str, Sequence[Mappin
             axes.plot(value["accuracy"], place, marker, color=colour, ms=6)
             right = value.get("accuracy_95", [0, value["accuracy"]])[1]
             axes.annotate(
-                f"{value['accuracy']:.2f}", (right, place), (5, 0), textcoords="offset points", va="center", fontsize=7,
+                f"{value['accuracy']:.2f}",
+                (right, place),
+                (5, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7,
                 bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"},
             )
         axes.plot([], [], marker, color=colour, label=series)
@@ -258,6 +263,8 @@ def _forest(axes: Axes, names: Sequence[str], rows: Mapping[str, Sequence[Mappin
 
 def _label_ends(axes: Axes, x: float, ends: Sequence[tuple[float, str, str]]) -> None:
     """Name lines at their right ends, moved apart where they end close together."""
+    if not ends:
+        return
     low, high = axes.get_ylim()
     gap, previous = 0.055 * (high - low), -np.inf
     for value, words, colour in sorted(ends):

@@ -70,7 +70,17 @@ def _comparison(folder: Path, numbers: Figures) -> list[str]:
     lines = ["## Comparison", ""]
     lines += table(["model", *HEADLINE], [[name, *headline(figures)] for name, figures in systems.items()])
     lines += ["![accuracy](comparison.png)", "", "![F1 by genre](comparison_genres.png)", ""]
-    lines += ["Paired on the same tracks; McNemar's exact test, adjusted for the number of pairs by Holm:", ""]
+    lines += _pairs(numbers["pairs"])
+    tables = {name: figures["robustness"] for name, figures in systems.items() if "robustness" in figures}
+    if len(tables) > 1:
+        plots.robustness(folder / "comparison_robustness.png", _in_words(tables), "the same tracks, distorted")
+        lines += ["![robustness](comparison_robustness.png)", ""]
+    return lines
+
+
+def _pairs(pairs: Sequence[Figures]) -> list[str]:
+    if not pairs:
+        return ["No two models were scored on the same tracks, so there is no paired test.", ""]
     rows = [
         [
             f"{pair['first']} - {pair['second']}",
@@ -81,14 +91,11 @@ def _comparison(folder: Path, numbers: Figures) -> list[str]:
             p_value(pair["p"]),
             p_value(pair["p_holm"]),
         ]
-        for pair in numbers["pairs"]
+        for pair in pairs
     ]
-    lines += table(["pair", "tracks", "difference", "only the first right", "only the second", "p", "p (Holm)"], rows)
-    tables = {name: figures["robustness"] for name, figures in systems.items() if "robustness" in figures}
-    if len(tables) > 1:
-        plots.robustness(folder / "comparison_robustness.png", _in_words(tables), "the same tracks, distorted")
-        lines += ["![robustness](comparison_robustness.png)", ""]
-    return lines
+    head = ["pair", "tracks", "difference", "only the first right", "only the second", "p", "p (Holm)"]
+    text = "Paired on the same tracks; McNemar's exact test, adjusted for the number of pairs by Holm:"
+    return [text, "", *table(head, rows)]
 
 
 HEADLINE = (

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from train.assess import answers, correct
-from train.data import Track
 from train.distort import DISTORTIONS
 from train.metrics import accuracy_interval, by_class, holm, mcnemar
 from train.scored import Scored
+from train.tracks import Track
 
 
 def subset(tracks: Sequence[Track], n_tracks: int, seed: int = 0) -> list[Track]:

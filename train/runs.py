@@ -2,21 +2,23 @@
 
 ::
 
-    musicnn                  a shipped model, or a model's folder
-    runs/cnn                 a run: fold0/model, fold1/model, ..., with fold0/metrics.jsonl beside each model
-    runs/cnn                 a run of several seeds: seed0/fold0/model, ..., seed1/fold0/model, ...
+    musicnn          a shipped model, or a model's folder
+    runs/cnn         a run: model, with metrics.jsonl beside it; or of folds: fold0/model, fold1/model, ...
+    runs/cnn         a run of several seeds: seed0/fold0/model, ..., seed1/fold0/model, ...
 """
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from genrestream import checkpoint
 from genrestream.errors import CheckpointError, UsageError
-from train.data import Track
+from train.progress import METRICS_FILE
+from train.splits import PART_S
+from train.tracks import Track
 
 Split = Literal["held-out", "train", "validation", "test", "all"]
 
@@ -50,7 +52,7 @@ class System:
 
     def learning_curves(self) -> list[list[dict[str, Any]]]:
         """Return the lines of each ``metrics.jsonl`` that lies beside a model of the first seed."""
-        files = [part.model.path.parent / "metrics.jsonl" for part in self.seeds[0]]
+        files = [part.model.path.parent / METRICS_FILE for part in self.seeds[0]]
         return [_lines(file) for file in files if file.is_file()]
 
 
@@ -77,23 +79,26 @@ def find_system(name: str, tracks: Sequence[Track], split: Split = "held-out") -
         CheckpointError: There is no such model or run, or a model is damaged.
     """
     folder = Path(name)
-    seeds = [_models(seed) for seed in sorted(folder.glob("seed*"))] or [_models(folder)]
-    if not seeds[0]:
+    seeds = [_models(seed) for seed in sorted(folder.glob("seed*")) or [folder]]
+    if seeds == [[]] and not list(folder.glob("seed*")):
         seeds = [[checkpoint.find(name)]]
     if not all(seeds):
         raise CheckpointError(f"{name}: a seed has no fold*/model; train it, or remove its folder")
     parts = tuple(tuple(_part(path, tracks, split) for path in models) for models in seeds)
+    for seed in parts:
+        _check_once([track.name for part in seed for track in part.tracks])
     unknown = [part for seed in parts for part in seed if split != "held-out" and not _held_out(part.model.card)]
     warning = ""
     if unknown:
         warning = (
             f"{name} does not say which tracks it never heard. If it was trained on these, its figures are far too high"
         )
-    return System(folder.name or name, parts, warning)
+    return System(parts[0][0].model.card.name if len(parts[0]) == 1 else folder.name, parts, warning)
 
 
 def _models(folder: Path) -> list[Path]:
-    return [path.parent for path in sorted(folder.glob(f"fold*/model/{checkpoint.CARD_FILE}"))]
+    folds = sorted(folder.glob(f"fold*/model/{checkpoint.CARD_FILE}"))
+    return [path.parent for path in folds or sorted(folder.glob(f"model/{checkpoint.CARD_FILE}"))]
 
 
 def _held_out(card: checkpoint.Card) -> list[str]:
@@ -108,13 +113,29 @@ def _part(path: Path, tracks: Sequence[Track], split: Split) -> Part:
         if not wanted:
             lists = ", ".join(choice for choice in get_args(Split) if choice != split)
             raise UsageError(f"{path}: does not say which tracks it never heard; give --split, one of {lists}")
-        if missing := [name for name in wanted if name not in named]:
+        found = [_track(name, named) for name in wanted]
+        if missing := [name for name, track in zip(wanted, found, strict=True) if track is None]:
             raise UsageError(f"--data: {len(missing)} tracks that {path} holds out are not there, as {missing[0]}")
-        return Part(model, tuple(named[name] for name in wanted))
+        return Part(model, tuple(track for track in found if track))
     chosen = tuple(track for track in tracks if split in ("all", track.split))
     if not chosen:
         raise UsageError(f"--split {split}: the data has no such tracks; give --split all")
     return Part(model, chosen)
+
+
+def _check_once(names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        raise UsageError(f"{max(names, key=names.count)}: is held out by two folds; a track is scored by one model")
+
+
+def _track(name: str, named: Mapping[str, Track]) -> Track | None:
+    """Return a track, or the piece of one that ``train.splits.parts`` named ``track@3s``; None where there is none."""
+    if name in named:
+        return named[name]
+    whole, _, start = name.rpartition("@")
+    if whole not in named:
+        return None
+    return dataclasses.replace(named[whole], name=name, start_s=float(start.removesuffix("s")), seconds=PART_S)
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:

@@ -17,9 +17,9 @@ from genrestream.classifier import Classifier
 from genrestream.errors import AudioError, UsageError
 from genrestream.predictions import Prediction
 from genrestream.resample import Resampler
-from train.data import Track
 from train.distort import Distortion
 from train.scored import Scored
+from train.tracks import Track
 
 
 def score(
