@@ -3,8 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-import genrestream
+from genrestream.audio import AudioSource
 from genrestream.errors import UsageError
+from genrestream.session import Session, StreamConfig
 from tests.conftest import METAL, encode, music
 from tests.made_up import GENRES, scores
 from train.score import score
@@ -48,8 +49,8 @@ def test_logits_are_those_of_the_network_up_to_a_constant(model):
     """So that another temperature may be tried on them."""
     scored = score(model, [Track("metal", METAL, "metal")])
     doubled = dataclasses.replace(model.card, temperature=2 * model.card.temperature)
-    session = genrestream.session.Session(doubled, model._logits_of, genrestream.session.StreamConfig())
-    with genrestream.audio.AudioSource(METAL) as source:
+    session = Session(doubled, model._logits_of, StreamConfig())
+    with AudioSource(METAL) as source:
         for block, rate in source:
             session.push_block(block, rate)
     session.flush()

@@ -4,15 +4,16 @@ Fitted to what a listener sees, the running vote, and not to single chunks: the 
 it should be in another measure than one chunk is.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from train.scored import Scored
+from train.scored import Scored, joined
 
 AFTER_CHUNKS = (1, 2, 3, 5, 10)
-BOUNDS = (-2.0, 2.0)  # of the temperature's logarithm
+BOUNDS = (-4.0, 4.0)  # of the temperature's logarithm
 
 
 def temperature(scored: Scored) -> float:
@@ -27,6 +28,12 @@ def temperature(scored: Scored) -> float:
 
     best: Any = minimize_scalar(loss, bounds=BOUNDS, method="bounded")
     return float(np.exp(best.x))
+
+
+def cross_fitted(folds: Sequence[Scored]) -> list[Scored]:
+    """Return each fold's scores at the temperature of the other folds' tracks, of which it heard none in the fit."""
+    others = [[other for other in folds if other is not fold] for fold in folds]
+    return [fold.at_temperature(temperature(joined(rest))) for fold, rest in zip(folds, others, strict=True)]
 
 
 def negative_log_likelihood(scored: Scored, temperature: float) -> float:

@@ -27,6 +27,7 @@ from genrestream.errors import GenrestreamError, UsageError
 from genrestream.program import use_compile_cache
 from train import report
 from train.assess import assess, over_seeds, paired
+from train.calibrate import cross_fitted, temperature
 from train.cost import ms_per_chunk, n_parameters
 from train.distort import DISTORTIONS
 from train.folders import read
@@ -71,7 +72,7 @@ def evaluate(config: Config) -> None:
     """Score every model, compare them and write the report."""
     tracks = read(config.data).tracks
     systems = _apart([find_system(name, tracks, config.split) for name in config.checkpoints], config.checkpoints)
-    scores = {system.name: [_scored(config, seed) for seed in system.seeds] for system in systems}
+    scores = {system.name: [_calibrated(_scored(config, seed), seed) for seed in system.seeds] for system in systems}
     figures = {system.name: _figures(config, system, scores[system.name]) for system in systems}
     first = {name: seeds[0] for name, seeds in scores.items()}
     facts = provenance() | {
@@ -99,20 +100,38 @@ def _figures(config: Config, system: System, seeds: Sequence[Scored]) -> dict[st
     models = [part.model for part in system.seeds[0]]
     figures = assess(seeds[0])
     figures["seeds"] = over_seeds(seeds)
+    used = [float(np.unique(seeds[0].temperatures)[place]) for place in (0, -1)]
+    figures["temperature"] = {
+        "used": used,
+        "is_cross_fitted": len(system.seeds[0]) > 1,
+        "of_all": temperature(seeds[0]),
+    }
     figures["cost"] = {
         "n_parameters": n_parameters(models[0]),
         "ms_per_chunk": ms_per_chunk(_classifier(models[0].path)),
     }
     if config.robustness_tracks:
-        figures["robustness"] = robustness(seeds[0], lambda name: _distorted(config, system.seeds[0], name))
+        figures["robustness"] = robustness(seeds[0], lambda name: _distorted(config, system.seeds[0], seeds[0], name))
     return figures
 
 
-def _distorted(config: Config, parts: Sequence[Part], distortion: str) -> Scored:
-    """Score the same few tracks of each part under a distortion."""
-    chosen = set(subset([track for part in parts for track in part.tracks], config.robustness_tracks, config.seed))
+def _calibrated(scored: Scored, parts: Sequence[Part]) -> Scored:
+    """Give each of several folds the temperature of the others; a single model keeps its own."""
+    if len(parts) < 2:
+        return scored
+    heard = set(scored.tracks)
+    folds = [scored.select([track.name for track in part.tracks if track.name in heard]) for part in parts]
+    return joined(cross_fitted(folds))
+
+
+def _distorted(config: Config, parts: Sequence[Part], clean: Scored, distortion: str) -> Scored:
+    """Score the same few tracks of each part under a distortion, at the temperatures of the clean ones."""
+    temperatures = dict(zip(clean.tracks, clean.temperatures, strict=True))
+    heard = [track for part in parts for track in part.tracks if track.name in temperatures]
+    chosen = set(subset(heard, config.robustness_tracks, config.seed))
     fewer = [Part(part.model, tuple(track for track in part.tracks if track in chosen)) for part in parts]
-    return _scored(config, [part for part in fewer if part.tracks], distortion)
+    distorted = _scored(config, [part for part in fewer if part.tracks], distortion)
+    return distorted.at_temperature(np.array([temperatures[name] for name in distorted.tracks]))
 
 
 def _scored(config: Config, parts: Sequence[Part], distortion: str = "") -> Scored:

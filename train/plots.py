@@ -30,7 +30,7 @@ def confusion(path: Path, counts: Sequence[Sequence[int]], genres: Sequence[str]
     matrix = np.array(counts)
     shares = matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True))
     size = 2.2 + 0.62 * len(genres)
-    figure, axes = _figure((size + 1, size))
+    figure, axes = one_panel((size + 1, size))
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.argwhere(matrix):
         share = shares[row, column]
@@ -41,7 +41,7 @@ def confusion(path: Path, counts: Sequence[Sequence[int]], genres: Sequence[str]
     axes.set(xlabel="answer", ylabel="true genre (tracks)", title=title)
     axes.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, shrink=0.7, label="share of the genre's tracks")
-    _save(figure, path)
+    save(figure, path)
 
 
 def roc(
@@ -55,7 +55,7 @@ def roc(
         axes.plot([0, 1], [0, 1], ":", color="0.4", lw=0.8)
     figure.supxlabel("false positives, share of the other genres' tracks", fontsize=9)
     figure.supylabel("true positives, share of the genre's tracks", fontsize=9)
-    _save(figure, path)
+    save(figure, path)
 
 
 def precision_recall(
@@ -72,7 +72,7 @@ def precision_recall(
         axes.axhline((labels == label).mean(), ls=":", color="0.4", lw=0.8)
     figure.supxlabel("recall", fontsize=9)
     figure.supylabel("precision (dotted: of chance)", fontsize=9)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _panels(
@@ -91,7 +91,7 @@ def _panels(
         axes.plot(x, y, color=BLUE, lw=1.8, **line)
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
         axes.set_title(words, fontsize=9)
-        _tidy(axes)
+        tidy(axes)
     return figure, panels
 
 
@@ -117,11 +117,11 @@ def reliability(path: Path, calibration: Mapping[str, Any], title: str) -> None:
         lower.bar_label(bars, [f"{count:.0f}" if count else "" for count in bins["counts"]], fontsize=7)
         lower.margins(y=0.3)
         lower.set(xlabel="probability of the answer")
-        _tidy(upper, lower)
+        tidy(upper, lower)
     grid[0, 0].set_ylabel("share of right answers")
     grid[1, 0].set_ylabel("tracks")
     figure.suptitle(title, fontsize=10)
-    _save(figure, path)
+    save(figure, path)
 
 
 def seconds_heard(path: Path, figures: Mapping[str, Any], title: str) -> None:
@@ -140,10 +140,10 @@ def seconds_heard(path: Path, figures: Mapping[str, Any], title: str) -> None:
         axes.set_title(f"{what} (band: 95 % of the mean vote)", fontsize=9)
         axes.set(xlabel="seconds heard", xticks=seconds)
         axes.grid(axis="y", color="0.9")
-        _tidy(axes)
+        tidy(axes)
     figure.axes[0].set_ylabel("share of right answers")
     figure.suptitle(title, fontsize=10)
-    _save(figure, path)
+    save(figure, path)
 
 
 def learning_curves(path: Path, curves: Sequence[Sequence[Mapping[str, Any]]], title: str) -> bool:
@@ -172,12 +172,12 @@ def learning_curves(path: Path, curves: Sequence[Sequence[Mapping[str, Any]]], t
             last = max(last, float(grid[-1]))
         axes.set(xlabel="epoch" if _has(curves, "epoch") else "step", title=name)
         axes.grid(axis="y", color="0.9")
-        _tidy(axes)
+        tidy(axes)
         _label_ends(axes, last, ends)
         drawn |= bool(ends)
     figure.suptitle(title, fontsize=10)
     if drawn:
-        _save(figure, path)
+        save(figure, path)
     return drawn
 
 
@@ -193,72 +193,6 @@ def _points(rows: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:
         return np.empty((0, 2))
     places, values = np.array(points, float).T
     return np.array([(place, values[places == place].mean()) for place in np.unique(places)])
-
-
-def robustness(path: Path, tables: Mapping[str, Mapping[str, Any]], title: str) -> None:
-    """Draw accuracy and its interval under each distortion, a marker for each model; the line is the clean accuracy."""
-    names = list(next(iter(tables.values())))
-    figure, axes = _figure((8.5, 1.6 + 0.36 * len(names) * max(1.0, 0.5 * len(tables))))
-    _forest(axes, names, {name: [table[row] for row in names] for name, table in tables.items()})
-    for (_, table), (colour, _, line) in zip(tables.items(), STYLES, strict=False):
-        axes.axvline(table["clean"]["accuracy"], color=colour, lw=0.8, ls=line, alpha=0.6)
-    axes.set(xlabel="track accuracy, 95 % interval over tracks", title=title)
-    _save(figure, path)
-
-
-def comparison(path: Path, systems: Mapping[str, Mapping[str, Any]], title: str) -> None:
-    """Draw each model's accuracy by track and by chunk, with intervals over tracks."""
-    figure, axes = _figure((8.5, 1.6 + 0.5 * len(systems)))
-    rows = {
-        "track": [figures["track"] for figures in systems.values()],
-        "one chunk": [figures["chunk"] for figures in systems.values()],
-    }
-    _forest(axes, list(systems), rows)
-    axes.set(xlabel="accuracy, 95 % interval over tracks", title=title)
-    _save(figure, path)
-
-
-def by_genre(path: Path, systems: Mapping[str, Mapping[str, Any]], title: str) -> None:
-    """Draw the F1 of each genre, a marker for each model."""
-    genres = list(next(iter(systems.values())))
-    figure, axes = _figure((8.5, 1.6 + 0.36 * len(genres)))
-    rows = {
-        name: [{"accuracy": table[genre]["f1"] if genre in table else np.nan} for genre in genres]
-        for name, table in systems.items()
-    }
-    _forest(axes, genres, rows)
-    axes.set(xlabel="F1 of the genre's tracks", title=title)
-    _save(figure, path)
-
-
-def _forest(axes: Axes, names: Sequence[str], rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Draw a marker with its interval for each name (from the top) and series, the number beside it."""
-    step = 0.7 / max(1, len(rows))
-    for number, (series, values) in enumerate(rows.items()):
-        colour, marker, _ = STYLES[number % len(STYLES)]
-        places = np.arange(len(names)) + (number - (len(rows) - 1) / 2) * step
-        for place, value in zip(places, values, strict=True):
-            if "accuracy_95" in value:
-                axes.plot(value["accuracy_95"], [place, place], color=colour, lw=1.5)
-            axes.plot(value["accuracy"], place, marker, color=colour, ms=6)
-            right = value.get("accuracy_95", [0, value["accuracy"]])[1]
-            axes.annotate(
-                f"{value['accuracy']:.2f}",
-                (right, place),
-                (5, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=7,
-                bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"},
-            )
-        axes.plot([], [], marker, color=colour, label=series)
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.margins(x=0.08)
-    axes.grid(axis="x", color="0.9")
-    _tidy(axes)
-    if len(rows) > 1:
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
 
 
 def _label_ends(axes: Axes, x: float, ends: Sequence[tuple[float, str, str]]) -> None:
@@ -284,12 +218,14 @@ def _label_ends(axes: Axes, x: float, ends: Sequence[tuple[float, str, str]]) ->
     axes.set_xlim(left, x + 0.2 * (x - left))
 
 
-def _figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
+def one_panel(size: tuple[float, float]) -> tuple[Figure, Axes]:
+    """Return a figure of so many inches with one pair of axes."""
     figure = Figure(figsize=size, layout="constrained")
     return figure, figure.subplots()
 
 
-def _tidy(*all_axes: Axes) -> None:
+def tidy(*all_axes: Axes) -> None:
+    """Take away what says nothing."""
     for axes in all_axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
@@ -299,7 +235,8 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write the PNG."""
     for axes in figure.axes:
         axes.title.set_fontsize(min(axes.title.get_fontsize(), 10))
     figure.savefig(path, dpi=DPI)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from train import plots
+from train import forest, plots
 from train.runs import System
 from train.scored import Scored
 
@@ -63,8 +63,8 @@ def _facts(facts: Figures) -> list[str]:
 
 def _comparison(folder: Path, numbers: Figures) -> list[str]:
     systems = numbers["systems"]
-    plots.comparison(folder / "comparison.png", systems, "accuracy of whole tracks and of single chunks")
-    plots.by_genre(
+    forest.comparison(folder / "comparison.png", systems, "accuracy of whole tracks and of single chunks")
+    forest.by_genre(
         folder / "comparison_genres.png", {name: s["by_genre"] for name, s in systems.items()}, "F1 by genre"
     )
     lines = ["## Comparison", ""]
@@ -73,7 +73,7 @@ def _comparison(folder: Path, numbers: Figures) -> list[str]:
     lines += _pairs(numbers["pairs"])
     tables = {name: figures["robustness"] for name, figures in systems.items() if "robustness" in figures}
     if len(tables) > 1:
-        plots.robustness(folder / "comparison_robustness.png", _in_words(tables), "the same tracks, distorted")
+        forest.robustness(folder / "comparison_robustness.png", _in_words(tables), "the same tracks, distorted")
         lines += ["![robustness](comparison_robustness.png)", ""]
     return lines
 
@@ -223,8 +223,15 @@ def _reliability(folder: Path, system: System, scored: Scored, figures: Figures)
         ]
         for moment, c in figures["calibration"].items()
     ]
+    (low, high), of_all = figures["temperature"]["used"], figures["temperature"]["of_all"]
+    text = f"Temperature {low:.3f}, the model's own; {of_all:.3f} would suit these tracks best."
+    if figures["temperature"]["is_cross_fitted"]:
+        text = (
+            f"Each fold's temperature is fitted to the other folds' held-out tracks ({low:.3f} to {high:.3f});"
+            f" {of_all:.3f}, of all, is the one for a model trained on everything."
+        )
     head = ["after the", "expected calibration error", "mean probability", "under 0.5", "accuracy of the rest"]
-    return ["### Calibration", "", *table(head, rows), f"![reliability]({picture})", ""]
+    return ["### Calibration", "", text, "", *table(head, rows), f"![reliability]({picture})", ""]
 
 
 def _robustness(folder: Path, system: System, scored: Scored, figures: Figures) -> list[str]:
@@ -233,7 +240,7 @@ def _robustness(folder: Path, system: System, scored: Scored, figures: Figures) 
     picture, conditions = f"{system.name}_robustness.png", figures["robustness"]
     n_tracks = conditions["clean"]["n_tracks"]
     title = f"{system.name}: the same {n_tracks} tracks, distorted"
-    plots.robustness(folder / picture, _in_words({system.name: conditions}), title)
+    forest.robustness(folder / picture, _in_words({system.name: conditions}), title)
     rows = []
     for name, row in conditions.items():
         change = f"{row['difference']:+.3f} {interval(row['difference_95'])}" if "difference" in row else ""

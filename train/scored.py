@@ -75,9 +75,9 @@ class Scored:
         counts = np.bincount(self.track, minlength=len(self.tracks))
         return np.cumsum(counts) - counts + np.clip(number, 1, counts) - 1
 
-    def at_temperature(self, temperature: float) -> "Scored":
-        """Return the same scores with another temperature for all tracks."""
-        return dataclasses.replace(self, temperatures=np.full(len(self.tracks), temperature))
+    def at_temperature(self, temperature: float | np.ndarray) -> "Scored":
+        """Return the same scores with another temperature, for all tracks or one for each, shape (n_tracks,)."""
+        return dataclasses.replace(self, temperatures=np.broadcast_to(temperature, len(self.tracks)).astype(float))
 
     def lengths_s(self) -> np.ndarray:
         """Return how many seconds of each track its chunks span, the last one's padding included; (n_tracks,)."""
