@@ -40,7 +40,8 @@ def test_the_shipped_model_has_the_folds_figures_and_temperature(finished, tmp_p
     assert metrics["recall"].keys() == {"blues", "jazz", "rock"}
     assert model.card.provenance["evaluation_commit"] == "abc"
     assert model.classify(METAL).genre == "metal"
-    assert publish(Config(folder, tmp_path / "checkpoints" / "mine")).card == model.card, "it may be written again"
+    again = publish(Config(folder, tmp_path / "checkpoints" / "mine"))
+    assert again.card.metrics == model.card.metrics, "it may be written again"
 
 
 def test_what_was_not_scored_by_folds_is_not_published(finished, tmp_path):

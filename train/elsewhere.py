@@ -2,7 +2,7 @@
 
 ``elsewhere.csv`` names the packages, the files in them, the genre, and what of the file says so: a genre tag, a title,
 a file's name. Songs whose own words name none of the ten genres are not in it. The audio stays out of the repository;
-it is fetched from Debian 12's archive by apt (1.4 GB, of which 260 MB of songs are kept)::
+it is fetched from Debian 12's archive by apt (1.5 GB, of which 280 MB of songs are kept)::
 
     python -m train.elsewhere musicnn                        # fetches once, then five minutes on two cores
     python -m train.elsewhere runs/cnn/all/model musicnn --songs ~/songs
