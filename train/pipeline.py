@@ -101,7 +101,7 @@ class _Draw:
     ):
         self.tracks, self.cache, self.frontend, self.augment = tracks, cache, frontend, augment
         self.labels = np.array([genres.index(track.genre) for track in tracks])
-        n_chunks = np.array([len(spans(len(cache.waveform(track)), frontend)) for track in tracks])
+        n_chunks = np.array([len(spans(cache.n_samples(track), frontend)) for track in tracks])
         share, self.weights = shares(self.labels, n_chunks, sampling)
         self.until = np.cumsum(share) / share.sum()
         self.n_crops = sampling.crops_per_epoch or int(n_chunks.sum())
@@ -122,7 +122,7 @@ class _Draw:
         n_samples, sample_rate = self.frontend.n_samples, self.frontend.sample_rate
         warp = self.augment.warp(rng)
         n_needed = warp.source_length(n_samples, sample_rate)
-        start = int(rng.integers(max(0, len(self.cache.waveform(track)) - n_needed) + 1))
+        start = int(rng.integers(max(0, self.cache.n_samples(track) - n_needed) + 1))
         piece = np.clip(self.cache.crop(track, start, n_needed), -1, 1)
         return warp.apply(np.resize(piece, n_needed), n_samples, sample_rate)
 
@@ -152,7 +152,7 @@ def chunks(
     places = [
         (number, start, n_heard)
         for number, track in enumerate(tracks)
-        for start, n_heard in spans(len(cache.waveform(track)), frontend, hop)
+        for start, n_heard in spans(cache.n_samples(track), frontend, hop)
     ]
 
     def cut(place: tuple[int, int, int]) -> Element:
