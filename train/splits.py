@@ -171,7 +171,7 @@ def _drawn_folds(tracks: Sequence[Track], groups: np.ndarray, config: DataConfig
                 " use fewer folds or add tracks"
             )
     folds = np.zeros(len(tracks), int)
-    drawn = StratifiedGroupKFold(config.n_folds, shuffle=True, random_state=config.seed)
+    drawn = StratifiedGroupKFold(config.n_folds, shuffle=True, random_state=config.fold_seed)
     for fold, (_, members) in enumerate(drawn.split(genres, genres, groups)):
         folds[members] = fold
     return folds.tolist()

@@ -68,7 +68,7 @@ class DataConfig:
         n_folds: Number of folds.
         validate: Keep the next fold, or the published validation list, out of the training to stop early by.
         max_unreadable: The share of tracks that may be unreadable.
-        seed: Of the folds that are drawn.
+        fold_seed: Of the folds that are drawn.
         cache: Folder for the decoded audio; genrestream's cache folder where not given.
     """
 
@@ -78,7 +78,7 @@ class DataConfig:
     n_folds: int = 5
     validate: bool = True
     max_unreadable: float = 0.1
-    seed: int = 0
+    fold_seed: int = 0
     cache: Path | None = None
 
     def __post_init__(self) -> None:

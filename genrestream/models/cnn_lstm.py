@@ -1,9 +1,10 @@
 """1-D CNN-LSTM on MFCCs: convolutions over time, then long short-term memory (system E).
 
-System E of the README, "1-D CNN-LSTM": three 1-D convolution layers of 32, two LSTM layers of 128, dense 64, the output.
+System E is "1-D CNN-LSTM": three 1-D convolution layers of 32, two LSTM layers of 128, dense 64, the output.
 """
 
 import dataclasses
+from typing import cast
 
 import jax.numpy as jnp
 from flax import nnx
@@ -71,5 +72,5 @@ class CNNLSTM(nnx.Module):
         x = self.dropout(x)
         for layer in self.recurrent:
             start = jnp.zeros((len(x), self.config.n_units), x.dtype)
-            x = layer(x, initial_carry=(start, start))
+            x = cast(Array, layer(x, initial_carry=(start, start)))
         return self.dense(x[:, -1])

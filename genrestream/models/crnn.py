@@ -1,9 +1,11 @@
 """CRNN: convolutions that summarise, then recurrence over what is left of time (Choi et al. 2017; system D).
 
-System D of the README: 12 kHz, 96 mel bands, five convolution layers with maximum pooling and batch norm, two GRU layers, a dense output.
+System D: 12 kHz, 96 mel bands, five convolution layers with maximum pooling and batch norm, two GRU layers, a dense
+output.
 """
 
 import dataclasses
+from typing import cast
 
 import jax.numpy as jnp
 from flax import nnx
@@ -70,5 +72,5 @@ class CRNN(nnx.Module):
             x = block(x)
         x = self.dropout(x.reshape(*x.shape[:2], -1))
         for layer in self.recurrent:
-            x = layer(x, initial_carry=jnp.zeros((len(x), self.config.n_units), x.dtype))
+            x = cast(Array, layer(x, initial_carry=jnp.zeros((len(x), self.config.n_units), x.dtype)))
         return self.dense(x[:, -1])
