@@ -41,9 +41,7 @@ class Saved:
             )
         if self.latest_step and not resume:
             self._checkpoints.close()
-            raise UsageError(
-                f"--output {folder}: holds a run already; go on with --resume, or name another folder"
-            )
+            raise UsageError(f"--output {folder}: holds a run already; go on with --resume, or name another folder")
 
     def __enter__(self) -> "Saved":
         return self
