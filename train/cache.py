@@ -4,13 +4,14 @@ One file a track: a line of JSON padded to ``HEADER_BYTES``, then int16 samples.
 the content of the track's file, the rate, and the version of this code.
 """
 
-import concurrent.futures
+import concurrent.futures.process
 import dataclasses
 import functools
 import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -164,6 +165,7 @@ class _Digests:
         self._path = path
         self._known: dict[str, list] = self._read()
         self._current: dict[Path, str] = {}
+        self._is_saved = True
 
     def __getitem__(self, path: Path) -> str:
         if path not in self._current:
@@ -173,6 +175,7 @@ class _Digests:
                 with path.open("rb") as file:
                     digest = hashlib.file_digest(file, functools.partial(hashlib.blake2b, digest_size=16)).hexdigest()
                 self._known[name] = [status.st_size, status.st_mtime_ns, digest]
+                self._is_saved = False
             self._current[path] = self._known[name][2]
         return self._current[path]
 
@@ -181,7 +184,10 @@ class _Digests:
 
     def save(self) -> None:
         """Keep what is known for the next start; what another process wrote in between stays."""
+        if self._is_saved:
+            return
         self._known = self._read() | self._known
+        self._is_saved = True
         with _reported(self._path), _replacing(self._path) as file:
             file.write(json.dumps(self._known).encode())
 
@@ -263,9 +269,14 @@ def _spread(function: Callable[[Any], str], jobs: list, n_workers: int | None) -
         yield from progress(map(function, jobs), **shown)
         return
     context = multiprocessing.get_context("spawn")  # a fork would copy JAX's threads' locks
-    with concurrent.futures.ProcessPoolExecutor(n_workers, context) as pool:
+    leave_interrupts = (signal.signal, (signal.SIGINT, signal.SIG_IGN))  # to this process
+    with concurrent.futures.ProcessPoolExecutor(n_workers, context, *leave_interrupts) as pool:
         try:
             yield from progress(pool.map(function, jobs, chunksize=4), **shown)
+        except concurrent.futures.process.BrokenProcessPool as error:
+            raise OutputError(
+                "a process that decodes was killed, perhaps for memory; decode by python -m train.data --n-workers 0"
+            ) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -188,31 +188,29 @@ def batches(
         dataset: One epoch.
         batch_size: Elements in a batch of this host.
         seed: Of the order.
-        n_workers: Processes that prepare batches; 0 for threads of this one.
+        n_workers: Processes that prepare batches; 0 for a thread of this one.
         prefetch: Batches that each prepares ahead.
-        shard: This host's number, from 0, and the number of hosts: they share each epoch without overlap.
+        shard: This host's number, from 0, and the number of hosts. Their batches, one host after the other, are the
+            batch that one host alone would have.
 
     Raises:
-        UsageError: A host's share of an epoch is empty.
+        UsageError: The epoch is empty.
     """
+    if not len(dataset):
+        raise UsageError("the training set is empty: must have at least one example")
     index, count = shard
-    each = len(dataset) // count
-    if not each:
-        raise UsageError(f"{len(dataset)} examples: must be at least one for each of {count} hosts")
-    ordered = dataset.seed(seed).shuffle().slice(slice(index, each * count, count)).repeat()
-    return _prefetched(ordered.batch(batch_size, drop_remainder=True), n_workers, prefetch)
+    ordered = dataset.seed(seed).shuffle().repeat()
+    return _prefetched(ordered.batch(batch_size).slice(slice(index, None, count)), n_workers, prefetch)
 
 
 def once(
-    dataset: grain.MapDataset[Element], batch_size: int, n_workers: int = 0, prefetch: int = 2, shard=(0, 1)
+    dataset: grain.MapDataset[Element], batch_size: int, n_workers: int = 0, prefetch: int = 2
 ) -> grain.IterDataset[Element]:
     """Return the batches of one pass in order, the last filled up with elements of weight 0."""
-    index, count = shard
-    n_missing = -len(dataset) % (batch_size * count)
-    if n_missing:
-        nothing = {name: value if name != "weight" else np.float32(0) for name, value in dict(dataset[0] or {}).items()}
+    if n_missing := -len(dataset) % batch_size:
+        nothing = dict(dataset[0] or {}) | {"weight": np.float32(0)}
         dataset = grain.MapDataset.concatenate([dataset, grain.MapDataset.source([nothing] * n_missing)])
-    return _prefetched(dataset.slice(slice(index, None, count)).batch(batch_size), n_workers, prefetch)
+    return _prefetched(dataset.batch(batch_size), n_workers, prefetch)
 
 
 def _prefetched(dataset: grain.MapDataset, n_workers: int, prefetch: int) -> grain.IterDataset:
