@@ -109,21 +109,35 @@ def test_another_seed_or_epoch_gives_others(tracks, cached):
         assert not np.array_equal(a["inputs"], b["inputs"])
 
 
-@pytest.mark.parametrize("n_workers", [0, 1])
-def test_a_saved_state_continues_alike(dataset, tmp_path, n_workers):
-    batched = batches(dataset, 8, n_workers=n_workers)
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (0, 1), (1, 0)])
+def test_a_saved_state_continues_alike_with_any_number_of_workers(dataset, tmp_path, before, after):
     reference = take(batches(dataset, 8), 9)
-    iterator = iter(batched)
+    iterator = iter(batches(dataset, 8, n_workers=before))
     for _ in range(5):
         next(iterator)
     with ocp.training.Checkpointer(tmp_path) as checkpointer:
         checkpointer.save_checkpointables(5, {"dataset": iterator})
     iterator.close()
-    resumed = iter(batches(dataset, 8, n_workers=n_workers))
+    resumed = iter(batches(dataset, 8, n_workers=after))
+    next(resumed)
     with ocp.training.Checkpointer(tmp_path) as checkpointer:
         checkpointer.load_checkpointables(5, {"dataset": resumed})
     assert same([next(resumed) for _ in range(4)], reference[5:])
     resumed.close()
+
+
+def test_a_saved_state_continues_on_another_number_of_hosts(dataset):
+    alone = iter(batches(dataset, 8))
+    expected = [next(alone) for _ in range(7)]
+    alone.set_state({"n_taken": 5})
+    halves = [iter(batches(dataset, 4, shard=(index, 2))) for index in range(2)]
+    for half in halves:
+        half.set_state(alone.get_state())
+    for whole in expected[5:]:
+        parts = [next(half) for half in halves]
+        assert same([{name: np.concatenate([part[name] for part in parts]) for name in whole}], [whole])
+    for iterator in (alone, *halves):
+        iterator.close()
 
 
 @pytest.mark.parametrize("count", [2, 4])

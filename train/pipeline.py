@@ -8,22 +8,23 @@ the number of threads and worker processes, and the iterators' state can be save
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import grain
 import numpy as np
-from absl import flags
 
 from genrestream.chunks import Chunker
 from genrestream.errors import UsageError
 from genrestream.session import StreamConfig, loudness_db
 from train.augment import OFF, AugmentConfig, augmented
+from train.batching import Element, batches, once
 from train.cache import AudioCache
 from train.tracks import Track
 
+__all__ = ["Element", "SamplingConfig", "batches", "chunks", "crops", "once", "rows", "shares", "spans"]
+
 SILENCE_DB = StreamConfig.silence_db
 MAX_DRAWS = 4  # of a crop that is not silent
-Element = dict[str, Any]  # arrays
 
 
 class Frontend(Protocol):
@@ -172,55 +173,6 @@ def rows(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = No
         return _element(inputs[number], labels[number], weights[number])
 
     return grain.MapDataset.range(len(labels)).map(row)
-
-
-def batches(
-    dataset: grain.MapDataset[Element],
-    batch_size: int,
-    seed: int = 0,
-    n_workers: int = 0,
-    prefetch: int = 2,
-    shard: tuple[int, int] = (0, 1),
-) -> grain.IterDataset[Element]:
-    """Return shuffled batches without end.
-
-    Args:
-        dataset: One epoch.
-        batch_size: Elements in a batch of this host.
-        seed: Of the order.
-        n_workers: Processes that prepare batches; 0 for a thread of this one.
-        prefetch: Batches that each prepares ahead.
-        shard: This host's number, from 0, and the number of hosts. Their batches, one host after the other, are the
-            batch that one host alone would have.
-
-    Raises:
-        UsageError: The epoch is empty.
-    """
-    if not len(dataset):
-        raise UsageError("the training set is empty: must have at least one example")
-    index, count = shard
-    ordered = dataset.seed(seed).shuffle().repeat()
-    return _prefetched(ordered.batch(batch_size).slice(slice(index, None, count)), n_workers, prefetch)
-
-
-def once(
-    dataset: grain.MapDataset[Element], batch_size: int, n_workers: int = 0, prefetch: int = 2
-) -> grain.IterDataset[Element]:
-    """Return the batches of one pass in order, the last filled up with elements of weight 0."""
-    if n_missing := -len(dataset) % batch_size:
-        nothing = dict(dataset[0] or {}) | {"weight": np.float32(0)}
-        dataset = grain.MapDataset.concatenate([dataset, grain.MapDataset.source([nothing] * n_missing)])
-    return _prefetched(dataset.batch(batch_size), n_workers, prefetch)
-
-
-def _prefetched(dataset: grain.MapDataset, n_workers: int, prefetch: int) -> grain.IterDataset:
-    if n_workers:
-        if not flags.FLAGS.is_parsed():
-            flags.FLAGS.mark_as_parsed()  # grain's workers ask absl's flags, which we do not use
-        ahead = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
-        options = grain.MultiprocessingOptions(num_workers=n_workers, per_worker_buffer_size=prefetch)
-        return dataset.to_iter_dataset(ahead).mp_prefetch(options)
-    return dataset.to_iter_dataset(grain.ReadOptions(num_threads=min(1, prefetch), prefetch_buffer_size=prefetch))
 
 
 def _element(inputs: np.ndarray, label: int, weight: float) -> Element:
