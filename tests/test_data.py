@@ -79,12 +79,13 @@ def test_folds_hold_out_each_track_once(protocol):
 
 def test_without_validation_or_test_there_is_more_to_train_on():
     assert len(divide(dataset(), config(validate=False)).train) == 24
-    everything = divide(dataset(), config(fold=None, validate=False))
+    everything = divide(dataset(), config(fold=None))
     assert (len(everything.train), everything.validation, everything.test) == (30, [], [])
+    assert len(divide(Dataset((track("jazz", 0), track("rock", 0))), config(fold=None)).train) == 2
 
 
 def test_the_seed_draws_the_folds():
-    tests = [names(divide(dataset(), config(split="track", seed=seed)).test) for seed in (0, 0, 1)]
+    tests = [names(divide(dataset(), config(split="track", fold_seed=seed)).test) for seed in (0, 0, 1)]
     assert tests[0] == tests[1] != tests[2]
 
 
@@ -200,6 +201,11 @@ def test_a_table_of_tracks(folder):
     [
         ("file,artist\na.ogg,x\n", UsageError, "has no column genre"),
         ("file,genre\na.ogg,\n", UsageError, "line 2 has no file or no genre"),
+        (
+            "file,genre,split\na.ogg,jazz,valid\n",
+            UsageError,
+            "line 2: split valid must be train, validation, test, none",
+        ),
         ("file,genre\na.ogg,jazz\n", AudioError, "a.ogg: listed in tracks.csv, but not there"),
         (b"\xff\xfe\x00", UsageError, "cannot be read"),
     ],

@@ -64,7 +64,7 @@ class DataConfig:
         split: Folds that keep artists apart; random folds of whole tracks; the published fault-filtered lists of
             GTZAN; the official split of FMA or of a tracks.csv; or, to measure how much it inflates the score, random
             chunks of the same tracks on both sides.
-        fold: Which fold is held out for the test, from 0; none to train on all. Published lists have no folds.
+        fold: Which fold is held out for the test, from 0; none to train on everything. Published lists have no folds.
         n_folds: Number of folds.
         validate: Keep the next fold, or the published validation list, out of the training to stop early by.
         max_unreadable: The share of tracks that may be unreadable.
