@@ -37,12 +37,12 @@ class CNN(nn.Module):
         rest = [Residual(n, m, 2) for n, m in itertools.pairwise(sizes)]
         self.blocks = nn.Sequential(Residual(sizes[0], sizes[0], 1), *rest)
         self.dropout = nn.Dropout(0.3)
-        self.output = nn.Linear(2 * sizes[-1], 10)
+        self.output = nn.Linear(2 * sizes[-1] * (n_mels // 16), 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits of (batch, 1, n_frames, n_mels)."""
         x = self.input_norm(x[:, 0].transpose(1, 2)).transpose(1, 2)[:, None]
-        x = self.blocks(self.stem(x)).mean(3)
+        x = self.blocks(self.stem(x)).transpose(2, 3).flatten(1, 2)
         return self.output(self.dropout(torch.cat([x.mean(2), x.amax(2)], 1)))
 
 

@@ -44,7 +44,12 @@ def arguments(data, output, *more):
 
 def train(data, output, *more, code=0, **environment):
     run = subprocess.run(
-        arguments(data, output, *more), cwd=ROOT, env=os.environ | environment, text=True, capture_output=True, timeout=400
+        arguments(data, output, *more),
+        cwd=ROOT,
+        env=os.environ | environment,
+        text=True,
+        capture_output=True,
+        timeout=400,
     )
     assert run.returncode == code, run.stdout + run.stderr
     return run
@@ -54,8 +59,10 @@ def weights(output):
     return load_weights(read(output / "model"))
 
 
-def losses(output):
-    return [json.loads(line)["loss"] for line in (output / "metrics.jsonl").read_text().splitlines()]
+def validations(output):
+    """What was said at the end of each epoch; the training loss is of the steps since the start of the process."""
+    lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
+    return [(line["step"], line["val_loss"], line["val_accuracy"]) for line in lines]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +76,7 @@ def whole(data, tmp_path_factory):
 def test_a_run_makes_a_model_that_classifies(data, whole):
     model = genrestream.load(whole / "model")
     assert model.card.labels == ("chords", "noise")
-    assert model.classify(data / "chords" / "0.flac").probs.keys() == {"chords", "noise"}
+    assert model.classify(data / "chords" / "0.flac").n_chunks == 4
     held_out = model.card.provenance["held_out"]
     assert len(held_out) == 4
     lines = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
@@ -97,7 +104,7 @@ def test_killed_and_resumed_it_ends_bit_for_bit_alike(data, whole, tmp_path, kil
     train(data, output, "--resume")
     for name, array in weights(whole).items():
         np.testing.assert_array_equal(weights(output)[name], array, err_msg=name)
-    assert losses(output) == losses(whole)
+    assert validations(output) == validations(whole)
 
 
 def test_resumed_on_other_devices(data, whole, tmp_path):

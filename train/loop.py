@@ -162,8 +162,9 @@ class _Run:
 
     def _end_epoch(self, state: State) -> None:
         scores = self.validation.score(self.step, self.step.weights(state)) if self.validation else {}
-        self.saved.save(self.number, state, self.iterator, scores)
+        # The line first: one without a checkpoint is struck out when the run goes on, a missing one stays missing.
         self.progress.ended_epoch(self.number, math.ceil(self.number / self.epoch_steps), scores)
+        self.saved.save(self.number, state, self.iterator, scores)
 
     def _is_done(self) -> bool:
         """Whether validation has not become better for ``patience`` epochs."""
