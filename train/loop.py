@@ -140,6 +140,8 @@ class _Run:
         return self.saved.best(state) if self.config.patience else self.step.weights(state)
 
     def _batch(self) -> dict[str, jax.Array]:
+        # Only once the device is idle is it waiting for data; the next batch is prepared meanwhile.
+        jax.block_until_ready(self.figures[-1:])
         begin = time.perf_counter()
         batch = next(self.iterator)
         self.progress.waited(time.perf_counter() - begin)

@@ -96,14 +96,14 @@ Config = TypeVar("Config", bound=RunConfig)
 Trainer = Callable[[Config, Split, AudioCache, Path], None]
 
 
-def fit(config: RunConfig, split: Split, cache: AudioCache, folder: Path) -> None:
-    """Train a network on random crops and write its model."""
+def fit(config: RunConfig, split: Split, cache: AudioCache, folder: Path, network: Network | None = None) -> None:
+    """Train a network on random crops and write its model; its own with initial weights where none is given."""
     design = config.design
     crops = pipeline.crops(
         split.train, split.genres, cache, design.frontend, config.augment, config.sampling, config.seed
     )
     step = Step(
-        Network(design.module(len(split.genres), config.seed)),
+        network or Network(design.module(len(split.genres), config.seed)),
         design.frontend,
         len(split.genres),
         config.augment,

@@ -22,7 +22,7 @@ class CNNConfig:
         dropout: Rate before each dense layer, in training.
     """
 
-    n_filters: tuple[int, ...] = (24, 48, 96, 192)
+    n_filters: tuple[int, ...] = (16, 32, 64, 128)
     residual: bool = True
     n_units: tuple[int, ...] = ()
     dropout: float = 0.3
