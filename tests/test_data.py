@@ -141,6 +141,7 @@ def test_a_genre_without_validation_tracks_is_named():
         ({"split": "official"}, "no track is in a test list"),
         ({"n_folds": 6}, "genre jazz has 5 artists, must be at least --n-folds 6"),
         ({"fold": 5}, "--fold 5: must be from 0 to 4"),
+        ({"fold_seed": -1}, "--fold-seed -1: must be from 0"),
         ({"n_folds": 2}, "--n-folds 2: must be at least 3"),
         ({"max_unreadable": 1.5}, "--max-unreadable 1.5"),
     ],

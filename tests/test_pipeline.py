@@ -239,7 +239,14 @@ def test_augmentation_keeps_labels(tracks, cached, augment):
     assert [e["label"] for e in elements(plain, 30)] == [e["label"] for e in elements(changed, 30)]
 
 
+def test_a_single_example_fills_batches():
+    (batch,) = take(batches(rows(np.ones((1, 3)), np.zeros(1, int)), 4), 1)
+    assert batch["inputs"].shape == (4, 3)
+
+
 def test_impossible_requests():
+    with pytest.raises(UsageError, match="--seed -1: must be from 0"):
+        batches(rows(np.zeros((1, 3)), np.zeros(1, int)), 8, seed=-1)
     with pytest.raises(UsageError, match="the training set is empty"):
         batches(rows(np.zeros((0, 3)), np.zeros(0, int)), 8)
     with pytest.raises(UsageError, match="--length-power 2"):

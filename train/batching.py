@@ -16,6 +16,7 @@ from absl import flags
 from genrestream.errors import UsageError
 
 Element = dict[str, Any]  # arrays
+N_SEEDS = 2**32
 STATE_FILE = "next_batch.json"
 
 
@@ -39,8 +40,10 @@ def batches(
             batch that one host alone would have.
 
     Raises:
-        UsageError: The epoch is empty.
+        UsageError: The epoch is empty, or the seed is none.
     """
+    if not 0 <= seed < N_SEEDS:
+        raise UsageError(f"--seed {seed}: must be from 0 to {N_SEEDS - 1}")
     if not len(dataset):
         raise UsageError("the training set is empty: must have at least one example")
     whole = dataset.seed(seed).shuffle().repeat().batch(batch_size)

@@ -17,7 +17,7 @@ from genrestream.chunks import Chunker
 from genrestream.errors import UsageError
 from genrestream.session import StreamConfig, loudness_db
 from train.augment import OFF, AugmentConfig, augmented
-from train.batching import Element, batches, once
+from train.batching import N_SEEDS, Element, batches, once
 from train.cache import AudioCache
 from train.tracks import Track
 
@@ -85,7 +85,7 @@ def crops(
     """
     tracks = sorted(tracks, key=lambda track: genres.index(track.genre))
     draw = _Draw(tracks, genres, cache, frontend, augment, sampling or SamplingConfig())
-    return grain.MapDataset.range(draw.n_crops).seed(seed).random_map(draw)
+    return grain.MapDataset.range(draw.n_crops).seed(seed % N_SEEDS).random_map(draw)
 
 
 class _Draw:

@@ -88,5 +88,7 @@ class DataConfig:
             raise UsageError(f"--n-folds {self.n_folds}: must be at least 3 with a fold to validate on (--no-validate)")
         if self.fold is not None and not 0 <= self.fold < self.n_folds:
             raise UsageError(f"--fold {self.fold}: must be from 0 to {self.n_folds - 1} with --n-folds {self.n_folds}")
+        if not 0 <= self.fold_seed < 2**32:
+            raise UsageError(f"--fold-seed {self.fold_seed}: must be from 0 to {2**32 - 1}")
         if not 0 <= self.max_unreadable < 1:
             raise UsageError(f"--max-unreadable {self.max_unreadable}: must be at least 0 and below 1")
