@@ -66,7 +66,7 @@ class CRNN(nn.Module):
         """Return the logits of (batch, 1, n_frames, n_mels)."""
         x = self.input_norm(x[:, 0].transpose(1, 2)).transpose(1, 2)[:, None]
         x = self.blocks(x).permute(0, 2, 1, 3).flatten(2)
-        return self.output(self.dropout(self.recurrent(self.dropout(x))[0][:, -1]))
+        return self.output(self.dropout(self.recurrent(self.dropout(x))[0].mean(1)))
 
 
 def main(name: str, layout: str, batch_size: int, n_frames: int, n_mels: int) -> None:
