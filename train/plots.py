@@ -157,7 +157,7 @@ def learning_curves(path: Path, curves: Sequence[Sequence[Mapping[str, Any]]], t
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         ends, last = [], 0.0
         pairs = ((name, "training", STYLES[0]), (f"val_{name}", "validation", STYLES[1]))
-        for key, words, (colour, _, line) in pairs:
+        for key, words, (colour, marker, line) in pairs:
             folds = [_points(rows, key) for rows in curves]
             folds = [fold for fold in folds if len(fold)]
             if not folds:
@@ -167,7 +167,7 @@ def learning_curves(path: Path, curves: Sequence[Sequence[Mapping[str, Any]]], t
             mean = np.mean([np.interp(grid, fold[:, 0], fold[:, 1]) for fold in folds], axis=0)
             for fold in folds if len(folds) > 1 else []:
                 axes.plot(*fold.T, color=colour, lw=0.7, ls=line, alpha=0.45)
-            axes.plot(grid, mean, color=colour, lw=2.2, ls=line)
+            axes.plot(grid, mean, color=colour, lw=2.2, ls=line, marker=marker, ms=5, markevery=[-1])
             ends.append((float(mean[-1]), words, colour))
             last = max(last, float(grid[-1]))
         axes.set(xlabel="epoch" if _has(curves, "epoch") else "step", title=name)
