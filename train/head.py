@@ -33,14 +33,12 @@ class HeadConfig:
         strength: Inverse regularisation C of the logistic regression.
         hop_s: Seconds between the starts of the chunks that it hears.
         n_views: Changed copies of each chunk that it hears beside them.
-        length_power: A track of n chunks weighs n to this power: 0 all tracks alike, 1 all seconds alike.
     """
 
     pretrained: str = "musicnn-tags"
     strength: float = 3e-4
     hop_s: float = 1.5
     n_views: int = 2
-    length_power: float = 0.5
 
     def __post_init__(self) -> None:
         if not self.strength > 0:
@@ -105,9 +103,10 @@ def fit_head(
     cache: AudioCache,
     config: HeadConfig,
     augment: AugmentConfig,
+    length_power: float = 0.5,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit the head to tracks; classes weigh alike, whatever their seconds.
+    """Fit the head to tracks; classes weigh alike, whatever their seconds, and a track of n chunks n to a power.
 
     Returns:
         The kernel, shape (n_features, n_classes), and the bias, for features as they come.
@@ -119,7 +118,7 @@ def fit_head(
     ]
     track = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     labels = np.array([genres.index(one.genre) for one in tracks])[track]
-    weights = np.bincount(track)[track] ** (config.length_power - 1)
+    weights = np.bincount(track)[track] ** (length_power - 1)
     weights *= len(weights) / len(genres) / np.bincount(labels, weights)[labels]
     return fit(np.concatenate([row for row in rows if len(row)]), labels, weights, config.strength)
 

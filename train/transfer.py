@@ -28,7 +28,9 @@ def transfer(
     pretrained = frozen(head.pretrained)
     if pretrained.card.frontend != config.design.frontend:
         raise UsageError(f"--pretrained {head.pretrained}: its front end is not the one that is to be trained")
-    kernel, bias = fit_head(split.train, split.genres, cache, head, config.augment, config.seed)
+    kernel, bias = fit_head(
+        split.train, split.genres, cache, head, config.augment, config.sampling.length_power, config.seed
+    )
     module = config.design.module(len(split.genres), config.seed)
     weights = pretrained.weights | {"output.kernel": kernel, "output.bias": bias}
     for path, variable in nnx.to_flat_state(nnx.state(module, nnx.Not(nnx.RngState))):
