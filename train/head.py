@@ -64,7 +64,7 @@ class Frozen:
         model = checkpoint.read(checkpoint.find(name))
         if model.card.model != "musicnn":
             raise UsageError(f"--pretrained {name}: is a {model.card.model}, must be a musicnn")
-        self.card, self.weights = model.card, load_weights(model)
+        self.model, self.weights = model, load_weights(model)
         network, on_device = bind(model.card), jax.device_put(self.weights)
 
         def outputs(weights: dict, chunk: jax.Array) -> jax.Array:
@@ -88,7 +88,7 @@ def track_features(
 ) -> np.ndarray:
     """Return the features of a track's chunks and of their changed copies, shape (n_chunks, n_features)."""
     network = frozen(config.pretrained)
-    frontend, genres = network.card.frontend, (track.genre,)
+    frontend, genres = network.model.card.frontend, (track.genre,)
     heard = [pipeline.chunks([track], genres, cache, frontend, config.hop_s)]
     every_chunk = pipeline.SamplingConfig(balance="none", length_power=1.0)
     for view in range(config.n_views):

@@ -33,11 +33,15 @@ class Config:
         run: The run's folder, with all/model in it.
         output: The model's folder; its name becomes the model's.
         report: The folder of the folds' report; report in the run's folder where not given.
+        data: Words on the music it was trained on, for the card; the path alone where not given.
+        licence: Of the weights, for the card.
     """
 
     run: tyro.conf.Positional[Path]
     output: Path
     report: Path | None = None
+    data: str = ""
+    licence: str = ""
 
 
 def publish(config: Config) -> checkpoint.Checkpoint:
@@ -52,13 +56,19 @@ def publish(config: Config) -> checkpoint.Checkpoint:
     size = sum(file.stat().st_size for file in (model.path / checkpoint.WEIGHTS_FOLDER).rglob("*") if file.is_file())
     if size > MAX_BYTES:
         raise UsageError(f"{model.path}: {size / 1e6:.1f} MB of weights, at most {MAX_BYTES / 1e6:g} MB are shipped")
+    words = {name: text for name, text in (("data", config.data), ("licence", config.licence)) if text}
     protocol = f"{model.card.provenance.get('split', 'unknown')}_folds"
     card = dataclasses.replace(
         model.card,
         name=config.output.name,
         temperature=round(figures["temperature"]["of_all"], 4),
         metrics={**model.card.metrics, protocol: summary(figures)},
-        provenance={**model.card.provenance, "evaluation": facts["command"], "evaluation_commit": facts["commit"]},
+        provenance={
+            **model.card.provenance,
+            **words,
+            "evaluation": facts["command"],
+            "evaluation_commit": facts["commit"],
+        },
     )
     return checkpoint.write(config.output, card, load_weights(model), model.path.glob("LICENSE*"))
 

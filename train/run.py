@@ -98,8 +98,15 @@ Config = TypeVar("Config", bound=RunConfig)
 Trainer = Callable[[Config, Split, AudioCache, Path], None]
 
 
-def fit(config: RunConfig, split: Split, cache: AudioCache, folder: Path, network: Network | None = None) -> None:
-    """Train a network on random crops and write its model; its own with initial weights where none is given."""
+def fit(
+    config: RunConfig,
+    split: Split,
+    cache: AudioCache,
+    folder: Path,
+    network: Network | None = None,
+    pretrained: checkpoint.Checkpoint | None = None,
+) -> None:
+    """Train a network on random crops and write its model; from initial weights where no network is given."""
     design = config.design
     crops = pipeline.crops(
         split.train, split.genres, cache, design.frontend, config.augment, config.sampling, config.seed
@@ -121,7 +128,7 @@ def fit(config: RunConfig, split: Split, cache: AudioCache, folder: Path, networ
         folder,
         validation_of(split.validation, split.genres, cache, design),
     )
-    export(folder / "model", config, split, weights)
+    export(folder / "model", config, split, weights, pretrained)
 
 
 def n_steps(config: RunConfig, n_crops: int) -> int:
@@ -155,8 +162,10 @@ def validation_of(
     return Validation(pipeline.once(chunks, EVALUATION_BATCH), labels)
 
 
-def export(folder: Path, config: RunConfig, split: Split, weights: Weights) -> None:
-    """Write the model that ``genrestream file --model`` takes; the first host does."""
+def export(
+    folder: Path, config: RunConfig, split: Split, weights: Weights, pretrained: checkpoint.Checkpoint | None = None
+) -> None:
+    """Write the model that ``genrestream file --model`` takes, with the licences of what it began with; the first host does."""
     if jax.process_index():
         return
     card = checkpoint.Card(
@@ -177,9 +186,11 @@ def export(folder: Path, config: RunConfig, split: Split, weights: Weights) -> N
             "seed": config.seed,
             "n_training_tracks": len(split.train),
             "held_out": [track.name for track in split.test],
+            **({"pretrained": pretrained.card.provenance} if pretrained else {}),
         },
     )
-    checkpoint.write(folder, card, {name: np.asarray(array) for name, array in weights.items()})
+    licences = pretrained.path.glob("LICENSE*") if pretrained else ()
+    checkpoint.write(folder, card, {name: np.asarray(array) for name, array in weights.items()}, licences)
 
 
 def run(config: Config, trainer: Trainer[Config]) -> None:

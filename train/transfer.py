@@ -26,7 +26,7 @@ def transfer(
         UsageError: The pretrained network hears through another front end.
     """
     pretrained = frozen(head.pretrained)
-    if pretrained.card.frontend != config.design.frontend:
+    if pretrained.model.card.frontend != config.design.frontend:
         raise UsageError(f"--pretrained {head.pretrained}: its front end is not the one that is to be trained")
     kernel, bias = fit_head(
         split.train, split.genres, cache, head, config.augment, config.sampling.length_power, config.seed
@@ -37,9 +37,9 @@ def transfer(
         variable.set_value(jnp.asarray(weights[".".join(map(str, path))]))
     network = Network(module, lambda name: name.startswith(KEPT), _with_fixed_statistics)
     if fine_tune:
-        fit(config, split, cache, folder, network)
+        fit(config, split, cache, folder, network, pretrained.model)
     else:
-        export(folder / "model", config, split, network.params | network.statistics)
+        export(folder / "model", config, split, network.params | network.statistics, pretrained.model)
 
 
 def _with_fixed_statistics(module: Any, x: jax.Array) -> jax.Array:
