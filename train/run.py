@@ -165,7 +165,7 @@ def validation_of(
 def export(
     folder: Path, config: RunConfig, split: Split, weights: Weights, pretrained: checkpoint.Checkpoint | None = None
 ) -> None:
-    """Write the model that ``genrestream file --model`` takes, with the licences of what it began with; the first host does."""
+    """Write what ``genrestream file --model`` takes, with the licences of what it began with; the first host does."""
     if jax.process_index():
         return
     card = checkpoint.Card(
