@@ -8,6 +8,7 @@
 """
 
 import dataclasses
+import functools
 import sys
 from pathlib import Path
 
@@ -54,12 +55,17 @@ def load(config: DataConfig, sample_rate: int, n_workers: int | None = None) -> 
         UsageError: There is no music to train on, or too much of it is unreadable, or it cannot be divided so.
         OutputError: The cache cannot be written.
     """
-    cache = AudioCache(sample_rate, config.cache)
+    cache = _cache(sample_rate, config.cache)
     dataset, filled = decoded(read(config.data), cache, config, n_workers)
     split = divide(dataset, config)
     for line in [*dataset.left_out, *filled.unreadable.values(), *_unplaced(split, config)]:
         print(f"left out: {line}", file=sys.stderr)
     return split, cache
+
+
+@functools.cache  # five folds share what was decoded, and what was computed from it
+def _cache(sample_rate: int, folder: Path | None) -> AudioCache:
+    return AudioCache(sample_rate, folder)
 
 
 def decoded(

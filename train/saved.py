@@ -46,8 +46,10 @@ class Saved:
     def __enter__(self) -> "Saved":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._checkpoints.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # What failed to be written fails again here; it was said once.
+        with contextlib.suppress(Exception) if kind else self._reported("closed"):
+            self._checkpoints.close()
 
     @property
     def latest_step(self) -> int:
