@@ -129,5 +129,8 @@ def fit(
     """Fit a logistic regression; return its kernel (n_features, n_classes) and bias for features as they come."""
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
     head = LogisticRegression(C=strength, max_iter=300).fit((features - mean) / scale, labels, sample_weight=weights)
-    kernel = head.coef_.T / scale[:, None]
-    return kernel.astype(np.float32), (head.intercept_ - mean @ kernel).astype(np.float32)
+    coefficients, intercept = head.coef_, head.intercept_
+    if len(coefficients) == 1:  # of two classes scikit-learn keeps the difference only
+        coefficients, intercept = (np.concatenate([-half, half]) for half in (coefficients / 2, intercept / 2))
+    kernel = coefficients.T / scale[:, None]
+    return kernel.astype(np.float32), (intercept - mean @ kernel).astype(np.float32)

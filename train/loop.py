@@ -78,6 +78,7 @@ def train(
     n_steps: int,
     config: LoopConfig,
     folder: Path,
+    identity: str,
     validation: Validation | None = None,
 ) -> Weights:
     """Train until the last step, or until validation gets no better.
@@ -88,6 +89,7 @@ def train(
         n_steps: Steps in all.
         config: What is kept, and when to stop.
         folder: Where checkpoints and metrics go.
+        identity: What the run follows from, as ``Saved`` keeps it.
         validation: What is scored after each epoch.
 
     Returns:
@@ -95,12 +97,15 @@ def train(
 
     Raises:
         NotANumberError: The loss became infinite or undefined.
-        UsageError: There is a run in the folder already and it is not to be resumed, or it is of another network.
+        UsageError: There is a run in the folder already, and it is not to be resumed or is another one.
         OutputError: A checkpoint cannot be written.
     """
     iterator = iter(batches)
     try:
-        with Saved(folder, step, config.resume) as saved, Progress(folder, n_steps, saved.latest_step) as progress:
+        with (
+            Saved(folder, step, config.resume, identity) as saved,
+            Progress(folder, n_steps, saved.latest_step) as progress,
+        ):
             state = saved.load(iterator)
             run = _Run(step, iterator, n_steps, config, validation, saved, progress)
             return run(state)
@@ -123,7 +128,7 @@ class _Run:
         self.validation, self.saved, self.progress = validation, saved, progress
         self.epoch_steps = math.ceil(n_steps / config.n_epochs)
         self.figures: list[dict[str, jax.Array]] = []
-        self.number = saved.latest_step
+        self.number = self.started = saved.latest_step
 
     def __call__(self, state: State) -> Weights:
         while self.number < self.n_steps and not self._is_done():
@@ -131,32 +136,37 @@ class _Run:
             self.figures.append(figures)
             self.number += 1
             ends_epoch = self.number % self.epoch_steps == 0 or self.number == self.n_steps
-            if len(self.figures) == FETCH_STEPS or ends_epoch or self.number % self.config.save_steps == 0:
+            is_first = self.number == self.started + 1
+            if len(self.figures) == FETCH_STEPS or is_first or ends_epoch or self.number % self.config.save_steps == 0:
                 self._fetch()
             if ends_epoch:
                 self._end_epoch(state)
             elif self.number % self.config.save_steps == 0:
                 self.saved.save(self.number, state, self.iterator)
+                self.progress.start_clock()
         return self.saved.best(state) if self.config.patience else self.step.weights(state)
 
     def _batch(self) -> dict[str, jax.Array]:
-        # Only once the device is idle is it waiting for data; the next batch is prepared meanwhile.
-        jax.block_until_ready(self.figures[-1:])
+        """Return the next batch on the devices, sent while they are still at the step before."""
         begin = time.perf_counter()
-        batch = next(self.iterator)
-        self.progress.waited(time.perf_counter() - begin)
-        return self.step.to_devices(batch)
+        batch = self.step.to_devices(next(self.iterator))
+        # Devices that are still at work have not waited for it, however long it took.
+        if not self.figures or self.figures[-1]["loss"].is_ready():
+            self.progress.waited(time.perf_counter() - begin)
+        jax.block_until_ready(self.figures[-2:-1])  # no more than one step ahead: batches are large
+        return batch
 
     def _fetch(self) -> None:
         """Look at the losses of the steps since the last time; before anything is saved that they spoilt."""
         fetched: Sequence[dict[str, Any]] = jax.device_get(self.figures)
         first = self.number - len(fetched) + 1
         for number, figures in enumerate(fetched, first):
-            if not math.isfinite(figures["loss"]):
-                raise NotANumberError(
-                    f"step {number}: the loss is {figures['loss']}; the checkpoint of step"
-                    f" {self.saved.latest_step} is kept, try a lower --learning-rate or --clip-norm 1"
-                )
+            for name, words in (("loss", "loss"), ("weights_norm", "norm of the weights")):
+                if not math.isfinite(figures[name]):
+                    raise NotANumberError(
+                        f"step {number}: the {words} is {figures[name]}; the checkpoint of step"
+                        f" {self.saved.latest_step} is kept, try a lower --learning-rate or --clip-norm 1"
+                    )
         self.progress.stepped(self.number, fetched, self.step.config.batch_size)
         self.figures = []
 
@@ -165,6 +175,7 @@ class _Run:
         # The line first: one without a checkpoint is struck out when the run goes on, a missing one stays missing.
         self.progress.ended_epoch(self.number, math.ceil(self.number / self.epoch_steps), scores)
         self.saved.save(self.number, state, self.iterator, scores)
+        self.progress.start_clock()
 
     def _is_done(self) -> bool:
         """Whether validation has not become better for ``patience`` epochs."""

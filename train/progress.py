@@ -1,8 +1,9 @@
 """How training goes: a bar on the terminal, ``metrics.jsonl``, and TensorBoard's event file."""
 
+import contextlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -35,15 +36,14 @@ class Progress:
         columns = (TextColumn("step"), MofNCompleteColumn(), BarColumn(20), TextColumn("{task.description}"))
         self._bar = Bar(*columns, TimeRemainingColumn(), console=self._console, disable=not self._shows_bar)
         self._task = self._bar.add_task("compiling", total=n_steps, completed=resumed_step)
-        self._writer = (
-            SummaryWriter(str(folder / "tensorboard"), purge_step=resumed_step + 1) if self._is_first else None
-        )
+        self._writer: SummaryWriter | None = None
         self._kept: list[dict[str, Any]] = []
-        self._n_chunks = 0
-        self._waited_s = 0.0
-        self._since = time.perf_counter()
+        self._is_compiled, self._n_chunks, self._spent_s, self._waited_s = False, 0, 0.0, 0.0
+        self.start_clock()
         if self._is_first:
-            self._strike_out(resumed_step)
+            with _reported(folder):
+                self._strike_out(resumed_step)
+                self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=resumed_step + 1)
 
     @property
     def _shows_bar(self) -> bool:
@@ -52,7 +52,9 @@ class Progress:
     def _strike_out(self, resumed_step: int) -> None:
         lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
         kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= resumed_step]
-        self._file.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        whole = self._file.with_suffix(".part")
+        whole.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        whole.replace(self._file)
 
     def __enter__(self) -> "Progress":
         self._bar.start()
@@ -65,43 +67,61 @@ class Progress:
         if self._writer:
             self._writer.close()
 
+    def start_clock(self) -> None:
+        """Count the time from now on: what went before was not spent on steps."""
+        self._since = time.perf_counter()
+
     def waited(self, seconds: float) -> None:
-        """Count time in which the next batch was not there yet."""
+        """Count time in which the devices were idle, since the next batch was not there."""
         self._waited_s += seconds
 
     def stepped(self, step: int, figures: Sequence[Mapping[str, Any]], batch_size: int) -> None:
-        """Show the steps since the last call."""
-        self._kept += [{name: float(value) for name, value in one.items()} for one in figures]
-        self._n_chunks += len(figures) * batch_size
-        passed = self._passed()
-        text = f"loss {passed['loss']:.3f}  accuracy {passed['accuracy']:.3f}  {passed['chunks_per_s']:.0f} chunks/s"
+        """Show the steps since the last call; the first one of a process, which compiles, is not timed."""
+        self._kept += [{name: float(one[name]) for name in ("loss", "accuracy")} for one in figures]
+        if self._is_compiled:
+            self._n_chunks += len(figures) * batch_size
+            self._spent_s += time.perf_counter() - self._since
+        else:
+            self._is_compiled, self._waited_s = True, 0.0
+        self.start_clock()
+        now = self._figures()
+        text = f"loss {now['loss']:.3f}  accuracy {now['accuracy']:.3f}  {now['chunks_per_s']:.0f} chunks/s"
         self._bar.update(self._task, completed=step, description=text)
 
-    def _passed(self) -> dict[str, float]:
-        passed_s = max(1e-9, time.perf_counter() - self._since)
+    def _figures(self) -> dict[str, float]:
+        spent_s = max(1e-9, self._spent_s)
         return {
             "loss": float(np.mean([one["loss"] for one in self._kept])),
             "accuracy": float(np.mean([one["accuracy"] for one in self._kept])),
-            "chunks_per_s": round(self._n_chunks / passed_s, 1),
-            "waiting_share": round(self._waited_s / passed_s, 4),
+            "chunks_per_s": round(self._n_chunks / spent_s, 1),
+            "waiting_share": round(self._waited_s / spent_s, 4) if self._n_chunks else 0.0,
         }
 
     def ended_epoch(self, step: int, epoch: int, scores: Mapping[str, float]) -> None:
-        """Write a line of figures, and start counting anew."""
-        row = {"step": step, "epoch": epoch, **self._passed(), **scores}
+        """Write a line of figures, and start counting anew.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        row = {"step": step, "epoch": epoch, **self._figures(), **scores}
         if self._writer:
-            try:
-                with self._file.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
-            except OSError as error:
-                raise OutputError(
-                    f"{self._file}: cannot be written ({error.strerror}); make room, then go on with --resume"
-                ) from error
+            with _reported(self._file), self._file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
             for name, value in row.items():
                 self._writer.add_scalar(name, value, step)
-        if (self._is_first and not self._shows_bar) or "val_accuracy" in scores:
-            self._console.print(_line(row), highlight=False)
-        self._kept, self._n_chunks, self._waited_s, self._since = [], 0, 0.0, time.perf_counter()
+        if self._is_first:
+            self._console.print(_line(row), highlight=False, soft_wrap=True)
+        self._kept, self._n_chunks, self._spent_s, self._waited_s = [], 0, 0.0, 0.0
+
+
+@contextlib.contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}); make room, then go on with --resume"
+        ) from error
 
 
 def _line(row: Mapping[str, Any]) -> str:

@@ -15,8 +15,12 @@ def provenance() -> dict[str, str]:
 
 def _commit() -> str:
     def git(*arguments: str) -> str:
-        here = Path(__file__).parent
-        return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=False).stdout.strip()
+        here = Path(__file__).parents[1]
+        try:
+            done = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=False)
+        except OSError:  # no git on this machine
+            return ""
+        return done.stdout.strip()
 
     commit = git("rev-parse", "--short=12", "HEAD")
     return (commit or "unknown") + ("+" if git("status", "--porcelain", "--", "genrestream", "train") else "")

@@ -11,6 +11,7 @@
 
 import abc
 import dataclasses
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -33,7 +34,8 @@ from train.cache import AudioCache
 from train.data import DataConfig, Split, Track, load
 from train.loop import LoopConfig, Validation, train
 from train.provenance import provenance
-from train.step import Network, Step, StepConfig, Weights
+from train.splits import PUBLISHED
+from train.step import Network, Step, StepConfig, Weights, gathered
 
 EVALUATION_BATCH = 64
 PROCESS_VARIABLES = ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
@@ -126,9 +128,17 @@ def fit(
         n_steps(config, len(crops)),
         config.loop,
         folder,
+        identity(config, split),
         validation_of(split.validation, split.genres, cache, design),
     )
     export(folder / "model", config, split, weights, pretrained)
+
+
+def identity(config: RunConfig, split: Split) -> str:
+    """Return a digest of all that the weights follow from; the rest may change when a run goes on."""
+    sides = [[track.name for track in side] for side in (split.train, split.validation, split.test)]
+    parts = (config.design, config.sampling, config.augment, config.step, config.seed, config.loop.n_epochs, sides)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def n_steps(config: RunConfig, n_crops: int) -> int:
@@ -166,6 +176,7 @@ def export(
     folder: Path, config: RunConfig, split: Split, weights: Weights, pretrained: checkpoint.Checkpoint | None = None
 ) -> None:
     """Write what ``genrestream file --model`` takes, with the licences of what it began with; the first host does."""
+    arrays = gathered(weights)
     if jax.process_index():
         return
     card = checkpoint.Card(
@@ -190,7 +201,7 @@ def export(
         },
     )
     licences = pretrained.path.glob("LICENSE*") if pretrained else ()
-    checkpoint.write(folder, card, {name: np.asarray(array) for name, array in weights.items()}, licences)
+    checkpoint.write(folder, card, arrays, licences)
 
 
 def run(config: Config, trainer: Trainer[Config]) -> None:
@@ -212,6 +223,8 @@ def run(config: Config, trainer: Trainer[Config]) -> None:
 def _parts(config: Config) -> list[tuple[Config, Path]]:
     if not config.folds:
         return [(config, config.output)]
+    if config.data.split in PUBLISHED:
+        raise UsageError(f"--folds: --split {config.data.split} is one division without folds; leave --folds out")
     loop = dataclasses.replace(config.loop, resume=True)
     parts = []
     for fold in (*range(config.data.n_folds), None):

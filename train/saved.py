@@ -20,19 +20,20 @@ class Saved:
         folder: The run's folder; they lie in ``state`` beneath it.
         step: What is trained.
         resume: Whether there may be some already, to go on from.
+        identity: Of the run: what its network, data and draws follow from. Only the same run is resumed.
 
     Raises:
         UsageError: There are some, and they are not to be resumed.
     """
 
-    def __init__(self, folder: Path, step: Step, resume: bool):
+    def __init__(self, folder: Path, step: Step, resume: bool, identity: str):
         logging.getLogger("absl").setLevel(logging.ERROR)
         from orbax.checkpoint import v1 as ocp
 
         policies = ocp.training.preservation_policies
-        best = policies.BestN(n=1, get_metric_fn=_accuracy, keep_checkpoints_without_metrics=False)
+        best = policies.BestN(n=1, get_metric_fn=_merit, keep_checkpoints_without_metrics=False)
         kept: Any = policies.AnyPreservationPolicy([policies.LatestN(1), best])
-        self.folder, self._step = folder, step
+        self.folder, self._step, self._identity = folder, step, identity
         with self._reported("opened"):
             self._checkpoints = ocp.training.Checkpointer(
                 str((folder / "state").absolute()),
@@ -61,7 +62,7 @@ class Saved:
     def best_step(self) -> int:
         """The saved step of the best validation accuracy, the first of equals; 0 for none."""
         scored = [one for one in self._checkpoints.checkpoints if one.metrics]
-        return max(scored, key=lambda one: (_accuracy(one.metrics), -one.step)).step if scored else 0
+        return max(scored, key=lambda one: _merit(one.metrics)).step if scored else 0
 
     def load(self, iterator: Iterator[Any]) -> State:
         """Return the latest state, with the input pipeline set to it; the start where nothing was saved.
@@ -85,17 +86,21 @@ class Saved:
         """
         with self._reported(f"saved at step {step}"), _quiet():
             self._checkpoints.save_checkpointables(
-                step, {"state": state, "input": iterator}, metrics=dict(scores) if scores else None
+                step,
+                {"state": state, "input": iterator},
+                metrics={**scores, "step": step} if scores else None,
+                custom_metadata={"identity": self._identity},
             )
 
     def _load(self, step: int, like: State, iterator: Iterator[Any] | None = None) -> State:
         shapes = jax.tree.map(lambda one: jax.ShapeDtypeStruct(one.shape, one.dtype, sharding=one.sharding), like)
         wanted: dict[str, Any] = {"state": shapes} | ({"input": iterator} if iterator else {})
         with self._reported("read"), _quiet():
-            stored = self._checkpoints.checkpointables_metadata(step).metadata["state"]
-            if _shapes(stored) != _shapes(shapes):  # orbax would end in one error for each array
+            about = self._checkpoints.checkpointables_metadata(step)
+            if (about.custom_metadata or {}).get("identity") != self._identity:
                 raise UsageError(
-                    f"--resume: {self.folder} holds a run of another network or optimizer; name another --output"
+                    f"--resume: {self.folder} holds a run with another network, data, split, seed or other options;"
+                    " repeat its options, or name another --output"
                 )
             return self._checkpoints.load_checkpointables(step, wanted)["state"]
 
@@ -110,11 +115,6 @@ class Saved:
             ) from error
 
 
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path): tuple(leaf.shape) for path, leaf in leaves}
-
-
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
@@ -122,5 +122,6 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _accuracy(scores: Any) -> float:
-    return scores["val_accuracy"]
+def _merit(scores: Any) -> Any:
+    """Return what the best checkpoint has most of: accuracy, and of equals the first is the best."""
+    return scores["val_accuracy"], -scores["step"]

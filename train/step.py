@@ -226,7 +226,8 @@ class Step:
             "average": average,
             "optimizer": jax.tree.leaves(rules),
         }
-        figures = {"loss": loss, "accuracy": hits / jnp.maximum(1, jnp.sum(batch["weight"] > 0))}
+        n_heard = jnp.maximum(1, jnp.sum(batch["weight"] > 0))
+        figures = {"loss": loss, "accuracy": hits / n_heard, "weights_norm": optax.tree.norm(params)}
         return jax.lax.with_sharding_constraint(after, jax.tree.map(self._sharding, after)), figures
 
     @property
@@ -240,6 +241,12 @@ class Step:
     def _probs(self, weights: Weights, batch: Batch) -> jax.Array:
         x = batch["inputs"] if self.frontend is None else features(batch["inputs"], self.frontend)
         return jax.nn.softmax(self.network.infer(weights, x))
+
+
+def gathered(weights: Weights) -> dict[str, np.ndarray]:
+    """Return whole arrays on every host, each of which must call it; parts of them may lie on others."""
+    whole = jax.jit(lambda arrays: arrays, out_shardings=NamedSharding(mesh(), PartitionSpec()))(weights)
+    return {name: np.asarray(array) for name, array in whole.items()}
 
 
 def mesh() -> Mesh:
