@@ -17,9 +17,10 @@ import tyro
 from benchmarks.paired import ratio, seconds_of
 from genrestream.chroma import chroma
 from genrestream.hpss import harmonic_mask, hpss
+from genrestream.log_mel import cepstrum
 from genrestream.spectral import centroid_and_bandwidth, rolloff
 from genrestream.stft import stft
-from genrestream.tabular import COLUMNS, decibels, mfcc, tabular
+from genrestream.tabular import COLUMNS, decibels, tabular
 from genrestream.tempo import tempo
 
 RATE, N_SAMPLES = 22_050, 66_150
@@ -76,7 +77,7 @@ def stages(waveform: jax.Array) -> dict[str, Callable[[], Any]]:
         "chroma with tuning": (lambda x: chroma(x, RATE), (power,)),
         "centroid, bandwidth": (lambda x: centroid_and_bandwidth(x, RATE), (magnitude,)),
         "rolloff": (lambda x: rolloff(x, RATE), (magnitude,)),
-        "mel, dB, mfcc": (lambda x: mfcc(decibels(x, RATE)), (power,)),
+        "mel, dB, mfcc": (lambda x: cepstrum(decibels(x, RATE), 20), (power,)),
         "tempo": (lambda x: tempo(x, RATE), (mel_db,)),
     }
     return {name: _call(function, arguments) for name, (function, arguments) in calls.items()}

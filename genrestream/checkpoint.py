@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from genrestream.errors import CheckpointError, UsageError
-from genrestream.frontend import LogMelConfig
+from genrestream.frontend import FrontendConfig, frontend_from_json, frontend_to_json
 
 DEFAULT_MODEL = "musicnn"
 FORMAT = 1
@@ -56,7 +56,7 @@ class Card:
     name: str
     model: str
     model_config: dict[str, Any]
-    frontend: LogMelConfig
+    frontend: FrontendConfig
     labels: tuple[str, ...]
     multi_label: bool
     temperature: float
@@ -136,7 +136,7 @@ def _card(file: Path, fields: Any) -> Card:
             " pip install -U genrestream"
         )
     try:
-        fields["frontend"] = LogMelConfig(**fields["frontend"])
+        fields["frontend"] = frontend_from_json(fields["frontend"])
         fields["labels"] = tuple(str(label) for label in fields["labels"])
         card = Card(**fields)
         if not (math.isfinite(card.temperature) and card.temperature > 0):
@@ -148,7 +148,7 @@ def _card(file: Path, fields: Any) -> Card:
         if not all(label and label.isprintable() for label in card.labels):
             raise UsageError("labels must be printable and not empty")
         return card
-    except (KeyError, TypeError, ValueError, UsageError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, UsageError) as error:
         raise CheckpointError(f"{file}: {error}; fetch the model again") from error
 
 
@@ -201,7 +201,8 @@ def write(path: Path, card: Card, weights: Mapping[str, np.ndarray], licences: I
             folder.mkdir()
             _orbax().save((folder / WEIGHTS_FOLDER).absolute(), dict(weights))
             card = dataclasses.replace(card, weights_sha256=_digest(folder / WEIGHTS_FOLDER))
-            text = json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False)
+            fields = dataclasses.asdict(card) | {"frontend": frontend_to_json(card.frontend)}
+            text = json.dumps(fields, indent=2, ensure_ascii=False)
             (folder / CARD_FILE).write_text(text + "\n", encoding="utf-8")
             for licence in licences:
                 shutil.copy(licence, folder)

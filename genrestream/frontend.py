@@ -1,7 +1,7 @@
-"""The front end's config, which is stored with the weights, and its mel filters; ``log_mel.py`` computes it."""
+"""The front ends' configs, which are stored with the weights, and the mel filters; ``features.py`` computes them."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class LogMelConfig:
         compression: ``log10_10000`` is log10(1 + 10000 mel), the one of MusiCNN; ``db`` is 10 log10(mel) with
             reference 1, floored at -100 dB.
     """
+
+    kind: ClassVar[str] = "log_mel"
 
     sample_rate: int = 16_000
     n_fft: int = 512
@@ -51,6 +53,92 @@ class LogMelConfig:
     def chunk_s(self) -> float:
         """Length of one chunk in seconds."""
         return self.n_samples / self.sample_rate
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one chunk's features."""
+        return self.n_frames, self.n_mels
+
+
+@dataclasses.dataclass(frozen=True)
+class MfccConfig(LogMelConfig):
+    """Mel-frequency cepstral coefficients of that log-mel spectrogram in dB.
+
+    Attributes:
+        n_mfcc: Coefficients kept, from the 0th.
+    """
+
+    kind: ClassVar[str] = "mfcc"
+
+    n_mfcc: int = 20
+    compression: Compression = "db"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.n_mfcc, int) or not 0 < self.n_mfcc <= self.n_mels:
+            raise UsageError(f"n_mfcc={self.n_mfcc!r} must be from 1 to n_mels={self.n_mels}")
+        if self.compression != "db":
+            raise UsageError(f"compression={self.compression!r} must be 'db' for MFCCs")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one chunk's features."""
+        return self.n_frames, self.n_mfcc
+
+
+@dataclasses.dataclass(frozen=True)
+class TabularConfig:
+    """The 57 columns of GTZAN's CSV files, means and variances over one chunk (see ``tabular.py``).
+
+    Attributes:
+        sample_rate: Rate of the waveform in Hz; whatever comes in is resampled to it.
+        n_samples: Samples in one chunk.
+    """
+
+    kind: ClassVar[str] = "tabular"
+
+    sample_rate: int = 22_050
+    n_samples: int = 66_150
+
+    def __post_init__(self) -> None:
+        for name, least in (("sample_rate", 8_000), ("n_samples", 2048)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not least <= value <= MAX_SIZE:
+                raise UsageError(f"{name}={value!r} must be an integer from {least} to {MAX_SIZE}")
+
+    @property
+    def chunk_s(self) -> float:
+        """Length of one chunk in seconds."""
+        return self.n_samples / self.sample_rate
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one chunk's features."""
+        return (57,)
+
+
+FrontendConfig = LogMelConfig | MfccConfig | TabularConfig
+FRONTENDS: dict[str, type[FrontendConfig]] = {
+    config.kind: config for config in (LogMelConfig, MfccConfig, TabularConfig)
+}
+
+
+def frontend_to_json(config: FrontendConfig) -> dict[str, Any]:
+    """Return the config's fields, its kind first."""
+    return {"kind": config.kind, **dataclasses.asdict(config)}
+
+
+def frontend_from_json(fields: dict[str, Any]) -> FrontendConfig:
+    """Return the config of such fields; the kind of the first checkpoints, which name none, is ``log_mel``.
+
+    Raises:
+        UsageError: The kind is unknown, or a value is impossible.
+        TypeError: A field is unknown.
+    """
+    kind = fields.get("kind", LogMelConfig.kind)
+    if kind not in FRONTENDS:
+        raise UsageError(f"frontend kind={kind!r} must be one of {', '.join(FRONTENDS)}")
+    return FRONTENDS[kind](**{name: value for name, value in fields.items() if name != "kind"})
 
 
 def mel_frequencies(n_mels: int, f_max_hz: float) -> np.ndarray:

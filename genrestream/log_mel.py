@@ -1,14 +1,11 @@
-"""The front end: from a waveform to the log-mel spectrogram that a network sees.
-
-There is one. Training, streaming and benchmarks call it.
-"""
+"""Log-mel spectrograms and MFCCs in ``jax.numpy``."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from genrestream.frontend import LogMelConfig, mel_filters
+from genrestream.frontend import LogMelConfig, MfccConfig, mel_filters
 
 
 def log_mel(waveform: Float[Array, "batch n_samples"], config: LogMelConfig) -> Float[Array, "batch n_frames n_mels"]:
@@ -35,3 +32,21 @@ def log_mel(waveform: Float[Array, "batch n_samples"], config: LogMelConfig) -> 
     if config.compression == "db":
         return 10 * jnp.log10(jnp.maximum(mel, 1e-10))
     return jnp.log10(1 + 10_000 * mel)
+
+
+def mfcc(waveform: Float[Array, "batch n_samples"], config: MfccConfig) -> Float[Array, "batch n_frames n_mfcc"]:
+    """Compute mel-frequency cepstral coefficients: ``cepstrum`` of ``log_mel`` in dB.
+
+    Equal to ``librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=None))``: with librosa's default ``top_db`` the
+    same sound would give other values beside a louder one.
+    """
+    return cepstrum(log_mel(waveform, config), config.n_mfcc)
+
+
+def cepstrum(mel_db: Float[Array, "batch n_frames n_mels"], n_mfcc: int) -> Float[Array, "batch n_frames n_mfcc"]:
+    """Return the first coefficients of the orthonormal DCT-II over the bands."""
+    n_mels = mel_db.shape[-1]
+    order, band = np.arange(n_mfcc), np.arange(n_mels) + 0.5
+    basis = np.cos(np.pi / n_mels * order * band[:, None]) * np.sqrt(2 / n_mels)
+    basis[:, 0] /= np.sqrt(2)
+    return jnp.matmul(mel_db, basis.astype(np.float32), precision=jax.lax.Precision.HIGHEST)

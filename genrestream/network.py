@@ -9,7 +9,7 @@ from flax import nnx
 
 from genrestream.checkpoint import Card, Checkpoint, read_weights
 from genrestream.errors import CheckpointError
-from genrestream.log_mel import log_mel
+from genrestream.features import features
 from genrestream.models import MODELS
 
 
@@ -24,7 +24,7 @@ def abstract_module(card: Card) -> nnx.Module:
     config_type, module_type = MODELS[card.model]
     try:
         config = config_type(**card.model_config)
-        return nnx.eval_shape(lambda: module_type(config, len(card.labels), rngs=nnx.Rngs(0)))
+        return nnx.eval_shape(lambda: module_type(config, card.frontend.shape, len(card.labels), rngs=nnx.Rngs(0)))
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{card.name}: {card.model} cannot be built from its config ({error})") from error
 
@@ -61,4 +61,4 @@ def bind(card: Card) -> Callable[[Mapping[str, Any]], Any]:
 def logits_function(card: Card) -> Callable[[Mapping[str, Any], Any], jax.Array]:
     """Return the function from weights by name and chunks, shape (batch, n_samples), to logits (batch, n_classes)."""
     network = bind(card)
-    return lambda weights, chunks: network(weights)(log_mel(chunks, card.frontend))
+    return lambda weights, chunks: network(weights)(features(chunks, card.frontend))

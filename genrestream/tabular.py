@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from genrestream.chroma import chroma
 from genrestream.frontend import LogMelConfig, mel_filters
 from genrestream.hpss import hpss
+from genrestream.log_mel import cepstrum
 from genrestream.spectral import centroid_and_bandwidth, rms, rolloff, zero_crossing_rate
 from genrestream.stft import HOP_LENGTH, N_FFT, n_frames, stft
 from genrestream.tempo import tempo
@@ -58,8 +59,8 @@ def tabular(waveform: Float[Array, "batch n_samples"], sample_rate: int = 22_050
     columns = [
         statistic for name in OVER_TIME for statistic in _mean_and_var(over_time[name].reshape(len(waveform), -1))
     ]
-    cepstrum = mfcc(mel_db)
-    cepstral = [statistic for row in range(N_MFCC) for statistic in _mean_and_var(cepstrum[..., row])]
+    coefficients = cepstrum(mel_db, N_MFCC)
+    cepstral = [statistic for row in range(N_MFCC) for statistic in _mean_and_var(coefficients[..., row])]
     return jnp.stack([*columns, tempo(mel_db, sample_rate), *cepstral], axis=-1)
 
 
@@ -69,14 +70,6 @@ def decibels(power: Float[Array, "batch n_frames n_bins"], sample_rate: int) -> 
     mel = jnp.matmul(power, mel_filters(config), precision=jax.lax.Precision.HIGHEST)
     mel_db = 10 * jnp.log10(jnp.maximum(mel, 1e-10))
     return jnp.maximum(mel_db, mel_db.max(axis=(1, 2), keepdims=True) - TOP_DB)
-
-
-def mfcc(mel_db: Float[Array, "batch n_frames n_mels"]) -> Float[Array, "batch n_frames n_mfcc"]:
-    """Return the first 20 cepstral coefficients (``librosa.feature.mfcc``: DCT-II, orthonormal)."""
-    band = np.arange(N_MELS) + 0.5
-    cosines = np.sqrt(2 / N_MELS) * np.cos(np.pi / N_MELS * band[:, None] * np.arange(N_MFCC))
-    cosines[:, 0] /= np.sqrt(2)
-    return jnp.matmul(mel_db, cosines.astype(np.float32), precision=jax.lax.Precision.HIGHEST)
 
 
 def _mean_and_var(values: Float[Array, "batch n"]) -> tuple[Float[Array, " batch"], Float[Array, " batch"]]:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from genrestream.errors import UsageError
-from genrestream.frontend import LogMelConfig, mel_filters
+from genrestream.features import features
+from genrestream.frontend import LogMelConfig, MfccConfig, frontend_from_json, frontend_to_json, mel_filters
 from genrestream.log_mel import log_mel
 from tests.conftest import music
 
@@ -33,6 +34,33 @@ def test_log_mel_equals_librosa(config, gain):
     np.testing.assert_allclose(ours[0], theirs.T[: config.n_frames], atol=1e-4)
 
 
+@pytest.mark.parametrize("n_mfcc", [13, 20])
+def test_mfcc_equals_librosa(n_mfcc):
+    config = MfccConfig(n_mfcc=n_mfcc)
+    waveform = music(3, config.sample_rate, seed=2)
+    mel = librosa.feature.melspectrogram(
+        y=waveform[0], sr=config.sample_rate, n_fft=config.n_fft, hop_length=config.hop_length, n_mels=config.n_mels
+    )
+    theirs = librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=None), n_mfcc=n_mfcc)
+    ours = features(jnp.asarray(waveform), config)
+    assert ours.shape[1:] == config.shape
+    np.testing.assert_allclose(ours[0], theirs.T[: config.n_frames], atol=1e-3)
+
+
+@pytest.mark.parametrize("config", [LogMelConfig(n_mels=64), MfccConfig(n_mfcc=13)])
+def test_a_config_returns_from_json(config):
+    assert frontend_from_json(frontend_to_json(config)) == config
+
+
+def test_the_first_checkpoints_name_no_kind():
+    assert frontend_from_json({"n_mels": 96}) == LogMelConfig()
+
+
+def test_an_unknown_front_end_is_refused():
+    with pytest.raises(UsageError, match="kind='wavelet' must be one of log_mel, mfcc"):
+        frontend_from_json({"kind": "wavelet"})
+
+
 def test_log_mel_equals_the_original_musicnn(golden):
     np.testing.assert_allclose(log_mel(jnp.asarray(golden["waveform"]), LogMelConfig()), golden["log_mel"], atol=1e-4)
 
@@ -49,3 +77,9 @@ def test_loud_audio_does_not_overflow():
 def test_impossible_configs_are_refused(wrong):
     with pytest.raises(UsageError, match=next(iter(wrong))):
         LogMelConfig(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"n_mfcc": 0}, {"n_mfcc": 97}, {"compression": "log10_10000"}])
+def test_impossible_mfcc_configs_are_refused(wrong):
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        MfccConfig(**wrong)

@@ -124,7 +124,9 @@ def test_chroma_filters_equal_librosa(off):
 def test_tuning_is_heard(cents):
     tone = np.sin(2 * np.pi * 440 * 2 ** (cents / 1200) * np.arange(RATE) / RATE).astype(np.float32)
     power = jnp.abs(stft(jnp.asarray(tone[None]))) ** 2
-    assert float(tuning(power, RATE)[0]) == pytest.approx(librosa.estimate_tuning(S=np.asarray(power[0].T), sr=RATE), abs=1e-6)
+    assert float(tuning(power, RATE)[0]) == pytest.approx(
+        librosa.estimate_tuning(S=np.asarray(power[0].T), sr=RATE), abs=1e-6
+    )
     assert float(tuning(power, RATE)[0]) == pytest.approx(cents / 100, abs=0.06)
 
 

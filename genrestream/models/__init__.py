@@ -4,10 +4,26 @@ from collections.abc import Callable
 
 from flax import nnx
 
+from genrestream.models.cnn import CNN, CNNConfig
+from genrestream.models.cnn_lstm import CNNLSTM, CNNLSTMConfig
+from genrestream.models.crnn import CRNN, CRNNConfig
 from genrestream.models.musicnn import MusiCNN, MusiCNNConfig
 
 MODELS: dict[str, tuple[type, Callable[..., nnx.Module]]] = {
+    "cnn": (CNNConfig, CNN),
+    "cnn_lstm": (CNNLSTMConfig, CNNLSTM),
+    "crnn": (CRNNConfig, CRNN),
     "musicnn": (MusiCNNConfig, MusiCNN),
 }
 
-__all__ = ["MODELS", "MusiCNN", "MusiCNNConfig"]
+__all__ = [
+    "CNN",
+    "CNNLSTM",
+    "CRNN",
+    "MODELS",
+    "CNNConfig",
+    "CNNLSTMConfig",
+    "CRNNConfig",
+    "MusiCNN",
+    "MusiCNNConfig",
+]

@@ -110,11 +110,17 @@ class MusiCNN(nnx.Module):
 
     Args:
         config: Its sizes.
+        shape: (n_frames, n_mels) of its input; any, from 67 mel bands up.
         n_classes: Labels, one logit each.
         rngs: Source of the initial weights and of dropout.
+
+    Raises:
+        ValueError: The input has too few mel bands.
     """
 
-    def __init__(self, config: MusiCNNConfig, n_classes: int, *, rngs: nnx.Rngs):
+    def __init__(self, config: MusiCNNConfig, shape: tuple[int, ...], n_classes: int, *, rngs: nnx.Rngs):
+        if shape[1] < max(TIMBRAL_MELS):
+            raise ValueError(f"n_mels={shape[1]} must be at least {max(TIMBRAL_MELS)}")
         self.config = config
         n_front = len(TIMBRAL_MELS) * config.n_timbral + len(TEMPORAL_FRAMES) * config.n_temporal
         n_pooled = 2 * (n_front + 3 * config.n_midend)

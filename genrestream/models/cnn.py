@@ -1,0 +1,86 @@
+"""2-D CNN on a log-mel spectrogram: a small residual network (He et al. 2016), or plain layers as in system E.
+
+System E of the README, "2-D CNN": three convolution layers of 32, dense 32, dense 16, the output; dropout and batch norm.
+"""
+
+import dataclasses
+
+from flax import nnx
+from jaxtyping import Array, Float
+
+from genrestream.models.layers import ConvBlock, Dense, mean_and_max
+
+
+@dataclasses.dataclass(frozen=True)
+class CNNConfig:
+    """Sizes of a CNN.
+
+    Attributes:
+        n_filters: Channels of each stage; each stage halves frames and bands.
+        residual: A residual block in each stage and mean and maximum over time, or one plain layer and all positions.
+        n_units: Units of the dense layers before the output.
+        dropout: Rate before each dense layer, in training.
+    """
+
+    n_filters: tuple[int, ...] = (24, 48, 96, 192)
+    residual: bool = True
+    n_units: tuple[int, ...] = ()
+    dropout: float = 0.3
+
+
+class ResidualBlock(nnx.Module):
+    """Two 3x3 convolutions with batch norm around a shortcut; the first may halve frames and bands."""
+
+    def __init__(self, n_inputs: int, n_filters: int, stride: int, rngs: nnx.Rngs):
+        self.first = nnx.Conv(n_inputs, n_filters, (3, 3), strides=stride, use_bias=False, rngs=rngs)
+        self.first_norm = nnx.BatchNorm(n_filters, rngs=rngs)
+        self.second = nnx.Conv(n_filters, n_filters, (3, 3), use_bias=False, rngs=rngs)
+        self.second_norm = nnx.BatchNorm(n_filters, scale_init=nnx.initializers.zeros, rngs=rngs)
+        self.shortcut = nnx.Conv(n_inputs, n_filters, (1, 1), strides=stride, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "batch n_frames n_bands n_inputs"]) -> Float[Array, "batch _ _ n_filters"]:
+        """Return the block's channels."""
+        inner = nnx.relu(self.first_norm(self.first(x)))
+        return nnx.relu(self.second_norm(self.second(inner)) + self.shortcut(x))
+
+
+class CNN(nnx.Module):
+    """Log-mel of about 3 s to one logit per label.
+
+    Args:
+        config: Its sizes.
+        shape: (n_frames, n_mels) of its input.
+        n_classes: Labels, one logit each.
+        rngs: Source of the initial weights and of dropout.
+
+    Raises:
+        ValueError: The input is too small to be halved so often.
+    """
+
+    def __init__(self, config: CNNConfig, shape: tuple[int, ...], n_classes: int, *, rngs: nnx.Rngs):
+        n_frames, n_mels = shape
+        halved = 2 ** len(config.n_filters)
+        if min(shape) < halved:
+            raise ValueError(f"an input of {n_frames} frames and {n_mels} mel bands cannot be halved per stage")
+        self.config = config
+        self.input_norm = nnx.BatchNorm(n_mels, use_bias=False, use_scale=False, rngs=rngs)
+        inputs = (1, *config.n_filters[:-1])
+        if config.residual:
+            stem, *rest = config.n_filters
+            self.stem = nnx.Conv(1, stem, (5, 5), strides=2, rngs=rngs)
+            blocks = [ResidualBlock(stem, stem, 1, rngs)]
+            blocks += [ResidualBlock(n, m, 2, rngs) for n, m in zip(inputs[1:], rest, strict=True)]
+            n_pooled = 2 * config.n_filters[-1]
+        else:
+            blocks = [ConvBlock(n, m, (2, 2), rngs) for n, m in zip(inputs, config.n_filters, strict=True)]
+            n_pooled = (n_frames // halved) * (n_mels // halved) * config.n_filters[-1]
+        self.blocks = nnx.List(blocks)
+        self.dense = Dense(n_pooled, config.n_units, n_classes, config.dropout, rngs)
+
+    def __call__(self, log_mel: Float[Array, "batch n_frames n_mels"]) -> Float[Array, "batch n_classes"]:
+        """Return the logits."""
+        x = self.input_norm(log_mel)[..., None]
+        x = self.stem(x) if self.config.residual else x
+        for block in self.blocks:
+            x = block(x)
+        return self.dense(mean_and_max(x.mean(axis=2)) if self.config.residual else x.reshape(len(x), -1))

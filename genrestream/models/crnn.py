@@ -1,0 +1,74 @@
+"""CRNN: convolutions that summarise, then recurrence over what is left of time (Choi et al. 2017; system D).
+
+System D of the README: 12 kHz, 96 mel bands, five convolution layers with maximum pooling and batch norm, two GRU layers, a dense output.
+"""
+
+import dataclasses
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from genrestream.models.layers import ConvBlock, Dense
+
+
+@dataclasses.dataclass(frozen=True)
+class CRNNConfig:
+    """Sizes of a CRNN.
+
+    Attributes:
+        n_filters: Channels of each convolution layer.
+        pool_frames: Frames that become one after each.
+        pool_mels: Bands that become one after each.
+        n_units: Units of each GRU layer.
+        n_layers: GRU layers.
+        dropout: Rate before the first GRU layer and before the output, in training.
+    """
+
+    n_filters: tuple[int, ...] = (16, 32, 64, 64, 64)
+    pool_frames: tuple[int, ...] = (2, 2, 2, 1, 1)
+    pool_mels: tuple[int, ...] = (2, 2, 2, 2, 2)
+    n_units: int = 64
+    n_layers: int = 2
+    dropout: float = 0.3
+
+
+class CRNN(nnx.Module):
+    """Log-mel of about 3 s to one logit per label.
+
+    Args:
+        config: Its sizes.
+        shape: (n_frames, n_mels) of its input.
+        n_classes: Labels, one logit each.
+        rngs: Source of the initial weights and of dropout.
+
+    Raises:
+        ValueError: The pooling leaves nothing of the input, or is not given for each layer.
+    """
+
+    def __init__(self, config: CRNNConfig, shape: tuple[int, ...], n_classes: int, *, rngs: nnx.Rngs):
+        n_frames, n_mels = shape
+        pools = list(zip(config.pool_frames, config.pool_mels, strict=True))
+        for pool in pools:
+            n_frames, n_mels = n_frames // pool[0], n_mels // pool[1]
+        if not n_frames or not n_mels:
+            raise ValueError(f"pooling by {pools} leaves nothing of {shape[0]} frames and {shape[1]} mel bands")
+        self.config = config
+        self.input_norm = nnx.BatchNorm(shape[1], use_bias=False, use_scale=False, rngs=rngs)
+        inputs = (1, *config.n_filters[:-1])
+        layers = zip(inputs, config.n_filters, pools, strict=True)
+        self.blocks = nnx.List([ConvBlock(n, m, pool, rngs) for n, m, pool in layers])
+        sizes = [n_mels * config.n_filters[-1]] + [config.n_units] * (config.n_layers - 1)
+        self.recurrent = nnx.List([nnx.RNN(nnx.GRUCell(n, config.n_units, rngs=rngs), rngs=rngs) for n in sizes])
+        self.dropout = nnx.Dropout(config.dropout, rngs=rngs)
+        self.dense = Dense(config.n_units, (), n_classes, config.dropout, rngs)
+
+    def __call__(self, log_mel: Float[Array, "batch n_frames n_mels"]) -> Float[Array, "batch n_classes"]:
+        """Return the logits."""
+        x = self.input_norm(log_mel)[..., None]
+        for block in self.blocks:
+            x = block(x)
+        x = self.dropout(x.reshape(*x.shape[:2], -1))
+        for layer in self.recurrent:
+            x = layer(x, initial_carry=jnp.zeros((len(x), self.config.n_units), x.dtype))
+        return self.dense(x[:, -1])

@@ -1,0 +1,53 @@
+"""What several of the networks are built from."""
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+
+class ConvBlock(nnx.Module):
+    """3x3 convolution, ReLU, maximum pooling, batch norm: the layer of the plain CNN and of the CRNN.
+
+    Args:
+        n_inputs: Channels that come in.
+        n_filters: Channels that go out.
+        pool: Frames and bands that become one; (1, 1) does not pool.
+        rngs: Source of the initial weights.
+    """
+
+    def __init__(self, n_inputs: int, n_filters: int, pool: tuple[int, int], rngs: nnx.Rngs):
+        self.pool = pool
+        self.conv = nnx.Conv(n_inputs, n_filters, (3, 3), rngs=rngs)
+        self.norm = nnx.BatchNorm(n_filters, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "batch n_frames n_bands n_inputs"]) -> Float[Array, "batch _ _ n_filters"]:
+        """Return the pooled responses; a last piece smaller than the pool is dropped."""
+        return self.norm(nnx.max_pool(nnx.relu(self.conv(x)), self.pool, self.pool))
+
+
+class Dense(nnx.Module):
+    """Dense layers with ReLU, each after dropout, and the output layer.
+
+    Args:
+        n_inputs: Features that come in.
+        n_units: Units of each hidden layer, maybe none.
+        n_classes: Logits that go out.
+        dropout: Rate before each layer, in training.
+        rngs: Source of the initial weights and of dropout.
+    """
+
+    def __init__(self, n_inputs: int, n_units: tuple[int, ...], n_classes: int, dropout: float, rngs: nnx.Rngs):
+        sizes = (n_inputs, *n_units, n_classes)
+        self.layers = nnx.List([nnx.Linear(n, m, rngs=rngs) for n, m in zip(sizes[:-1], sizes[1:], strict=True)])
+        self.dropout = nnx.Dropout(dropout, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "batch n_inputs"]) -> Float[Array, "batch n_classes"]:
+        """Return the logits."""
+        for layer in self.layers[:-1]:
+            x = nnx.relu(layer(self.dropout(x)))
+        return self.layers[-1](self.dropout(x))
+
+
+def mean_and_max(x: Float[Array, "batch n_frames n_channels"]) -> Float[Array, "batch 2*n_channels"]:
+    """Pool over time: what is there on the whole, and what is there at all."""
+    return jnp.concatenate([x.mean(axis=1), x.max(axis=1)], axis=-1)
