@@ -1,35 +1,13 @@
 """Labelled music: which tracks there are, their genres, and the folds that keep artists apart."""
 
 import csv
-import dataclasses
 from pathlib import Path
 
-import numpy as np
-
-from genrestream.audio import AudioSource
-from genrestream.chunks import Chunker
 from genrestream.errors import AudioError, UsageError
-from genrestream.frontend import LogMelConfig
-from genrestream.resample import Resampler
+from train.decode import chunks_of
+from train.tracks import Track
 
-
-@dataclasses.dataclass(frozen=True)
-class Track:
-    """One labelled recording.
-
-    Attributes:
-        name: Its name in the split lists, such as ``blues.00000``.
-        path: Its file.
-        genre: Its label.
-        split: ``train``, ``validation`` or ``test`` of the published fault-filtered lists, or ``none``.
-        fold: Its artist fold, 0 to 4.
-    """
-
-    name: str
-    path: Path
-    genre: str
-    split: str
-    fold: int
+__all__ = ["Track", "chunks_of", "gtzan_tracks"]
 
 
 def gtzan_tracks(folder: Path) -> list[Track]:
@@ -47,7 +25,7 @@ def gtzan_tracks(folder: Path) -> list[Track]:
             raise UsageError(f"{row['track']}: in tracks.csv, but in no fold of splits/artist_folds.csv")
         if not path.is_file():
             raise AudioError(f"{path}: listed in tracks.csv, but not there")
-        tracks.append(Track(row["track"], path, row["genre"], row["split"], folds[row["track"]]))
+        tracks.append(Track(row["track"], path, row["genre"], row["split"], folds[row["track"]], row["artist"]))
     return tracks
 
 
@@ -59,21 +37,3 @@ def _rows(file: Path) -> list[dict[str, str]]:
         raise UsageError(
             f"--data: {file} cannot be read ({error.strerror}); give a folder with GTZAN's lists"
         ) from error
-
-
-def chunks_of(path: Path, frontend: LogMelConfig, hop_s: float) -> np.ndarray:
-    """Return a file's chunks as a stream would cut them, float32, shape (n_chunks, n_samples).
-
-    Raises:
-        AudioError: It cannot be decoded or is too short for one chunk.
-    """
-    resampler = Resampler(frontend.sample_rate)
-    chunker = Chunker(frontend.n_samples, round(hop_s * frontend.sample_rate), frontend.sample_rate)
-    chunks = []
-    with AudioSource(path) as source:
-        for block, sample_rate in source:
-            chunks += chunker.push(resampler.push(block, sample_rate))
-    chunks += chunker.push(resampler.flush()) + chunker.flush()[0]
-    if not chunks:
-        raise AudioError(f"{path}: too short for a chunk")
-    return np.stack([chunk.waveform for chunk in chunks])

@@ -1,0 +1,241 @@
+"""The input pipeline, on grain: random crops to train on, the stream's own chunks to evaluate on, in batches.
+
+Each element is a dict of ``inputs`` (float32), ``label`` (int32) and ``weight`` (float32; 0 where nothing is to be
+learnt or scored, as of silence, on which the stream does not vote either). Everything follows from one seed, whatever
+the number of threads and worker processes, and the iterators' state can be saved with orbax.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+import grain
+import numpy as np
+from absl import flags
+
+from genrestream.chunks import Chunker
+from genrestream.errors import UsageError
+from genrestream.session import StreamConfig, loudness_db
+from train.augment import OFF, AugmentConfig, augmented
+from train.cache import AudioCache
+from train.tracks import Track
+
+SILENCE_DB = StreamConfig.silence_db
+MAX_DRAWS = 4  # of a crop that is not silent
+Element = dict[str, Any]  # arrays
+
+
+class Frontend(Protocol):
+    """What the pipeline asks of any front end's config."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second."""
+        ...
+
+    @property
+    def n_samples(self) -> int:
+        """Samples in one chunk."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class SamplingConfig:
+    """How often tracks and classes are heard in training.
+
+    Attributes:
+        balance: Each class equally often (sampler), or as often as it is there and weighted in the loss instead
+            (loss), or not balanced (none).
+        length_power: A track of n chunks is heard in proportion to n to this power: 0 all tracks alike, 1 all seconds.
+        crops_per_epoch: Crops that are called an epoch; 0 for as many as the tracks have chunks.
+    """
+
+    balance: Literal["sampler", "loss", "none"] = "sampler"
+    length_power: float = 0.5
+    crops_per_epoch: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.length_power <= 1:
+            raise UsageError(f"--length-power {self.length_power}: must be from 0 to 1")
+        if self.crops_per_epoch < 0:
+            raise UsageError(f"--crops-per-epoch {self.crops_per_epoch}: must be at least 1, or 0 for all chunks")
+
+
+def crops(
+    tracks: Sequence[Track],
+    genres: Sequence[str],
+    cache: AudioCache,
+    frontend: Frontend,
+    augment: AugmentConfig = OFF,
+    sampling: SamplingConfig | None = None,
+    seed: int = 0,
+) -> grain.MapDataset[Element]:
+    """Return an epoch of random crops; give it to ``batches``, which shuffles and repeats it, anew each epoch.
+
+    Args:
+        tracks: What to crop from, as ``AudioCache.fill`` returned them.
+        genres: The label set, in order.
+        cache: Where they are decoded.
+        frontend: The length of a crop and its rate.
+        augment: How crops are changed.
+        sampling: How often which track is drawn.
+        seed: Of the draws.
+    """
+    tracks = sorted(tracks, key=lambda track: genres.index(track.genre))
+    draw = _Draw(tracks, genres, cache, frontend, augment, sampling or SamplingConfig())
+    return grain.MapDataset.range(draw.n_crops).seed(seed).random_map(draw)
+
+
+class _Draw:
+    """Draws one crop of one track."""
+
+    def __init__(
+        self,
+        tracks: Sequence[Track],
+        genres: Sequence[str],
+        cache: AudioCache,
+        frontend: Frontend,
+        augment: AugmentConfig,
+        sampling: SamplingConfig,
+    ):
+        self.tracks, self.cache, self.frontend, self.augment = tracks, cache, frontend, augment
+        self.labels = np.array([genres.index(track.genre) for track in tracks])
+        n_chunks = np.array([len(spans(len(cache.waveform(track)), frontend)) for track in tracks])
+        share, self.weights = shares(self.labels, n_chunks, sampling)
+        self.until = np.cumsum(share) / share.sum()
+        self.n_crops = sampling.crops_per_epoch or int(n_chunks.sum())
+
+    def __call__(self, position: int, rng: np.random.Generator) -> Element:
+        # One draw from each of n_crops equal slices of the tracks' shares: even, and unbiased for any track.
+        drawn = (position % self.n_crops + rng.random()) / self.n_crops
+        number = min(int(np.searchsorted(self.until, drawn, side="right")), len(self.tracks) - 1)
+        waveform = self._crop(self.tracks[number], rng)
+        for _ in range(MAX_DRAWS - 1):
+            if loudness_db(waveform) >= SILENCE_DB:
+                break
+            waveform = self._crop(self.tracks[number], rng)
+        weight = self.weights[number] * (loudness_db(waveform) >= SILENCE_DB)
+        return _element(augmented(waveform, self.frontend.sample_rate, rng, self.augment), self.labels[number], weight)
+
+    def _crop(self, track: Track, rng: np.random.Generator) -> np.ndarray:
+        n_samples, sample_rate = self.frontend.n_samples, self.frontend.sample_rate
+        warp = self.augment.warp(rng)
+        n_needed = warp.source_length(n_samples, sample_rate)
+        start = int(rng.integers(max(0, len(self.cache.waveform(track)) - n_needed) + 1))
+        piece = np.clip(self.cache.crop(track, start, n_needed), -1, 1)
+        return warp.apply(np.resize(piece, n_needed), n_samples, sample_rate)
+
+
+def shares(labels: np.ndarray, n_chunks: np.ndarray, sampling: SamplingConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Return how often each track is drawn and what its crops weigh in the loss, both of shape (n_tracks,).
+
+    In sum over the draws each class weighs the same, unless that is switched off; weights are 1 on average.
+    """
+    share = n_chunks.astype(float) ** sampling.length_power
+    share /= share.sum()
+    of_class = np.bincount(labels, share)[labels] * len(np.unique(labels))
+    if sampling.balance == "sampler":
+        return share / of_class, np.ones(len(labels))
+    return share, 1 / of_class if sampling.balance == "loss" else np.ones(len(labels))
+
+
+def chunks(
+    tracks: Sequence[Track],
+    genres: Sequence[str],
+    cache: AudioCache,
+    frontend: Frontend,
+    hop_s: float = 3.0,
+) -> grain.MapDataset[Element]:
+    """Return the chunks of tracks exactly as a stream cuts them, in order; with ``track``, its place in ``tracks``."""
+    hop = round(hop_s * frontend.sample_rate)
+    places = [
+        (number, start, n_heard)
+        for number, track in enumerate(tracks)
+        for start, n_heard in spans(len(cache.waveform(track)), frontend, hop)
+    ]
+
+    def cut(place: tuple[int, int, int]) -> Element:
+        number, start, n_heard = place
+        waveform = np.resize(cache.crop(tracks[number], start, n_heard), frontend.n_samples)
+        weight = float(loudness_db(waveform) >= SILENCE_DB)
+        return _element(waveform, genres.index(tracks[number].genre), weight) | {"track": np.int32(number)}
+
+    return grain.MapDataset.source(places).map(cut)
+
+
+def rows(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> grain.MapDataset[Element]:
+    """Return precomputed features as elements, one a row of ``inputs``, shape (n_rows, ...)."""
+    weights = np.ones(len(labels)) if weights is None else weights
+
+    def row(number: int) -> Element:
+        return _element(inputs[number], labels[number], weights[number])
+
+    return grain.MapDataset.range(len(labels)).map(row)
+
+
+def batches(
+    dataset: grain.MapDataset[Element],
+    batch_size: int,
+    seed: int = 0,
+    n_workers: int = 0,
+    prefetch: int = 2,
+    shard: tuple[int, int] = (0, 1),
+) -> grain.IterDataset[Element]:
+    """Return shuffled batches without end.
+
+    Args:
+        dataset: One epoch.
+        batch_size: Elements in a batch of this host.
+        seed: Of the order.
+        n_workers: Processes that prepare batches; 0 for threads of this one.
+        prefetch: Batches that each prepares ahead.
+        shard: This host's number, from 0, and the number of hosts: they share each epoch without overlap.
+
+    Raises:
+        UsageError: A host's share of an epoch is empty.
+    """
+    index, count = shard
+    each = len(dataset) // count
+    if not each:
+        raise UsageError(f"{len(dataset)} examples: must be at least one for each of {count} hosts")
+    ordered = dataset.seed(seed).shuffle().slice(slice(index, each * count, count)).repeat()
+    return _prefetched(ordered.batch(batch_size, drop_remainder=True), n_workers, prefetch)
+
+
+def once(
+    dataset: grain.MapDataset[Element], batch_size: int, n_workers: int = 0, prefetch: int = 2, shard=(0, 1)
+) -> grain.IterDataset[Element]:
+    """Return the batches of one pass in order, the last filled up with elements of weight 0."""
+    index, count = shard
+    n_missing = -len(dataset) % (batch_size * count)
+    if n_missing:
+        nothing = {name: value if name != "weight" else np.float32(0) for name, value in dict(dataset[0] or {}).items()}
+        dataset = grain.MapDataset.concatenate([dataset, grain.MapDataset.source([nothing] * n_missing)])
+    return _prefetched(dataset.slice(slice(index, None, count)).batch(batch_size), n_workers, prefetch)
+
+
+def _prefetched(dataset: grain.MapDataset, n_workers: int, prefetch: int) -> grain.IterDataset:
+    if n_workers:
+        if not flags.FLAGS.is_parsed():
+            flags.FLAGS.mark_as_parsed()  # grain's workers ask absl's flags, which we do not use
+        ahead = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
+        options = grain.MultiprocessingOptions(num_workers=n_workers, per_worker_buffer_size=prefetch)
+        return dataset.to_iter_dataset(ahead).mp_prefetch(options)
+    return dataset.to_iter_dataset(grain.ReadOptions(num_threads=min(1, prefetch), prefetch_buffer_size=prefetch))
+
+
+def _element(inputs: np.ndarray, label: int, weight: float) -> Element:
+    return {"inputs": inputs.astype(np.float32, copy=False), "label": np.int32(label), "weight": np.float32(weight)}
+
+
+@functools.lru_cache(maxsize=10_000)
+def _spans(n_samples: int, chunk: int, sample_rate: int, hop: int) -> list[tuple[int, int]]:
+    chunker = Chunker(chunk, hop, sample_rate)
+    cut = chunker.push(np.broadcast_to(np.float32(0), (n_samples,))) + chunker.flush()[0]
+    return [(one.start, one.n_heard) for one in cut]
+
+
+def spans(n_samples: int, frontend: Frontend, hop: int | None = None) -> list[tuple[int, int]]:
+    """Return where a stream of so many samples is cut: each chunk's start and the samples it hears."""
+    return _spans(n_samples, frontend.n_samples, frontend.sample_rate, hop or frontend.n_samples)
