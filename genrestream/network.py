@@ -23,7 +23,8 @@ def abstract_module(card: Card) -> nnx.Module:
         raise CheckpointError(f"{card.name}: network {card.model!r} is none of {', '.join(MODELS)}")
     config_type, module_type = MODELS[card.model]
     try:
-        config = config_type(**card.model_config)
+        fields = {key: tuple(value) if isinstance(value, list) else value for key, value in card.model_config.items()}
+        config = config_type(**fields)
         return nnx.eval_shape(lambda: module_type(config, card.frontend.shape, len(card.labels), rngs=nnx.Rngs(0)))
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{card.name}: {card.model} cannot be built from its config ({error})") from error
@@ -47,7 +48,8 @@ def load_weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
 
 def bind(card: Card) -> Callable[[Mapping[str, Any]], Any]:
     """Return the function from weights by name to the network with them, set to inference; for use inside a jit."""
-    module = nnx.view(abstract_module(card), deterministic=True, use_running_average=True)
+    mode = {"deterministic": True, "use_running_average": True}
+    module = nnx.view(abstract_module(card), raise_if_not_found=False, **mode)  # an MLP has no batch norm
     graph, state, random = nnx.split(module, nnx.Not(nnx.RngState), ...)
     variables = nnx.to_flat_state(state)
 

@@ -7,13 +7,13 @@ are those of the robustness table; augmentation calls the functions with strengt
 
 import io
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 import av
 import numpy as np
 import soxr
-from scipy import signal
+from scipy import fft, signal
 
 from genrestream.errors import UsageError
 
@@ -42,8 +42,8 @@ def noise(
     """Add white (or pink, -3 dB an octave) noise whose power is ``snr_db`` under that of the whole waveform."""
     hiss = rng.standard_normal(len(waveform), np.float32)
     if is_pink:
-        spectrum = np.fft.rfft(hiss)
-        hiss = np.fft.irfft(spectrum / np.sqrt(np.maximum(1, np.arange(len(spectrum)))), len(waveform))
+        spectrum = fft.rfft(hiss)
+        hiss = fft.irfft(spectrum / np.sqrt(np.maximum(1, np.arange(len(spectrum)))).astype(np.float32), len(waveform))
     return _limited(waveform + hiss * (_rms(waveform) / max(_rms(hiss), 1e-12) * 10 ** (-snr_db / 20)))
 
 
@@ -51,7 +51,7 @@ def band_limit(
     waveform: np.ndarray, sample_rate: int, rng: np.random.Generator, *, high_hz: float, low_hz: float = 0.0
 ) -> np.ndarray:
     """Keep the band between two frequencies, with a Butterworth magnitude (48 dB an octave) and no delay."""
-    hz = np.fft.rfftfreq(len(waveform), 1 / sample_rate)
+    hz = _frequencies_hz(len(waveform), sample_rate)
     response = 1 / np.sqrt(1 + (hz / high_hz) ** (2 * _FILTER_ORDER))
     if low_hz > 0:
         response *= 1 / np.sqrt(1 + (low_hz / np.maximum(hz, 1e-3)) ** (2 * _FILTER_ORDER))
@@ -69,7 +69,7 @@ def equalise(
     high_hz: float = 3_000.0,
 ) -> np.ndarray:
     """Turn bass and treble up or down by two shelves, an octave from shelf to slope, with no delay."""
-    hz = np.maximum(np.fft.rfftfreq(len(waveform), 1 / sample_rate), 1.0)
+    hz = np.maximum(_frequencies_hz(len(waveform), sample_rate), 1.0)
     bass, treble = 1 / (1 + (hz / low_hz) ** 2), 1 / (1 + (high_hz / hz) ** 2)
     return _filtered(waveform, 10 ** ((low_db * bass + high_db * treble) / 20))
 
@@ -81,7 +81,8 @@ def room(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator, *, rt
     """
     time_s = np.arange(1, round(rt60_s * sample_rate)) / sample_rate
     echoes = rng.standard_normal(len(time_s)) * 10 ** (-3 * time_s / rt60_s)
-    echoes *= 10 ** (REVERBERANT_DB / 20) / max(float(np.linalg.norm(echoes)), 1e-12)
+    length = max(float(np.sqrt(np.square(echoes).sum())), 1e-12)  # np.linalg.norm would start BLAS's threads
+    echoes *= 10 ** (REVERBERANT_DB / 20) / length
     response = np.concatenate([[1.0], echoes]).astype(np.float32)
     heard = signal.oaconvolve(waveform, response)[: len(waveform)]
     return _limited(heard * (_rms(waveform) / max(_rms(heard), 1e-12)))
@@ -138,7 +139,12 @@ def _resampled(waveform: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
 
 def _filtered(waveform: np.ndarray, response: np.ndarray) -> np.ndarray:
     """Apply a real response: no phase, so nothing moves."""
-    return _limited(np.fft.irfft(np.fft.rfft(waveform) * response.astype(np.float32), len(waveform)))
+    return _limited(fft.irfft(fft.rfft(waveform) * response.astype(np.float32), len(waveform)))
+
+
+@lru_cache(maxsize=16)
+def _frequencies_hz(n_samples: int, sample_rate: int) -> np.ndarray:
+    return fft.rfftfreq(n_samples, 1 / sample_rate)
 
 
 def _rms(waveform: np.ndarray) -> float:

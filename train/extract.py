@@ -10,6 +10,7 @@ One core does about 60 chunks a second of the 57.
 """
 
 import dataclasses
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
@@ -19,7 +20,7 @@ import numpy as np
 import tyro
 from rich.progress import track as progress
 
-from genrestream.errors import UsageError
+from genrestream.errors import GenrestreamError, UsageError
 from genrestream.frontend import TabularConfig
 from genrestream.program import use_compile_cache
 from genrestream.tabular import COLUMNS, tabular
@@ -89,4 +90,7 @@ def main(config: ExtractConfig) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(ExtractConfig, description=__doc__))
+    try:
+        main(tyro.cli(ExtractConfig, description=__doc__, prog="python -m train.extract"))
+    except GenrestreamError as error:
+        sys.exit(str(error))

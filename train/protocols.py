@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from genrestream.errors import UsageError
+from train.gtzan import LISTS
 from train.table import Table
 
 Protocol = Literal["k-fold", "songs", "random", "fault-filtered", "artist"]
@@ -51,7 +52,7 @@ class ProtocolConfig:
         n_folds: Of ``k-fold`` and ``random``.
         n_songs: Tracks of each genre held out by ``songs``.
         n_repeats: How often ``songs`` is repeated.
-        lists: Folder of the published lists; ``splits`` beside the table where not given.
+        lists: Folder of the lists; those of GTZAN that come with the package where not given.
         seed: Of what is drawn at random.
     """
 
@@ -59,7 +60,7 @@ class ProtocolConfig:
     n_folds: int = 5
     n_songs: int = 3
     n_repeats: int = 30
-    lists: Path | None = None
+    lists: Path = LISTS
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -68,26 +69,23 @@ class ProtocolConfig:
                 raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be at least {least}")
 
 
-def divisions(table: Table, config: ProtocolConfig, beside: Path) -> list[Division]:
+def divisions(table: Table, config: ProtocolConfig) -> list[Division]:
     """Return the protocol's divisions.
 
     Args:
         table: The rows.
         config: The protocol.
-        beside: The table's file, beside which the lists lie by default.
 
     Raises:
         UsageError: A genre has too few tracks, or a list is missing or names no track of the table.
     """
-    lists = config.lists or beside.parent / "splits"
     if config.protocol == "fault-filtered":
-        return [_fault_filtered(table, lists)]
-    outer = {"k-fold": _k_fold, "songs": _songs, "random": _random, "artist": _artist}[config.protocol]
+        return [_fault_filtered(table, config.lists)]
     if config.protocol == "artist":
-        folds = _artist(table, lists)
+        folds = _artist(table, config.lists)
     else:
         _check_genres(table, config.n_songs + N_INNER if config.protocol == "songs" else config.n_folds)
-        folds = outer(table, config)
+        folds = {"k-fold": _k_fold, "songs": _songs, "random": _random}[config.protocol](table, config)
     return [_with_inner(table, config, np.setdiff1d(np.arange(len(table.labels)), test), test) for test in folds]
 
 
@@ -123,8 +121,7 @@ def _songs(table: Table, config: ProtocolConfig) -> list[np.ndarray]:
 
 def _artist(table: Table, lists: Path) -> list[np.ndarray]:
     file = lists / "artist_folds.csv"
-    rows = list(csv.DictReader(_lines(file)))
-    fold_of = {row["track"]: int(row["fold"]) for row in rows}
+    fold_of = {row["track"]: int(row["fold"]) for row in csv.DictReader(_lines(file))}
     if missing := sorted(set(table.tracks) - set(fold_of)):
         raise UsageError(f"{missing[0]}: in the table, but in no fold of {file}, nor are {len(missing) - 1} others")
     folds = np.array([fold_of[track] for track in table.tracks])

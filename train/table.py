@@ -14,8 +14,8 @@ import numpy as np
 
 from genrestream.errors import UsageError
 from genrestream.tabular import COLUMNS
+from train.gtzan import GENRES
 
-GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 ROW_NAME = re.compile(r"(?P<track>.+?\.\d{5})(\.\d+)?(\.\w+)?")  # blues.00000.wav, or blues.00000.3.wav of a chunk
 
 

@@ -1,7 +1,12 @@
-"""Labelled music: what a track is, and a set of them."""
+"""Labelled music: what a track is, what a data set is, and which of them is asked for and how it is divided."""
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
+
+from genrestream.errors import UsageError
+
+Protocol = Literal["artist", "track", "fault-filtered", "official", "random-chunks"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -9,11 +14,11 @@ class Track:
     """One labelled recording, or a part of one.
 
     Attributes:
-        name: Its name in the split lists, such as ``blues.00000``.
+        name: Its name in lists and reports, such as ``blues.00000``; no other track has it.
         path: Its file.
         genre: Its label.
         split: ``train``, ``validation`` or ``test`` of published lists, or ``none``.
-        fold: Its published fold, from 0; -1 where there is none.
+        fold: Its published artist fold, from 0; -1 where there is none.
         artist: Who plays; empty where unknown.
         start_s: Where a part of a recording begins, in seconds; None for the whole recording.
         seconds: Its length; None until it was decoded.
@@ -27,3 +32,61 @@ class Track:
     artist: str = ""
     start_s: float | None = None
     seconds: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """A set of labelled music.
+
+    Attributes:
+        tracks: Its tracks, by name.
+        duplicates: Pairs of names of the same recording; some may not be at hand.
+        left_out: Why tracks that are there are not used, one line for each reason.
+    """
+
+    tracks: tuple[Track, ...]
+    duplicates: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def genres(self) -> tuple[str, ...]:
+        """The label set, in order."""
+        return tuple(sorted({track.genre for track in self.tracks}))
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Which music, and how it is divided into what is trained on and what is scored.
+
+    Attributes:
+        data: A folder of genre folders; or with a tracks.csv that has the columns file and genre, and may have track,
+            artist and split; or FMA's, with fma_metadata and fma_small or fma_medium.
+        split: Folds that keep artists apart; random folds of whole tracks; the published fault-filtered lists of
+            GTZAN; the official split of FMA or of a tracks.csv; or, to measure how much it inflates the score, random
+            chunks of the same tracks on both sides.
+        fold: Which fold is held out for the test, from 0; none to train on all. Published lists have no folds.
+        n_folds: Number of folds.
+        validate: Keep the next fold, or the published validation list, out of the training to stop early by.
+        max_unreadable: The share of tracks that may be unreadable.
+        fold_seed: Of the folds that are drawn.
+        cache: Folder for the decoded audio; genrestream's cache folder where not given.
+    """
+
+    data: Path
+    split: Protocol = "artist"
+    fold: int | None = 0
+    n_folds: int = 5
+    validate: bool = True
+    max_unreadable: float = 0.1
+    fold_seed: int = 0
+    cache: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.n_folds < 2:
+            raise UsageError(f"--n-folds {self.n_folds}: must be at least 2")
+        if self.validate and self.n_folds < 3 and self.split not in ("fault-filtered", "official"):
+            raise UsageError(f"--n-folds {self.n_folds}: must be at least 3 with a fold to validate on (--no-validate)")
+        if self.fold is not None and not 0 <= self.fold < self.n_folds:
+            raise UsageError(f"--fold {self.fold}: must be from 0 to {self.n_folds - 1} with --n-folds {self.n_folds}")
+        if not 0 <= self.max_unreadable < 1:
+            raise UsageError(f"--max-unreadable {self.max_unreadable}: must be at least 0 and below 1")

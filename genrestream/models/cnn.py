@@ -1,6 +1,6 @@
 """2-D CNN on a log-mel spectrogram: a small residual network (He et al. 2016), or plain layers as in system E.
 
-System E of the README, "2-D CNN": three convolution layers of 32, dense 32, dense 16, the output; dropout and batch norm.
+System E is "2-D CNN": three convolution layers of 32, dense 32, dense 16, the output; dropout and batch norm.
 """
 
 import dataclasses

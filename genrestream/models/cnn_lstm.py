@@ -1,6 +1,6 @@
 """1-D CNN-LSTM on MFCCs: convolutions over time, then long short-term memory (system E).
 
-System E of the README, "1-D CNN-LSTM": three 1-D convolution layers of 32, two LSTM layers of 128, dense 64, the output.
+System E is "1-D CNN-LSTM": three 1-D convolution layers of 32, two LSTM layers of 128, dense 64, the output.
 """
 
 import dataclasses

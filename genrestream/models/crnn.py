@@ -1,6 +1,7 @@
 """CRNN: convolutions that summarise, then recurrence over what is left of time (Choi et al. 2017; system D).
 
-System D of the README: 12 kHz, 96 mel bands, five convolution layers with maximum pooling and batch norm, two GRU layers, a dense output.
+System D: 12 kHz, 96 mel bands, five convolution layers with maximum pooling and batch norm, two GRU layers, a dense
+output.
 """
 
 import dataclasses

@@ -1,0 +1,40 @@
+"""Train the 1-D CNN-LSTM of system E on sequences of MFCCs.
+
+On a laptop, 10 minutes; on one GPU; on a TPU slice of several hosts, each of which runs the same command::
+
+    python -m train.cnn_lstm --data ../shared/data/gtzan
+    python -m train.cnn_lstm --data ../shared/data/gtzan --batch-size 256 --n-workers 8
+    python -m train.cnn_lstm --data ~/fma --split official --batch-size 1024 --distributed
+    python -m train.cnn_lstm --data ../shared/data/gtzan --folds --no-validate  # the figures of the README
+"""
+
+import dataclasses
+from pathlib import Path
+
+from genrestream.frontend import MfccConfig
+from genrestream.models import CNNLSTMConfig
+from train.run import Design, RunConfig, main
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(RunConfig):
+    """The training of a CNN-LSTM.
+
+    Attributes:
+        output: Folder of the run.
+        model: Sizes of the network.
+        frontend: The coefficients that it sees.
+    """
+
+    output: Path = Path("runs/cnn_lstm")
+    model: CNNLSTMConfig = CNNLSTMConfig()
+    frontend: MfccConfig = MfccConfig(n_fft=1024, hop_length=512, n_mels=64, n_frames=94)
+
+    @property
+    def design(self) -> Design:
+        """What is trained."""
+        return Design("cnn_lstm", self.model, self.frontend)
+
+
+if __name__ == "__main__":
+    main(Config)

@@ -1,0 +1,40 @@
+"""Train the CRNN of system D: 12 kHz, 96 mel bands, five convolution layers, two GRU layers.
+
+On a laptop, 30 minutes; on one GPU; on a TPU slice of several hosts, each of which runs the same command::
+
+    python -m train.crnn --data ../shared/data/gtzan
+    python -m train.crnn --data ../shared/data/gtzan --compute bfloat16 --batch-size 256 --n-workers 8
+    python -m train.crnn --data ~/fma --split official --compute bfloat16 --batch-size 1024 --distributed
+    python -m train.crnn --data ../shared/data/gtzan --folds --no-validate      # the figures of the README
+"""
+
+import dataclasses
+from pathlib import Path
+
+from genrestream.frontend import LogMelConfig
+from genrestream.models import CRNNConfig
+from train.run import Design, RunConfig, main
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(RunConfig):
+    """The training of a CRNN.
+
+    Attributes:
+        output: Folder of the run.
+        model: Sizes of the network.
+        frontend: The log-mel spectrogram that it sees.
+    """
+
+    output: Path = Path("runs/crnn")
+    model: CRNNConfig = CRNNConfig()
+    frontend: LogMelConfig = LogMelConfig(sample_rate=12_000, n_samples=36_000, n_frames=141)
+
+    @property
+    def design(self) -> Design:
+        """What is trained."""
+        return Design("crnn", self.model, self.frontend)
+
+
+if __name__ == "__main__":
+    main(Config)

@@ -1,0 +1,169 @@
+"""The training loop, one for all networks: steps, validation, checkpoints, resuming, stopping."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import grain
+import jax
+import numpy as np
+
+from genrestream.errors import UsageError
+from train.progress import Progress
+from train.saved import Saved
+from train.step import State, Step, Weights
+
+FETCH_STEPS = 20  # figures are fetched so rarely, or the device would wait for Python after each step
+
+
+@dataclasses.dataclass(frozen=True)
+class LoopConfig:
+    """How long training goes on, and what is kept of it.
+
+    Attributes:
+        n_epochs: Passes over the training chunks.
+        patience: Stop after so many epochs without a better validation accuracy, and keep the best; 0 for never, and
+            keep the last.
+        save_steps: Steps from one checkpoint to the next; there is one at the end of each epoch too.
+        resume: Go on from the latest checkpoint in the output folder.
+    """
+
+    n_epochs: int = 30
+    patience: int = 0
+    save_steps: int = 500
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("n_epochs", 1), ("patience", 0), ("save_steps", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be at least {least}")
+
+
+class NotANumberError(UsageError):
+    """The loss became infinite or undefined; the checkpoint before it is whole."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Validation:
+    """What is scored after each epoch.
+
+    Attributes:
+        batches: Of chunks in order, with ``track``; the same each time they are iterated over.
+        labels: Of each track.
+    """
+
+    batches: Any
+    labels: np.ndarray
+
+    def score(self, step: Step, weights: Weights) -> dict[str, float]:
+        """Return the tracks' accuracy and loss by the mean vote over their chunks."""
+        votes = np.zeros((len(self.labels), step.n_classes))
+        n_votes = np.zeros(len(self.labels))
+        for batch in self.batches:
+            probs = np.asarray(step.probs(weights, step.to_all_devices(batch)))
+            np.add.at(votes, batch["track"], probs * batch["weight"][:, None])
+            np.add.at(n_votes, batch["track"], batch["weight"])
+        heard = n_votes > 0
+        probs, labels = votes[heard] / n_votes[heard, None], self.labels[heard]
+        loss = -np.log(np.maximum(probs[np.arange(len(labels)), labels], 1e-9)).mean()
+        return {"val_accuracy": float((probs.argmax(axis=1) == labels).mean()), "val_loss": float(loss)}
+
+
+def train(
+    step: Step,
+    batches: grain.IterDataset[Any],
+    n_steps: int,
+    config: LoopConfig,
+    folder: Path,
+    validation: Validation | None = None,
+) -> Weights:
+    """Train until the last step, or until validation gets no better.
+
+    Args:
+        step: The network and its step.
+        batches: This host's share of each batch, without end.
+        n_steps: Steps in all.
+        config: What is kept, and when to stop.
+        folder: Where checkpoints and metrics go.
+        validation: What is scored after each epoch.
+
+    Returns:
+        The weights to keep: those of the best validated epoch with ``patience``, else the last.
+
+    Raises:
+        NotANumberError: The loss became infinite or undefined.
+        UsageError: There is a run in the folder already and it is not to be resumed, or it is of another network.
+        OutputError: A checkpoint cannot be written.
+    """
+    iterator = iter(batches)
+    try:
+        with Saved(folder, step, config.resume) as saved, Progress(folder, n_steps, saved.latest_step) as progress:
+            state = saved.load(iterator)
+            run = _Run(step, iterator, n_steps, config, validation, saved, progress)
+            return run(state)
+    finally:
+        iterator.close()  # a grain iterator that is not closed leaves its threads and processes behind
+
+
+class _Run:
+    def __init__(
+        self,
+        step: Step,
+        iterator: Iterator[Mapping[str, np.ndarray]],
+        n_steps: int,
+        config: LoopConfig,
+        validation: Validation | None,
+        saved: Saved,
+        progress: Progress,
+    ):
+        self.step, self.iterator, self.n_steps, self.config = step, iterator, n_steps, config
+        self.validation, self.saved, self.progress = validation, saved, progress
+        self.epoch_steps = math.ceil(n_steps / config.n_epochs)
+        self.figures: list[dict[str, jax.Array]] = []
+        self.number = saved.latest_step
+
+    def __call__(self, state: State) -> Weights:
+        while self.number < self.n_steps and not self._is_done():
+            state, figures = self.step.train(state, self._batch())
+            self.figures.append(figures)
+            self.number += 1
+            ends_epoch = self.number % self.epoch_steps == 0 or self.number == self.n_steps
+            if len(self.figures) == FETCH_STEPS or ends_epoch or self.number % self.config.save_steps == 0:
+                self._fetch()
+            if ends_epoch:
+                self._end_epoch(state)
+            elif self.number % self.config.save_steps == 0:
+                self.saved.save(self.number, state, self.iterator)
+        return self.saved.best(state) if self.config.patience else self.step.weights(state)
+
+    def _batch(self) -> dict[str, jax.Array]:
+        begin = time.perf_counter()
+        batch = next(self.iterator)
+        self.progress.waited(time.perf_counter() - begin)
+        return self.step.to_devices(batch)
+
+    def _fetch(self) -> None:
+        """Look at the losses of the steps since the last time; before anything is saved that they spoilt."""
+        fetched: Sequence[dict[str, Any]] = jax.device_get(self.figures)
+        first = self.number - len(fetched) + 1
+        for number, figures in enumerate(fetched, first):
+            if not math.isfinite(figures["loss"]):
+                raise NotANumberError(
+                    f"step {number}: the loss is {figures['loss']}; the checkpoint of step {self.saved.latest_step} is kept,"
+                    " try a lower --learning-rate or --clip-norm 1"
+                )
+        self.progress.stepped(self.number, fetched, self.step.config.batch_size)
+        self.figures = []
+
+    def _end_epoch(self, state: State) -> None:
+        scores = self.validation.score(self.step, self.step.weights(state)) if self.validation else {}
+        self.saved.save(self.number, state, self.iterator, scores)
+        self.progress.ended_epoch(self.number, math.ceil(self.number / self.epoch_steps), scores)
+
+    def _is_done(self) -> bool:
+        """Whether validation has not become better for ``patience`` epochs."""
+        best = self.saved.best_step
+        return bool(self.config.patience and best) and self.number - best >= self.config.patience * self.epoch_steps

@@ -1,0 +1,235 @@
+"""A training run, from its config to a model's folder: what the entry points ``train.cnn`` and the others share.
+
+::
+
+    OUTPUT/                 one run, or with --folds one run a fold in fold0/ … and one on everything in all/
+    ├── model/              the model, as genrestream file --model takes it
+    ├── state/              checkpoints of the training, to resume from
+    ├── metrics.jsonl       a line an epoch
+    └── tensorboard/
+"""
+
+import abc
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+import tyro
+from flax import nnx
+
+from genrestream import checkpoint
+from genrestream.errors import GenrestreamError, OutputError, UsageError
+from genrestream.frontend import FrontendConfig
+from genrestream.models import MODELS
+from genrestream.program import use_compile_cache
+from train import pipeline
+from train.augment import AugmentConfig
+from train.cache import AudioCache
+from train.data import DataConfig, Split, Track, load
+from train.loop import LoopConfig, Validation, train
+from train.provenance import provenance
+from train.step import Network, Step, StepConfig, Weights
+
+EVALUATION_BATCH = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Design:
+    """What is trained: the network's name in MODELS, its config, and the front end that it hears through."""
+
+    model: str
+    config: Any
+    frontend: FrontendConfig
+
+    def module(self, n_classes: int, seed: int) -> nnx.Module:
+        """Return the network with initial weights.
+
+        Raises:
+            UsageError: Its config does not fit the front end.
+        """
+        try:
+            return MODELS[self.model][1](self.config, self.frontend.shape, n_classes, rngs=nnx.Rngs(seed))
+        except ValueError as error:
+            raise UsageError(f"{self.model}: {error}") from error
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunConfig(abc.ABC):
+    """What the training of every network has in common.
+
+    Attributes:
+        output: Folder of the run.
+        data: The music, and how it is divided.
+        sampling: How often tracks and classes are heard.
+        augment: How crops are changed.
+        step: How the weights are changed.
+        loop: How long, and what is kept.
+        seed: Of everything that is drawn but the folds.
+        n_workers: Processes that prepare batches; 0 for a thread of this one.
+        folds: Train one model a fold, one after another, and one on everything; what is finished is not trained again.
+        distributed: This is one process of several: find the others by jax.distributed.initialize, which TPU pods and
+            Slurm configure; elsewhere the variables JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID do.
+    """
+
+    output: Path
+    data: DataConfig
+    sampling: pipeline.SamplingConfig = pipeline.SamplingConfig()
+    augment: AugmentConfig = AugmentConfig()
+    step: StepConfig = StepConfig()
+    loop: LoopConfig = LoopConfig()
+    seed: int = 0
+    n_workers: int = 0
+    folds: bool = False
+    distributed: bool = False
+
+    @property
+    @abc.abstractmethod
+    def design(self) -> Design:
+        """What is trained."""
+
+
+Config = TypeVar("Config", bound=RunConfig)
+Trainer = Callable[[Config, Split, AudioCache, Path], None]
+
+
+def fit(config: RunConfig, split: Split, cache: AudioCache, folder: Path) -> None:
+    """Train a network on random crops and write its model."""
+    design = config.design
+    crops = pipeline.crops(
+        split.train, split.genres, cache, design.frontend, config.augment, config.sampling, config.seed
+    )
+    step = Step(
+        Network(design.module(len(split.genres), config.seed)),
+        design.frontend,
+        len(split.genres),
+        config.augment,
+        config.step,
+        n_steps(config, len(crops)),
+        config.seed,
+    )
+    weights = train(
+        step,
+        shared_batches(config, crops),
+        n_steps(config, len(crops)),
+        config.loop,
+        folder,
+        validation_of(split.validation, split.genres, cache, design),
+    )
+    export(folder / "model", config, split, weights)
+
+
+def n_steps(config: RunConfig, n_crops: int) -> int:
+    """Return the steps of the whole run, a whole number an epoch."""
+    return config.loop.n_epochs * max(1, n_crops // config.step.batch_size)
+
+
+def shared_batches(config: RunConfig, examples: Any) -> Any:
+    """Return this host's part of the batches."""
+    n_hosts = jax.process_count()
+    if config.step.batch_size % n_hosts:
+        raise UsageError(f"--batch-size {config.step.batch_size}: must be divisible by the {n_hosts} processes")
+    return pipeline.batches(
+        examples,
+        config.step.batch_size // n_hosts,
+        config.seed,
+        config.n_workers,
+        prefetch=8,
+        shard=(jax.process_index(), n_hosts),
+    )
+
+
+def validation_of(
+    tracks: Sequence[Track], genres: Sequence[str], cache: AudioCache, design: Design
+) -> Validation | None:
+    """Return the chunks of the validation tracks, cut as a stream cuts them; None where there are no tracks."""
+    if not tracks:
+        return None
+    chunks = pipeline.chunks(tracks, genres, cache, design.frontend)
+    labels = np.array([genres.index(track.genre) for track in tracks])
+    return Validation(pipeline.once(chunks, EVALUATION_BATCH), labels)
+
+
+def export(folder: Path, config: RunConfig, split: Split, weights: Weights) -> None:
+    """Write the model that ``genrestream file --model`` takes; the first host does."""
+    if jax.process_index():
+        return
+    card = checkpoint.Card(
+        name=config.output.name,
+        model=config.design.model,
+        model_config=dataclasses.asdict(config.design.config),
+        frontend=config.design.frontend,
+        labels=split.genres,
+        multi_label=False,
+        temperature=1.0,
+        min_probability=0.5,
+        metrics={},
+        provenance={
+            **provenance(),
+            "data": str(config.data.data),
+            "split": config.data.split,
+            "fold": config.data.fold,
+            "seed": config.seed,
+            "n_training_tracks": len(split.train),
+            "held_out": [track.name for track in split.test],
+        },
+    )
+    checkpoint.write(folder, card, {name: np.asarray(array) for name, array in weights.items()})
+
+
+def run(config: Config, trainer: Trainer[Config]) -> None:
+    """Train one model, or with ``folds`` one a fold and one on everything."""
+    for part, folder in _parts(config):
+        if config.folds and (folder / "model" / checkpoint.CARD_FILE).is_file():
+            print(f"{folder}: was finished before")
+            continue
+        split, cache = load(part.data, part.design.frontend.sample_rate)
+        print(f"{folder}: {len(split.train)} tracks to train on, {len(split.validation)} to validate,"
+              f" {len(split.test)} held out", flush=True)  # fmt: skip
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"--output {folder}: cannot be made ({error.strerror})") from error
+        trainer(part, split, cache, folder)
+
+
+def _parts(config: Config) -> list[tuple[Config, Path]]:
+    if not config.folds:
+        return [(config, config.output)]
+    loop = dataclasses.replace(config.loop, resume=True)
+    parts = []
+    for fold in (*range(config.data.n_folds), None):
+        data = dataclasses.replace(config.data, fold=fold)
+        name = "all" if fold is None else f"fold{fold}"
+        parts.append((dataclasses.replace(config, loop=loop, data=data), config.output / name))
+    return parts
+
+
+def main(config_type: type[Config], trainer: Trainer[Config] = fit) -> None:
+    """Entry point of a network's module: parse the command line, train, report errors in one line."""
+    module = sys.modules["__main__"]
+    use_compile_cache()
+    try:
+        config = tyro.cli(
+            config_type,
+            prog=f"python -m train.{Path(str(module.__file__)).stem}",
+            description=module.__doc__,
+            config=(tyro.conf.OmitArgPrefixes,),
+        )
+        if config.distributed:
+            jax.distributed.initialize()
+        run(config, trainer)
+    except UsageError as error:
+        sys.exit(_said(error, 2))
+    except GenrestreamError as error:
+        sys.exit(_said(error, 1))
+    except KeyboardInterrupt:
+        sys.exit(_said("interrupted; go on with --resume", 130))
+
+
+def _said(message: object, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code

@@ -1,0 +1,121 @@
+"""A run's checkpoints: the state of training and of the input pipeline, by orbax; the latest and the best are kept."""
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from genrestream.errors import OutputError, UsageError
+from train.step import State, Step, Weights
+
+
+class Saved:
+    """The checkpoints in a run's folder.
+
+    Args:
+        folder: The run's folder; they lie in ``state`` beneath it.
+        step: What is trained.
+        resume: Whether there may be some already, to go on from.
+
+    Raises:
+        UsageError: There are some, and they are not to be resumed.
+    """
+
+    def __init__(self, folder: Path, step: Step, resume: bool):
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        from orbax.checkpoint import v1 as ocp
+
+        policies = ocp.training.preservation_policies
+        best = policies.BestN(n=1, get_metric_fn=_accuracy, keep_checkpoints_without_metrics=False)
+        self.folder, self._step = folder, step
+        with self._reported("opened"):
+            self._checkpoints = ocp.training.Checkpointer(
+                (folder / "state").absolute(),
+                preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(1), best]),
+                cleanup_tmp_directories=True,
+            )
+        if self.latest_step and not resume:
+            self._checkpoints.close()
+            raise UsageError(
+                f"--output {folder}: holds a run at step {self.latest_step} already; go on with --resume, or name another folder"
+            )
+
+    def __enter__(self) -> "Saved":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._checkpoints.close()
+
+    @property
+    def latest_step(self) -> int:
+        """The last step that was saved; 0 for none."""
+        latest = self._checkpoints.latest
+        return latest.step if latest else 0
+
+    @property
+    def best_step(self) -> int:
+        """The saved step of the best validation accuracy, the first of equals; 0 for none."""
+        scored = [one for one in self._checkpoints.checkpoints if one.metrics]
+        return max(scored, key=lambda one: (_accuracy(one.metrics), -one.step)).step if scored else 0
+
+    def load(self, iterator: Iterator[Any]) -> State:
+        """Return the latest state, with the input pipeline set to it; the start where nothing was saved.
+
+        Raises:
+            UsageError: It is of another network or optimizer.
+        """
+        state = self._step.start()
+        return self._load(self.latest_step, state, iterator) if self.latest_step else state
+
+    def best(self, state: State) -> Weights:
+        """Return the weights of the best validated step; those of ``state`` where nothing was validated."""
+        step = self.best_step
+        return self._step.weights(self._load(step, state) if step else state)
+
+    def save(self, step: int, state: State, iterator: Iterator[Any], scores: Mapping[str, float] | None = None) -> None:
+        """Save a step.
+
+        Raises:
+            OutputError: It cannot be written; the checkpoints before are whole.
+        """
+        with self._reported(f"saved at step {step}"), _quiet():
+            self._checkpoints.save_checkpointables(
+                step, {"state": state, "input": iterator}, metrics=dict(scores) if scores else None
+            )
+
+    def _load(self, step: int, like: State, iterator: Iterator[Any] | None = None) -> State:
+        shapes = jax.tree.map(lambda one: jax.ShapeDtypeStruct(one.shape, one.dtype, sharding=one.sharding), like)
+        wanted: dict[str, Any] = {"state": shapes} | ({"input": iterator} if iterator else {})
+        try:
+            with _quiet():
+                return self._checkpoints.load_checkpointables(step, wanted)["state"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"--resume: {self.folder} holds a run of another network, optimizer or data ({str(error).splitlines()[0]});"
+                " name another --output"
+            ) from error
+
+    @contextlib.contextmanager
+    def _reported(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, RuntimeError) as error:
+            cause = str(error).splitlines()[0]
+            raise OutputError(
+                f"{self.folder / 'state'}: cannot be {done} ({cause}); make room, then go on with --resume"
+            ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # orbax warns of what it does by default
+        yield
+
+
+def _accuracy(scores: Any) -> float:
+    return scores["val_accuracy"]

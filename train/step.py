@@ -1,0 +1,248 @@
+"""One training step: front end, augmentation, network, loss, update, jitted with the batch sharded over all devices."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from genrestream.errors import UsageError
+from genrestream.features import features
+from genrestream.frontend import FrontendConfig
+from train.augment import OFF, AugmentConfig, mixup, spec_augment
+
+Weights = dict[str, jax.Array]
+State = dict[str, Any]  # "step", "params", "statistics", "average", "optimizer"
+Batch = Mapping[str, jax.Array]
+Forward = Callable[[Any, jax.Array], jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class StepConfig:
+    """How the weights are changed.
+
+    Attributes:
+        batch_size: Chunks in a step, over all devices.
+        optimizer: Whose rule.
+        learning_rate: At its highest.
+        warmup: Share of the steps in which it rises; after that it falls as a cosine.
+        weight_decay: Decoupled, of matrices and filters only; adamw only.
+        clip_norm: Largest norm of a gradient; 0 for any.
+        label_smoothing: Share of each label that is spread over all.
+        average_decay: Decay a step of the moving average of the weights, which is what is scored and kept; 0 for none.
+        compute: Type of the network's arithmetic in training; weights stay float32.
+        state: Keep a copy of the state on each device, or a part.
+    """
+
+    batch_size: int = 32
+    optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
+    learning_rate: float = 1e-3
+    warmup: float = 0.1
+    weight_decay: float = 0.02
+    clip_norm: float = 1.0
+    label_smoothing: float = 0.1
+    average_decay: float = 0.995
+    compute: Literal["float32", "bfloat16"] = "float32"
+    state: Literal["replicated", "sharded"] = "replicated"
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise UsageError(f"--batch-size {self.batch_size}: must be at least 1")
+        if not self.learning_rate > 0:
+            raise UsageError(f"--learning-rate {self.learning_rate}: must be positive")
+        for name in ("warmup", "label_smoothing", "average_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be from 0 to less than 1")
+        for name in ("weight_decay", "clip_norm"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must not be negative")
+
+
+def optimizer(config: StepConfig, n_steps: int) -> optax.GradientTransformation:
+    """Return the optimizer with its schedule and clipping."""
+    n_warmup = max(1, round(config.warmup * n_steps))
+    schedule = optax.schedules.warmup_cosine_decay_schedule(
+        0.0, config.learning_rate, n_warmup, max(n_steps, n_warmup + 1)
+    )
+    rules = {
+        "adamw": lambda: optax.adamw(schedule, weight_decay=config.weight_decay, mask=_matrices),
+        "adam": lambda: optax.adam(schedule),
+        "sgd": lambda: optax.sgd(schedule, momentum=0.9, nesterov=True),
+        "rmsprop": lambda: optax.rmsprop(schedule),
+    }
+    clip = optax.clip_by_global_norm(config.clip_norm) if config.clip_norm else optax.identity()
+    return optax.chain(clip, rules[config.optimizer]())
+
+
+def _matrices(params: Weights) -> dict[str, bool]:
+    return {name: array.ndim > 1 for name, array in params.items()}
+
+
+class Network:
+    """A module taken apart: its trained parameters and its statistics by dotted name, and how to put it together.
+
+    Args:
+        module: The network, with its initial or pretrained weights.
+        frozen: Whether the parameter of a name stays as it is.
+        forward: Module and features to logits; calling the module where not given.
+    """
+
+    def __init__(
+        self, module: nnx.Module, frozen: Callable[[str], bool] = lambda name: False, forward: Forward | None = None
+    ):
+        self.forward = forward or (lambda module, x: module(x))
+        self._graph, state, self._random = nnx.split(module, nnx.Not(nnx.RngState), ...)
+        self._variables = {".".join(map(str, path)): (path, leaf) for path, leaf in nnx.to_flat_state(state)}
+        trained = {
+            name for name, (_, leaf) in self._variables.items() if issubclass(leaf.type, nnx.Param) and not frozen(name)
+        }
+        arrays = {name: jnp.asarray(leaf.get_value()) for name, (_, leaf) in self._variables.items()}
+        self.params = {name: array for name, array in arrays.items() if name in trained}
+        self.statistics = {name: array for name, array in arrays.items() if name not in trained}
+
+    def train(self, params: Weights, statistics: Weights, x: jax.Array, key: jax.Array) -> tuple[jax.Array, Weights]:
+        """Return the logits with dropout, and the statistics that the batch changed."""
+        module = self._merge(params | statistics)
+        nnx.reseed(module, default=key, dropout=key)
+        logits = self.forward(module, x)
+        after = dict(nnx.to_flat_state(nnx.state(module, nnx.Not(nnx.RngState))))
+        return logits, {name: after[self._variables[name][0]].get_value() for name in statistics}
+
+    def infer(self, weights: Weights, x: jax.Array) -> jax.Array:
+        """Return the logits as the stream computes them."""
+        mode = {"deterministic": True, "use_running_average": True}
+        module = nnx.view(self._merge(weights), raise_if_not_found=False, **mode)
+        return self.forward(module, x)
+
+    def _merge(self, weights: Weights) -> Any:
+        flat = [(path, leaf.replace(weights[name])) for name, (path, leaf) in self._variables.items()]
+        return nnx.merge(self._graph, nnx.from_flat_state(flat), self._random, copy=True)
+
+
+class Step:
+    """The jitted functions of a run, and where its arrays lie.
+
+    Args:
+        network: What is trained.
+        frontend: From waveforms to features; None where the inputs are features already.
+        n_classes: Labels.
+        augment: SpecAugment and mixup, which are done here.
+        config: How the weights are changed.
+        n_steps: Of the whole run, for the schedule.
+        seed: Of dropout, SpecAugment and mixup.
+
+    Raises:
+        UsageError: The batch cannot be divided among the devices.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        frontend: FrontendConfig | None,
+        n_classes: int,
+        augment: AugmentConfig = OFF,
+        config: StepConfig = StepConfig(),
+        n_steps: int = 1,
+        seed: int = 0,
+    ):
+        self.network, self.frontend, self.n_classes = network, frontend, n_classes
+        self.augment, self.config, self.key = augment, config, jax.random.key(seed)
+        self.mesh = mesh()
+        if config.batch_size % self.mesh.size:
+            raise UsageError(f"--batch-size {config.batch_size}: must be divisible by the {self.mesh.size} devices")
+        self.optimizer = optimizer(config, n_steps)
+        self.train = jax.jit(self._train, donate_argnums=0)
+        self.probs = jax.jit(self._probs, out_shardings=NamedSharding(self.mesh, PartitionSpec()))
+
+    def start(self) -> State:
+        """Return the state before the first step, laid out over the devices."""
+        params, statistics = self.network.params, self.network.statistics
+        state = {
+            "step": jnp.zeros((), jnp.int32),
+            "params": params,
+            "statistics": statistics,
+            "average": params | statistics,
+            "optimizer": jax.tree.leaves(self.optimizer.init(params)),
+        }
+        copies = jax.tree.map(jnp.copy, state)  # the step gives its state's memory away, twice the same is not allowed
+        return jax.tree.map(lambda array: jax.device_put(array, self._sharding(array)), copies)
+
+    def to_devices(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
+        """Lay a batch of this host out over its devices."""
+        sharding = NamedSharding(self.mesh, PartitionSpec("data"))
+        return {name: jax.make_array_from_process_local_data(sharding, array) for name, array in batch.items()}
+
+    def to_all_devices(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
+        """Lay a batch that every host has whole out over all devices, in as many parts as divide it."""
+        n_rows = len(batch["inputs"])
+        spec = PartitionSpec("data") if n_rows % self.mesh.size == 0 else PartitionSpec()
+        sharding = NamedSharding(self.mesh, spec)
+        return {
+            name: jax.make_array_from_callback(array.shape, sharding, array.__getitem__)
+            for name, array in batch.items()
+        }
+
+    def weights(self, state: State) -> Weights:
+        """Return what is scored and kept: the moving average, or the weights themselves."""
+        return state["average"] if self.config.average_decay else state["params"] | state["statistics"]
+
+    def _sharding(self, array: Any) -> NamedSharding:
+        spec: list[str | None] = [None] * array.ndim
+        if self.config.state == "sharded" and array.ndim:
+            widest = int(np.argmax(array.shape))
+            spec[widest] = "data" if array.shape[widest] % self.mesh.size == 0 else None
+        return NamedSharding(self.mesh, PartitionSpec(*spec))
+
+    def _train(self, state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
+        keys = jax.random.split(jax.random.fold_in(self.key, state["step"]), 3)
+        x = batch["inputs"] if self.frontend is None else features(batch["inputs"], self.frontend)
+        one_hot = jax.nn.one_hot(batch["label"], self.n_classes)
+        x, targets = mixup(spec_augment(x, keys[0], self.augment), one_hot, keys[1], self.augment)
+        targets = optax.losses.smooth_labels(targets, self.config.label_smoothing)
+
+        def loss_of(params: Weights) -> tuple[jax.Array, tuple[jax.Array, Weights]]:
+            weights = self._cast(params)
+            logits, statistics = self.network.train(weights, state["statistics"], self._cast(x), keys[2])
+            losses = optax.losses.softmax_cross_entropy(logits.astype(jnp.float32), targets)
+            return jnp.sum(losses * batch["weight"]) / jnp.maximum(1e-9, jnp.sum(batch["weight"])), (logits, statistics)
+
+        (loss, (logits, statistics)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state["params"])
+        rules = jax.tree.unflatten(self._rules, state["optimizer"])
+        updates, rules = self.optimizer.update(gradients, rules, state["params"])
+        params: Any = optax.apply_updates(state["params"], updates)
+        statistics = {name: array.astype(state["statistics"][name].dtype) for name, array in statistics.items()}
+        # Early on the average follows faster, or it would remember the initial weights.
+        decay = jnp.minimum(self.config.average_decay, (1 + state["step"]) / (10 + state["step"]))
+        average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state["average"], params | statistics)
+        hits = jnp.sum((logits.argmax(axis=-1) == targets.argmax(axis=-1)) * (batch["weight"] > 0))
+        after = {
+            "step": state["step"] + 1,
+            "params": params,
+            "statistics": statistics,
+            "average": average,
+            "optimizer": jax.tree.leaves(rules),
+        }
+        figures = {"loss": loss, "accuracy": hits / jnp.maximum(1, jnp.sum(batch["weight"] > 0))}
+        return jax.lax.with_sharding_constraint(after, jax.tree.map(self._sharding, after)), figures
+
+    @property
+    def _rules(self) -> Any:
+        return jax.tree.structure(jax.eval_shape(self.optimizer.init, self.network.params))
+
+    def _cast(self, tree: Any) -> Any:
+        dtype = jnp.dtype(self.config.compute)
+        return jax.tree.map(lambda array: array.astype(dtype) if array.dtype == jnp.float32 else array, tree)
+
+    def _probs(self, weights: Weights, batch: Batch) -> jax.Array:
+        x = batch["inputs"] if self.frontend is None else features(batch["inputs"], self.frontend)
+        return jax.nn.softmax(self.network.infer(weights, x))
+
+
+def mesh() -> Mesh:
+    """Return all devices of all hosts in one row, along which batches are cut."""
+    return jax.make_mesh((jax.device_count(),), ("data",), axis_types=(AxisType.Auto,))
