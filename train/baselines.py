@@ -33,6 +33,7 @@ from train.gtzan import GENRES
 from train.importance import importance
 from train.metrics import accuracy_interval, macro_f1
 from train.protocols import Division, ProtocolConfig, divisions
+from train.provenance import provenance
 from train.search import Outcome, evaluate, fit, track_votes
 from train.table import Table, read_table
 
@@ -81,7 +82,7 @@ def compare(table: Table, divided: list[Division], config: BaselinesConfig) -> l
 def _line(outcome: Outcome) -> str:
     accuracies = outcome.accuracies
     spread = f" ± {accuracies.std():.3f}" if len(accuracies) > 1 else ""
-    return f"{outcome.family:34s} {accuracies.mean():.3f}{spread}  (validation {outcome.validation:.3f})"
+    return f"{outcome.family:34s} {accuracies.mean():.3f}{spread}  (validation {outcome.validation[0]:.3f})"
 
 
 def summarise(table: Table, outcome: Outcome) -> dict:
@@ -95,7 +96,8 @@ def summarise(table: Table, outcome: Outcome) -> dict:
         "sd": round(float(outcome.accuracies.std()), 4),
         "accuracy_95": [round(limit, 4) for limit in accuracy_interval(correct)],
         "macro_f1": round(macro_f1(votes.argmax(axis=1), labels, len(table.genres)), 4),
-        "validation": round(outcome.validation, 4),
+        "validation": round(outcome.validation[0], 4),
+        "validation_log_likelihood": round(outcome.validation[1], 4),
         "chosen": sorted(chosen),
     }
 
@@ -106,17 +108,17 @@ def report(config: BaselinesConfig, figures: list[dict], found: list[Clusters], 
     lines = [
         f"# {config.table.name}, protocol {config.split.protocol}",
         "",
-        f"`python -m train.baselines {' '.join(sys.argv[1:])}`. Accuracy by track (the mean vote of its rows) over the"
+        f"`{provenance()['command']}` at commit {provenance()['commit']}. Accuracy by track (the mean vote of its rows) over the"
         f" {over}, mean ± s.d.; the 95 % interval is a bootstrap over all test tracks.",
         "",
-        "| classifier | accuracy | 95 % | macro F1 | validation | chosen |",
+        "| classifier | accuracy | 95 % | macro F1 | validation (log likelihood) | chosen |",
         "|---|---|---|---|---|---|",
     ]
     for row in sorted(figures, key=lambda row: -row["accuracy"]):
         low, high = row["accuracy_95"]
         lines.append(
             f"| {row['family']} | {row['accuracy']:.3f} ± {row['sd']:.3f} | {low:.3f} to {high:.3f}"
-            f" | {row['macro_f1']:.3f} | {row['validation']:.3f} | {'; '.join(row['chosen'][:3])} |"
+            f" | {row['macro_f1']:.3f} | {row['validation']:.3f} ({row['validation_log_likelihood']:.2f}) | {'; '.join(row['chosen'][:3])} |"
         )
     if test:
         low, high = test["accuracy_95"]

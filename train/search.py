@@ -23,7 +23,8 @@ class Outcome:
     Attributes:
         family: Its name.
         chosen: The parameters chosen in each division.
-        validation: The accuracy on the validation rows, of the chosen parameters, mean over the divisions.
+        validation: Of the chosen parameters on the validation rows, means over the divisions: the accuracy, by which
+            the best is chosen, and the mean logarithm of the true genre's probability, which decides between equals.
         accuracies: On each division's test tracks.
         rows: The test rows of all divisions, one after the other.
         probs: Their probabilities, shape (len(rows), n_genres).
@@ -31,7 +32,7 @@ class Outcome:
 
     family: str
     chosen: tuple[dict[str, Any], ...]
-    validation: float
+    validation: tuple[float, float]
     accuracies: np.ndarray
     rows: np.ndarray
     probs: np.ndarray
@@ -62,24 +63,27 @@ def track_accuracy(table: Table, rows: np.ndarray, probs: np.ndarray) -> float:
 
 def _score(
     table: Table, pair: tuple[np.ndarray, np.ndarray], family: str, parameters: dict[str, Any], pca_variance: float
-) -> float:
+) -> tuple[float, float]:
+    """Return the validation tracks' accuracy, and the mean logarithm of the true genre's probability."""
     model = fit(table, pair[0], family, parameters, pca_variance)
-    return track_accuracy(table, pair[1], model.predict_proba(table.values[pair[1]]))
+    votes, labels = track_votes(table, pair[1], model.predict_proba(table.values[pair[1]]))
+    likelihood = np.log(np.maximum(votes[np.arange(len(labels)), labels], 1e-6)).mean()
+    return float((votes.argmax(axis=1) == labels).mean()), float(likelihood)
 
 
 def choose(
     table: Table, division: Division, family: str, pca_variance: float, pool: Parallel
-) -> tuple[dict[str, Any], float]:
-    """Return the parameters that are best on the validation rows, and their accuracy there."""
+) -> tuple[dict[str, Any], tuple[float, float]]:
+    """Return the parameters that are best on the validation rows, and their accuracy and likelihood there."""
     candidates = list(ParameterGrid({name: list(values) for name, values in FAMILIES[family].grid.items()}))
     jobs = [
         delayed(_score)(table, pair, family, parameters, pca_variance)
         for parameters in candidates
         for pair in division.inner
     ]
-    scores = np.array(list(pool(jobs))).reshape(len(candidates), -1).mean(axis=1)
-    best = int(scores.argmax())
-    return candidates[best], float(scores[best])
+    scores = np.array(list(pool(jobs))).reshape(len(candidates), -1, 2).mean(axis=1)
+    best = max(range(len(candidates)), key=lambda number: tuple(scores[number]))
+    return candidates[best], (scores[best, 0], scores[best, 1])
 
 
 def evaluate(
@@ -95,7 +99,7 @@ def evaluate(
         n_jobs: Processes at once; -1 as many as cores.
     """
     chosen, validation, accuracies, probs = [], [], [], []
-    with Parallel(n_jobs=n_jobs, mmap_mode=None) as pool:
+    with Parallel(n_jobs=n_jobs, max_nbytes=None) as pool:
         for division in progress(divided, f"{family:34s}", transient=True):
             parameters, score = choose(table, division, family, pca_variance, pool)
             model = fit(table, division.train, family, parameters, pca_variance)
