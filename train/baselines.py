@@ -105,11 +105,12 @@ def summarise(table: Table, outcome: Outcome) -> dict:
 def report(config: BaselinesConfig, figures: list[dict], found: list[Clusters], test: dict | None) -> str:
     """Return the comparison as Markdown."""
     over = "validation list" if config.split.protocol == "fault-filtered" else "divisions"
+    source = provenance()
     lines = [
         f"# {config.table.name}, protocol {config.split.protocol}",
         "",
-        f"`{provenance()['command']}` at commit {provenance()['commit']}. Accuracy by track (the mean vote of its rows) over the"
-        f" {over}, mean ± s.d.; the 95 % interval is a bootstrap over all test tracks.",
+        f"`{source['command']}` at commit {source['commit']}. Accuracy by track (the mean vote of its rows), mean ± s.d."
+        f" over the {over}; the 95 % interval is a bootstrap over all test tracks.",
         "",
         "| classifier | accuracy | 95 % | macro F1 | validation (log likelihood) | chosen |",
         "|---|---|---|---|---|---|",
@@ -118,7 +119,8 @@ def report(config: BaselinesConfig, figures: list[dict], found: list[Clusters], 
         low, high = row["accuracy_95"]
         lines.append(
             f"| {row['family']} | {row['accuracy']:.3f} ± {row['sd']:.3f} | {low:.3f} to {high:.3f}"
-            f" | {row['macro_f1']:.3f} | {row['validation']:.3f} ({row['validation_log_likelihood']:.2f}) | {'; '.join(row['chosen'][:3])} |"
+            f" | {row['macro_f1']:.3f}"
+            f" | {row['validation']:.3f} ({row['validation_log_likelihood']:.2f}) | {'; '.join(row['chosen'][:3])} |"
         )
     if test:
         low, high = test["accuracy_95"]

@@ -108,4 +108,5 @@ def evaluate(
             chosen.append(parameters)
             validation.append(score)
     rows = np.concatenate([division.test for division in divided])
-    return Outcome(family, tuple(chosen), float(np.mean(validation)), np.array(accuracies), rows, np.concatenate(probs))
+    accuracy, likelihood = map(float, np.mean(validation, axis=0))
+    return Outcome(family, tuple(chosen), (accuracy, likelihood), np.array(accuracies), rows, np.concatenate(probs))
