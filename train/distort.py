@@ -42,8 +42,8 @@ def noise(
     """Add white (or pink, -3 dB an octave) noise whose power is ``snr_db`` under that of the whole waveform."""
     hiss = rng.standard_normal(len(waveform), np.float32)
     if is_pink:
-        spectrum = fft.rfft(hiss)
-        hiss = fft.irfft(spectrum / np.sqrt(np.maximum(1, np.arange(len(spectrum)))).astype(np.float32), len(waveform))
+        pink = 1 / np.sqrt(np.maximum(1, np.arange(1 + len(waveform) // 2)))
+        hiss = _shaped(hiss, pink)
     return _limited(waveform + hiss * (_rms(waveform) / max(_rms(hiss), 1e-12) * 10 ** (-snr_db / 20)))
 
 
@@ -139,12 +139,17 @@ def _resampled(waveform: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
 
 def _filtered(waveform: np.ndarray, response: np.ndarray) -> np.ndarray:
     """Apply a real response: no phase, so nothing moves."""
-    return _limited(fft.irfft(fft.rfft(waveform) * response.astype(np.float32), len(waveform)))
+    return _limited(_shaped(waveform, response))
+
+
+def _shaped(waveform: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """Multiply the spectrum with a real response, in single precision: half the time of NumPy's own FFT."""
+    return np.asarray(fft.irfft(np.asarray(fft.rfft(waveform)) * response.astype(np.float32), len(waveform)))
 
 
 @lru_cache(maxsize=16)
 def _frequencies_hz(n_samples: int, sample_rate: int) -> np.ndarray:
-    return fft.rfftfreq(n_samples, 1 / sample_rate)
+    return np.fft.rfftfreq(n_samples, 1 / sample_rate)
 
 
 def _rms(waveform: np.ndarray) -> float:

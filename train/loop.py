@@ -152,8 +152,8 @@ class _Run:
         for number, figures in enumerate(fetched, first):
             if not math.isfinite(figures["loss"]):
                 raise NotANumberError(
-                    f"step {number}: the loss is {figures['loss']}; the checkpoint of step {self.saved.latest_step} is kept,"
-                    " try a lower --learning-rate or --clip-norm 1"
+                    f"step {number}: the loss is {figures['loss']}; the checkpoint of step"
+                    f" {self.saved.latest_step} is kept, try a lower --learning-rate or --clip-norm 1"
                 )
         self.progress.stepped(self.number, fetched, self.step.config.batch_size)
         self.figures = []

@@ -31,18 +31,17 @@ class Saved:
 
         policies = ocp.training.preservation_policies
         best = policies.BestN(n=1, get_metric_fn=_accuracy, keep_checkpoints_without_metrics=False)
+        kept: Any = policies.AnyPreservationPolicy([policies.LatestN(1), best])
         self.folder, self._step = folder, step
         with self._reported("opened"):
             self._checkpoints = ocp.training.Checkpointer(
-                (folder / "state").absolute(),
-                preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(1), best]),
+                str((folder / "state").absolute()),
+                preservation_policy=kept,
                 cleanup_tmp_directories=True,
             )
         if self.latest_step and not resume:
             self._checkpoints.close()
-            raise UsageError(
-                f"--output {folder}: holds a run at step {self.latest_step} already; go on with --resume, or name another folder"
-            )
+            raise UsageError(f"--output {folder}: holds a run already; go on with --resume, or name another folder")
 
     def __enter__(self) -> "Saved":
         return self
@@ -95,8 +94,8 @@ class Saved:
                 return self._checkpoints.load_checkpointables(step, wanted)["state"]
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(
-                f"--resume: {self.folder} holds a run of another network, optimizer or data ({str(error).splitlines()[0]});"
-                " name another --output"
+                f"--resume: {self.folder} holds a run of another network, optimizer or data"
+                f" ({str(error).splitlines()[0]}); name another --output"
             ) from error
 
     @contextlib.contextmanager

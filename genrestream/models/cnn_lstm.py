@@ -4,6 +4,7 @@ System E is "1-D CNN-LSTM": three 1-D convolution layers of 32, two LSTM layers 
 """
 
 import dataclasses
+from typing import cast
 
 import jax.numpy as jnp
 from flax import nnx
@@ -71,5 +72,5 @@ class CNNLSTM(nnx.Module):
         x = self.dropout(x)
         for layer in self.recurrent:
             start = jnp.zeros((len(x), self.config.n_units), x.dtype)
-            x = layer(x, initial_carry=(start, start))
+            x = cast(Array, layer(x, initial_carry=(start, start)))
         return self.dense(x[:, -1])

@@ -5,6 +5,7 @@ output.
 """
 
 import dataclasses
+from typing import cast
 
 import jax.numpy as jnp
 from flax import nnx
@@ -71,5 +72,5 @@ class CRNN(nnx.Module):
             x = block(x)
         x = self.dropout(x.reshape(*x.shape[:2], -1))
         for layer in self.recurrent:
-            x = layer(x, initial_carry=jnp.zeros((len(x), self.config.n_units), x.dtype))
+            x = cast(Array, layer(x, initial_carry=jnp.zeros((len(x), self.config.n_units), x.dtype)))
         return self.dense(x[:, -1])
