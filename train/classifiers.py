@@ -175,7 +175,7 @@ def _vote_of_four() -> VotingClassifier:
 FAMILIES: dict[str, Family] = {
     "majority class": Family(lambda: DummyClassifier(strategy="most_frequent")),
     "random forest": Family(
-        lambda: RandomForestClassifier(400, random_state=SEED), {"min_samples_leaf": (1, 3), "max_features": (8, 20)}
+        lambda: RandomForestClassifier(400, random_state=SEED), {"max_features": (8, 20)}
     ),
     "extra trees": Family(_extra_trees, {"min_samples_leaf": (1, 2, 4)}, is_whitened=True),
     "SVM": Family(
@@ -188,7 +188,7 @@ FAMILIES: dict[str, Family] = {
     "kNN, whitened": Family(
         lambda: KNeighborsClassifier(weights="distance"), {"n_neighbors": (3, 5, 9, 15, 25)}, is_whitened=True
     ),
-    "logistic regression": Family(lambda: LogisticRegression(max_iter=3000), {"C": (0.003, 0.01, 0.03, 0.1, 0.3, 1)}),
+    "logistic regression": Family(lambda: LogisticRegression(max_iter=3000), {"C": (0.01, 0.03, 0.1, 0.3)}),
     "discriminant analysis": Family(_lda, {"shrinkage": (0.03, 0.1, 0.2, 0.3, 0.5)}),
     "decision tree": Family(
         lambda: DecisionTreeClassifier(random_state=SEED), {"min_samples_leaf": (1, 3, 10), "max_depth": (6, 12, None)}
@@ -203,7 +203,7 @@ FAMILIES: dict[str, Family] = {
         lambda: HistGradientBoostingClassifier(max_iter=150, random_state=SEED), {"learning_rate": (0.05, 0.1)}
     ),
     "MLP": Family(_mlp, {"alpha": (0.1, 1.0, 3.0)}),
-    "MLP, whitened": Family(_mlp, {"alpha": (1.0, 3.0)}, is_whitened=True),
+    "MLP, whitened": Family(_mlp, is_whitened=True),
     "vote of SVM, discriminant, trees": Family(
         _vote_of_three, {"svm__C": (1, 2), "svm__gamma": (0.005, 0.01)}, is_whitened=True
     ),
