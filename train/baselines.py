@@ -74,7 +74,8 @@ def compare(table: Table, divided: list[Division], config: BaselinesConfig) -> l
     """Evaluate the families one by one, printing each as it is done."""
     outcomes = []
     for name in config.families:
-        outcomes.append(evaluate(table, divided, name, config.pca_variance, config.n_jobs))
+        is_compared = len(config.families) > 1
+        outcomes.append(evaluate(table, divided, name, config.pca_variance, config.n_jobs, is_compared))
         print(_line(outcomes[-1]), flush=True)
     return outcomes
 

@@ -116,8 +116,11 @@ class SVM(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return probabilities, shape (n_rows, n_classes)."""
-        decisions = SVM_SHARPNESS * self.machine_.decision_function(X)
-        exponents = np.exp(decisions - decisions.max(axis=1, keepdims=True))
+        decisions = self.machine_.decision_function(X)
+        if decisions.ndim == 1:  # of two classes there is one decision, for the second: vote as for more
+            sureness = decisions / (3 * (np.abs(decisions) + 1))
+            decisions = np.stack([(decisions < 0) - sureness, (decisions >= 0) + sureness], axis=1)
+        exponents = np.exp(SVM_SHARPNESS * (decisions - decisions.max(axis=1, keepdims=True)))
         return exponents / exponents.sum(axis=1, keepdims=True)
 
     def predict(self, X: np.ndarray) -> np.ndarray:

@@ -64,7 +64,10 @@ def _inputs(pipeline: Pipeline) -> Arrays:
 
 def _member(model: Any) -> tuple[dict[str, Any], Arrays]:
     if isinstance(model, LogisticRegression | LinearDiscriminantAnalysis):
-        return {"kind": "linear"}, {"kernel": _float(model.coef_.T), "bias": _float(model.intercept_)}
+        kernel, bias = model.coef_.T, model.intercept_
+        if len(model.classes_) == 2:  # of two classes there is one logit, for the second
+            kernel, bias = (np.concatenate([np.zeros_like(array), array], axis=-1) for array in (kernel, bias))
+        return {"kind": "linear"}, {"kernel": _float(kernel), "bias": _float(bias)}
     if isinstance(model, SVM):
         return _kernel(model)
     if isinstance(model, RandomForestClassifier | ExtraTreesClassifier):
@@ -85,10 +88,11 @@ def _kernel(model: SVM) -> tuple[dict[str, Any], Arrays]:
     for pair, (first, second) in enumerate(pairs):
         kernel[spans[first], pair] = machine.dual_coef_[second - 1, spans[first]]
         kernel[spans[second], pair] = machine.dual_coef_[first, spans[second]]
+    sign = -1 if n_classes == 2 else 1  # of two classes scikit-learn turns the decision round
     arrays = {
         "support": _float(machine.support_vectors_),
-        "kernel": _float(kernel),
-        "bias": _float(machine.intercept_),
+        "kernel": _float(sign * kernel),
+        "bias": _float(sign * machine.intercept_),
         "gamma": np.float32(machine._gamma),
         "sharpness": np.float32(SVM_SHARPNESS),
     }

@@ -1,6 +1,7 @@
 """Choosing a family's parameters on validation rows, fitting it, and its probabilities of the test rows."""
 
 import dataclasses
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -72,10 +73,12 @@ def _score(
 
 
 def choose(
-    table: Table, division: Division, family: str, pca_variance: float, pool: Parallel
+    table: Table, division: Division, family: str, pca_variance: float, is_compared: bool, pool: Parallel
 ) -> tuple[dict[str, Any], tuple[float, float]]:
     """Return the parameters that are best on the validation rows, and their accuracy and likelihood there."""
     candidates = list(ParameterGrid({name: list(values) for name, values in FAMILIES[family].grid.items()}))
+    if len(candidates) == 1 and not is_compared:
+        return candidates[0], (math.nan, math.nan)
     jobs = [
         delayed(_score)(table, pair, family, parameters, pca_variance)
         for parameters in candidates
@@ -87,7 +90,12 @@ def choose(
 
 
 def evaluate(
-    table: Table, divided: Sequence[Division], family: str, pca_variance: float = 0.0, n_jobs: int = -1
+    table: Table,
+    divided: Sequence[Division],
+    family: str,
+    pca_variance: float = 0.0,
+    n_jobs: int = -1,
+    is_compared: bool = True,
 ) -> Outcome:
     """Choose, fit and score a family in each division.
 
@@ -97,11 +105,12 @@ def evaluate(
         family: A name in ``FAMILIES``.
         pca_variance: See ``pipeline``.
         n_jobs: Processes at once; -1 as many as cores.
+        is_compared: Whether the validation rows are scored even where there are no parameters to choose.
     """
     chosen, validation, accuracies, probs = [], [], [], []
     with Parallel(n_jobs=n_jobs, max_nbytes=None) as pool:
         for division in progress(divided, f"{family:34s}", transient=True):
-            parameters, score = choose(table, division, family, pca_variance, pool)
+            parameters, score = choose(table, division, family, pca_variance, is_compared, pool)
             model = fit(table, division.train, family, parameters, pca_variance)
             probs.append(model.predict_proba(table.values[division.test]))
             accuracies.append(track_accuracy(table, division.test, probs[-1]))

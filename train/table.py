@@ -120,7 +120,7 @@ def _checked(path: Path, arrays: dict[str, np.ndarray], genres: tuple[str, ...])
         raise UsageError(f"{path}, line {row + 2}: {name} of {names[row]} is {value}, must be a finite number")
     for row, (name, genre) in enumerate(zip(names, labels, strict=True)):
         if genre not in genres:
-            raise UsageError(f"{path}, line {row + 2}: label {genre!r} of {name} is none of {', '.join(genres)}")
+            raise UsageError(f"{path}, line {row + 2}: label {str(genre)!r} of {name} is none of {', '.join(genres)}")
     kept, first = np.unique(names, return_index=True)
     if len(kept) < len(names):
         again = int(np.setdiff1d(np.arange(len(names)), first)[0])
