@@ -110,8 +110,8 @@ def report(config: BaselinesConfig, figures: list[dict], found: list[Clusters], 
     lines = [
         f"# {config.table.name}, protocol {config.split.protocol}",
         "",
-        f"`{source['command']}` at commit {source['commit']}. Accuracy by track (the mean vote of its rows), mean ± s.d."
-        f" over the {over}; the 95 % interval is a bootstrap over all test tracks.",
+        f"`{source['command']}` at commit {source['commit']}. Accuracy by track (the mean vote of its rows), mean and"
+        f" s.d. over the {over}; the 95 % interval is a bootstrap over all test tracks.",
         "",
         "| classifier | accuracy | 95 % | macro F1 | validation (log likelihood) | chosen |",
         "|---|---|---|---|---|---|",
