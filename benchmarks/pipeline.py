@@ -70,7 +70,7 @@ def measure(config: Config, split: Split, cache: AudioCache, augment: AugmentCon
 def main(config: Config) -> None:
     """Print a line for each augmentation."""
     split, cache = load(DataConfig(config.data, cache=config.cache), LogMelConfig().sample_rate)
-    settings = {name: dataclasses.replace(OFF, **fields) for name, fields in SWITCHES.items()}
+    settings = {name: dataclasses.replace(OFF, share=1.0, **fields) for name, fields in SWITCHES.items()}
     for name, augment in (settings | {"default": AugmentConfig()}).items():
         rate, cpu_ms = measure(config, split, cache, augment)
         print(f"{name:24s} {rate:7,.0f} crops/s  {cpu_ms:5.2f} ms CPU a crop", flush=True)

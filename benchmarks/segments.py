@@ -13,26 +13,23 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import jax
 import numpy as np
 import tyro
 
 from genrestream import checkpoint
 from genrestream.audio import AudioSource
 from genrestream.errors import GenrestreamError
-from genrestream.log_mel import log_mel
-from genrestream.models import MusiCNN
-from genrestream.network import bind, load_weights
 from genrestream.predictions import Prediction
 from genrestream.resample import Resampler
 from genrestream.segments import FLOOR, MEAN_SEGMENT_S, Segment, Segmenter
 from genrestream.session import Session, StreamConfig
+from train.augment import AugmentConfig
+from train.cache import AudioCache
 from train.data import Track, gtzan_tracks
-from train.musicnn import HeadConfig, fit, frozen_features
+from train.head import HeadConfig, fit_head, frozen
 
 SHORTEST_S = 14.0  # full and half tracks, not the single excerpts
 TRACKS_IN_A_MEDLEY = 10
-STRENGTH = 6e-4  # one of the candidates of train.musicnn
 FRAME_S = 0.1
 MEANS_S = (3.0, 5.0, 10.0, 20.0, 60.0)
 FLOORS = (0.0005, 0.002, 0.01, 0.05)
@@ -191,20 +188,11 @@ def _duration_s(track: Track) -> float:
 
 def _classifier(tracks: list[Track], labels: tuple[str, ...]) -> Callable[[np.ndarray], np.ndarray]:
     """Fit a head to the tracks; return the function from a chunk, shape (1, n_samples), to logits."""
-    chunks = frozen_features(tracks, HeadConfig(Path(), hop_s=3.0))
-    classes = np.array([labels.index(track.genre) for track in tracks])[chunks.track]
-    weights = len(classes) / len(labels) / np.bincount(classes)[classes]
-    kernel, bias = fit(chunks.features, classes, weights, STRENGTH)
-    model = checkpoint.read(checkpoint.find("musicnn-tags"))
-    parameters, network = jax.device_put(load_weights(model)), bind(model.card)
-
-    @jax.jit
-    def features(parameters: dict, chunk: jax.Array) -> jax.Array:
-        module = network(parameters)
-        assert isinstance(module, MusiCNN)
-        return jax.numpy.concatenate(module.features(log_mel(chunk, model.card.frontend)), axis=-1)
-
-    return lambda chunk: np.asarray(features(parameters, chunk)) @ kernel + bias
+    head = HeadConfig()
+    network = frozen(head.pretrained)
+    cache = AudioCache(network.card.frontend.sample_rate)
+    kernel, bias = fit_head(cache.fill(tracks).tracks, labels, cache, head, AugmentConfig())
+    return lambda chunk: network.features(chunk[0])[None] @ kernel + bias
 
 
 def _medleys(

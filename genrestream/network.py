@@ -23,8 +23,8 @@ def abstract_module(card: Card) -> nnx.Module:
         raise CheckpointError(f"{card.name}: network {card.model!r} is none of {', '.join(MODELS)}")
     config_type, module_type = MODELS[card.model]
     try:
-        fields = {key: tuple(value) if isinstance(value, list) else value for key, value in card.model_config.items()}
-        config = config_type(**fields)
+        fields = card.model_config.items()
+        config = config_type(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields})
         return nnx.eval_shape(lambda: module_type(config, card.frontend.shape, len(card.labels), rngs=nnx.Rngs(0)))
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{card.name}: {card.model} cannot be built from its config ({error})") from error

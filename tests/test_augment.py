@@ -20,7 +20,7 @@ NAMES = [*STRONG, "default"]
 
 
 def only(name):
-    return AugmentConfig() if name == "default" else dataclasses.replace(OFF, **{name: STRONG[name]})
+    return AugmentConfig() if name == "default" else dataclasses.replace(OFF, share=1.0, **{name: STRONG[name]})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -111,11 +111,11 @@ def test_the_source_is_long_enough_for_any_warp(pitch, tempo, n_samples):
 
 
 def test_the_drawn_warps_stay_within_their_strengths():
-    config = dataclasses.replace(OFF, speed=0.05, pitch_semitones=2.0, stretch=0.1)
+    config = dataclasses.replace(OFF, share=1.0, speed=0.05, pitch_semitones=2.0, stretch=0.1)
     warps = [config.warp(np.random.default_rng(seed)) for seed in range(200)]
     assert max(w.pitch for w in warps) <= 1.05 * 2 ** (2 / 12)
     assert min(w.tempo for w in warps) >= 0.95 * 0.9
-    speed_only = dataclasses.replace(OFF, speed=0.05).warp(np.random.default_rng(0))
+    speed_only = dataclasses.replace(OFF, share=1.0, speed=0.05).warp(np.random.default_rng(0))
     assert speed_only.pitch == speed_only.tempo != 1
 
 

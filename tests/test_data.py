@@ -79,12 +79,13 @@ def test_folds_hold_out_each_track_once(protocol):
 
 def test_without_validation_or_test_there_is_more_to_train_on():
     assert len(divide(dataset(), config(validate=False)).train) == 24
-    everything = divide(dataset(), config(fold=None, validate=False))
+    everything = divide(dataset(), config(fold=None))
     assert (len(everything.train), everything.validation, everything.test) == (30, [], [])
+    assert len(divide(Dataset((track("jazz", 0), track("rock", 0))), config(fold=None)).train) == 2
 
 
 def test_the_seed_draws_the_folds():
-    tests = [names(divide(dataset(), config(split="track", seed=seed)).test) for seed in (0, 0, 1)]
+    tests = [names(divide(dataset(), config(split="track", fold_seed=seed)).test) for seed in (0, 0, 1)]
     assert tests[0] == tests[1] != tests[2]
 
 
@@ -140,6 +141,7 @@ def test_a_genre_without_validation_tracks_is_named():
         ({"split": "official"}, "no track is in a test list"),
         ({"n_folds": 6}, "genre jazz has 5 artists, must be at least --n-folds 6"),
         ({"fold": 5}, "--fold 5: must be from 0 to 4"),
+        ({"fold_seed": -1}, "--fold-seed -1: must be from 0"),
         ({"n_folds": 2}, "--n-folds 2: must be at least 3"),
         ({"max_unreadable": 1.5}, "--max-unreadable 1.5"),
     ],
@@ -200,6 +202,11 @@ def test_a_table_of_tracks(folder):
     [
         ("file,artist\na.ogg,x\n", UsageError, "has no column genre"),
         ("file,genre\na.ogg,\n", UsageError, "line 2 has no file or no genre"),
+        (
+            "file,genre,split\na.ogg,jazz,valid\n",
+            UsageError,
+            "line 2: split valid must be train, validation, test, none",
+        ),
         ("file,genre\na.ogg,jazz\n", AudioError, "a.ogg: listed in tracks.csv, but not there"),
         (b"\xff\xfe\x00", UsageError, "cannot be read"),
     ],

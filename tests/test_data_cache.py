@@ -171,3 +171,17 @@ def test_no_folder_for_it(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
         AudioCache(16_000, tmp_path / "file" / "cache")
+
+
+def test_few_files_are_open_at_once(tmp_path):
+    resource = pytest.importorskip("resource", reason="no limits here")
+    paths = [encode(tmp_path / f"{n}.wav", music(1, 8_000, seed=n), 8_000, "pcm_s16le") for n in range(200)]
+    tracks = [Track(path.stem, path, "rock") for path in paths]
+    cache = AudioCache(8_000, tmp_path / "cache")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (190, before[1]))
+    try:
+        cache.fill(tracks)
+        assert len({cache.crop(track, 0, 8_000).tobytes() for track in tracks}) == 200
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

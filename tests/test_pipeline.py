@@ -92,42 +92,68 @@ def test_crops_are_pieces_of_their_tracks(tracks, cached):
     assert len(starts) > 0.8 * len(plain)
 
 
-@pytest.mark.parametrize("options", [{}, {"n_workers": 2}, {"prefetch": 0}], ids=["threads", "workers", "plain"])
-def test_the_seed_alone_decides(tracks, cached, options):
-    def first(seed, **options):
-        return take(batches(crops(tracks, GENRES, cached, FRONTEND, AUGMENT, seed=seed), 8, seed, **options), 14)
-
-    reference = first(0)  # of 12 batches an epoch: what is augmented anew in the second one counts too
-    assert same(first(0, **options), reference)
-    assert not same(first(1, **options), reference)
-    assert not same(reference[:1], reference[12:13])
+def first(tracks, cached, seed, **options):
+    """Take the batches of an epoch and the beginning of the next."""
+    dataset = crops(tracks, GENRES, cached, FRONTEND, AUGMENT, seed=seed)
+    return take(batches(dataset, 8, seed, **options), 14)
 
 
-@pytest.mark.parametrize("n_workers", [0, 1])
-def test_a_saved_state_continues_alike(dataset, tmp_path, n_workers):
-    batched = batches(dataset, 8, n_workers=n_workers)
-    reference = take(batched, 9)
-    iterator = iter(batched)
+@pytest.mark.parametrize("options", [{}, {"prefetch": 0}, {"n_workers": 2}], ids=["again", "no thread", "workers"])
+def test_the_same_seed_gives_the_same_batches(tracks, cached, options):
+    assert same(first(tracks, cached, 0, **options), first(tracks, cached, 0))
+
+
+def test_another_seed_or_epoch_gives_others(tracks, cached):
+    reference, other = first(tracks, cached, 0), first(tracks, cached, 1)
+    for a, b in itertools.combinations([*reference, *other], 2):
+        assert not np.array_equal(a["inputs"], b["inputs"])
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (0, 1), (1, 0)])
+def test_a_saved_state_continues_alike_with_any_number_of_workers(dataset, tmp_path, before, after):
+    reference = take(batches(dataset, 8), 9)
+    iterator = iter(batches(dataset, 8, n_workers=before))
     for _ in range(5):
         next(iterator)
     with ocp.training.Checkpointer(tmp_path) as checkpointer:
         checkpointer.save_checkpointables(5, {"dataset": iterator})
     iterator.close()
-    resumed = iter(batches(dataset, 8, n_workers=n_workers))
+    resumed = iter(batches(dataset, 8, n_workers=after))
+    next(resumed)
     with ocp.training.Checkpointer(tmp_path) as checkpointer:
         checkpointer.load_checkpointables(5, {"dataset": resumed})
     assert same([next(resumed) for _ in range(4)], reference[5:])
     resumed.close()
 
 
-def test_hosts_share_each_epoch(tracks, cached):
+def test_a_saved_state_continues_on_another_number_of_hosts(dataset):
+    alone = iter(batches(dataset, 8))
+    expected = [next(alone) for _ in range(7)]
+    alone.set_state({"n_taken": 5})
+    halves = [iter(batches(dataset, 4, shard=(index, 2))) for index in range(2)]
+    for half in halves:
+        half.set_state(alone.get_state())
+    for whole in expected[5:]:
+        parts = [next(half) for half in halves]
+        assert same([{name: np.concatenate([part[name] for part in parts]) for name in whole}], [whole])
+    for iterator in (alone, *halves):
+        iterator.close()
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_hosts_have_parts_of_the_batch_that_one_would_have(dataset, count):
+    alone = take(batches(dataset, 8), 15)
+    hosts = [take(batches(dataset, 8 // count, shard=(index, count)), 15) for index in range(count)]
+    for whole, *host_parts in zip(alone, *hosts, strict=True):
+        together = {name: np.concatenate([part[name] for part in host_parts]) for name in whole}
+        assert same([together], [whole])
+
+
+def test_each_example_is_heard_once_an_epoch():
     numbered = rows(np.arange(20.0), np.zeros(20, int))
-    seen = [take(batches(numbered, 5, shard=(index, 2)), 4) for index in range(2)]
-    for epoch in range(2):
-        heard = [set(np.concatenate([b["inputs"] for b in host[2 * epoch : 2 * epoch + 2]])) for host in seen]
-        assert heard[0] | heard[1] == set(range(20))
-        assert not heard[0] & heard[1]
-    assert not same(seen[0][:2], seen[0][2:])
+    heard = take(batches(numbered, 5), 12)
+    for epoch in range(3):
+        assert sorted(np.concatenate([b["inputs"] for b in heard[4 * epoch : 4 * epoch + 4]])) == list(range(20))
 
 
 def test_each_class_is_heard_alike(tracks, cached):
@@ -190,17 +216,11 @@ def test_spans_are_the_chunkers(n_samples, hop):
     assert spans(n_samples, FRONTEND, hop) == [(chunk.start, chunk.n_heard) for chunk in expected]
 
 
-@pytest.mark.parametrize("shards", [1, 3])
 @pytest.mark.parametrize("n_rows", [10, 12, 13])
-def test_once_gives_each_element_once_in_whole_batches(n_rows, shards):
-    numbered = rows(np.arange(n_rows, dtype=float), np.arange(n_rows))
-    given = [take(once(numbered, 2, shard=(index, shards)), 99) for index in range(shards)]
-    assert len({len(host) for host in given}) == 1, "all hosts take the same number of steps"
-    assert all(batch["label"].shape == (2,) for host in given for batch in host)
-    kept = [label for host in given for batch in host for label in batch["label"][batch["weight"] > 0]]
-    assert sorted(kept) == list(range(n_rows))
-    if shards == 1:
-        assert kept == sorted(kept)
+def test_once_gives_each_element_once_in_whole_batches(n_rows):
+    given = take(once(rows(np.arange(n_rows, dtype=float), np.arange(n_rows)), 4), 99)
+    assert all(batch["label"].shape == (4,) for batch in given)
+    assert [label for batch in given for label in batch["label"][batch["weight"] > 0]] == list(range(n_rows))
 
 
 def test_rows_carry_features_labels_and_weights():
@@ -219,9 +239,16 @@ def test_augmentation_keeps_labels(tracks, cached, augment):
     assert [e["label"] for e in elements(plain, 30)] == [e["label"] for e in elements(changed, 30)]
 
 
-def test_impossible_requests(dataset):
-    with pytest.raises(UsageError, match="99 examples: must be at least one for each of 100 hosts"):
-        batches(dataset, 8, shard=(0, 100))
+def test_a_single_example_fills_batches():
+    (batch,) = take(batches(rows(np.ones((1, 3)), np.zeros(1, int)), 4), 1)
+    assert batch["inputs"].shape == (4, 3)
+
+
+def test_impossible_requests():
+    with pytest.raises(UsageError, match="--seed -1: must be from 0"):
+        batches(rows(np.zeros((1, 3)), np.zeros(1, int)), 8, seed=-1)
+    with pytest.raises(UsageError, match="the training set is empty"):
+        batches(rows(np.zeros((0, 3)), np.zeros(0, int)), 8)
     with pytest.raises(UsageError, match="--length-power 2"):
         SamplingConfig(length_power=2)
     with pytest.raises(UsageError, match="--crops-per-epoch -1"):

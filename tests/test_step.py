@@ -37,6 +37,10 @@ def step_of(design=DESIGNS["cnn"], augment=OFF, n_steps=100, **fields):
     return Step(Network(design.module(N_CLASSES, seed=0)), design.frontend, N_CLASSES, augment, config, n_steps)
 
 
+def without_dropout(design):
+    return dataclasses.replace(design, config=dataclasses.replace(design.config, dropout=0.0))
+
+
 def after(step, n_steps, batches=1):
     state, figures = step.start(), {}
     for number in range(n_steps):
@@ -47,9 +51,10 @@ def after(step, n_steps, batches=1):
 @pytest.mark.parametrize("name", DESIGNS)
 def test_one_batch_is_learnt_by_heart(name):
     """Dropout off: what is asked is whether the gradient reaches everything, not whether it generalises."""
-    design = DESIGNS[name]
-    design = dataclasses.replace(design, config=dataclasses.replace(design.config, dropout=0.0))
-    state, figures = after(step_of(design, learning_rate=5e-3, label_smoothing=0.0, weight_decay=0.0, n_steps=60), 60)
+    state, figures = after(
+        step_of(without_dropout(DESIGNS[name]), learning_rate=5e-3, label_smoothing=0.0, weight_decay=0.0, n_steps=60),
+        60,
+    )
     assert figures["accuracy"] == 1
     assert figures["loss"] < 0.5 * np.log(N_CLASSES)
     assert int(state["step"]) == 60
@@ -61,8 +66,9 @@ def test_one_batch_is_learnt_by_heart(name):
 )
 def test_every_optimizer_lowers_the_loss(optimizer, compute):
     rate = {"sgd": 0.05}.get(optimizer, 5e-3)
-    step = step_of(optimizer=optimizer, compute=compute, learning_rate=rate, label_smoothing=0.0, n_steps=30)
-    first, last = after(step, 1)[1]["loss"], after(step, 30)[1]["loss"]
+    config = {"optimizer": optimizer, "compute": compute, "learning_rate": rate, "label_smoothing": 0.0, "n_steps": 40}
+    step = step_of(without_dropout(DESIGNS["cnn"]), **config)
+    first, last = after(step, 1)[1]["loss"], after(step, 40)[1]["loss"]
     assert last < 0.9 * first
     assert all(array.dtype == np.float32 for array in step.start()["params"].values())
 

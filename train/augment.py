@@ -16,12 +16,18 @@ from genrestream.errors import UsageError
 from train import distort
 from train.warp import Warp
 
+MOST = {
+    "share": 1, "gain_db": 60, "noise": 1, "speed": 0.5, "pitch_semitones": 12, "stretch": 0.5, "equalise_db": 30,
+    "distort": 1, "codec": 1, "shorten": 1, "spec_masks": 10, "spec_width": 1, "mixup": 10,
+}  # fmt: skip
+
 
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig:
     """How strongly music is changed in training; 0 switches a change off.
 
     Attributes:
+        share: Of crops that are changed in pitch and tempo, and share of those that are equalised.
         gain_db: Louder or quieter by up to this, in dB; never so loud that it clips.
         noise: Share of crops with added noise, white or pink.
         noise_snr_db: Its signal to noise ratio, from and to, in dB.
@@ -29,7 +35,7 @@ class AugmentConfig:
         pitch_semitones: Pitch alone up or down by up to this.
         stretch: Tempo alone up or down by up to this share.
         equalise_db: Bass and treble up or down by up to this, in dB.
-        distort: Share of crops with one distortion: a band limit or a room.
+        distort: Share of crops with one distortion: a narrow band, a room, or clipping.
         codec: Share of crops that an MP3, AAC or Opus codec has gone over.
         shorten: Share of crops of which only a piece of 1 s to the whole is kept and repeated, as the stream does with
             short input: so that no class is known by being short.
@@ -38,6 +44,7 @@ class AugmentConfig:
         mixup: Both parameters of the beta distribution from which mixup draws its shares.
     """
 
+    share: float = 0.5
     gain_db: float = 6.0
     noise: float = 0.3
     noise_snr_db: tuple[float, float] = (10.0, 40.0)
@@ -53,30 +60,28 @@ class AugmentConfig:
     mixup: float = 0.2
 
     def __post_init__(self) -> None:
-        for name in ("noise", "distort", "codec", "shorten", "spec_width"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be from 0 to 1")
-        for name, most in (("speed", 0.5), ("stretch", 0.5), ("pitch_semitones", 12), ("gain_db", 60),
-                           ("equalise_db", 30), ("mixup", 10), ("spec_masks", 10)):  # fmt: skip
+        for name, most in MOST.items():
             if not 0 <= getattr(self, name) <= most:
-                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be from 0 to {most:g}")
-        if self.noise_snr_db[0] > self.noise_snr_db[1]:
-            raise UsageError(f"--noise-snr-db {self.noise_snr_db}: must be the lower one first")
+                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be from 0 to {most}")
+        if not self.noise_snr_db[0] <= self.noise_snr_db[1]:
+            raise UsageError(f"--noise-snr-db {self.noise_snr_db}: must be from the lower to the higher")
+
+    @property
+    def changes_waveform(self) -> bool:
+        """Whether ``augmented`` does anything."""
+        return any((self.gain_db, self.noise, self.equalise_db, self.distort, self.codec, self.shorten))
 
     def warp(self, rng: np.random.Generator) -> Warp:
         """Draw a change of pitch and tempo."""
-        if not (self.speed or self.pitch_semitones or self.stretch):
+        if not (self.speed or self.pitch_semitones or self.stretch) or rng.random() >= self.share:
             return Warp()
         speed = 1 + self.speed * rng.uniform(-1, 1)
         pitch = 2 ** (self.pitch_semitones * rng.uniform(-1, 1) / 12)
         return Warp(speed * pitch, speed * (1 + self.stretch * rng.uniform(-1, 1)))
 
 
-OFF = AugmentConfig(
-    gain_db=0, noise=0, speed=0, equalise_db=0, distort=0, shorten=0, spec_masks=0, mixup=0
-)  # as evaluation hears it
-
-
+# As evaluation hears it.
+OFF = AugmentConfig(gain_db=0, noise=0, speed=0, equalise_db=0, distort=0, shorten=0, spec_masks=0, mixup=0)
 HEADROOM = 0.1  # so that nothing clips on the way
 
 
@@ -89,11 +94,11 @@ def augmented(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator, 
         rng: Where the changes are drawn.
         config: Which changes, and how strong.
     """
-    if config == OFF:
+    if not config.changes_waveform:
         return waveform
     n_samples = len(waveform)
     waveform = HEADROOM * waveform
-    if config.equalise_db:
+    if config.equalise_db and rng.random() < config.share:
         low_db, high_db = rng.uniform(-config.equalise_db, config.equalise_db, 2)
         waveform = distort.equalise(waveform, sample_rate, rng, low_db=low_db, high_db=high_db)
     if rng.random() < config.distort:

@@ -4,13 +4,14 @@ One file a track: a line of JSON padded to ``HEADER_BYTES``, then int16 samples.
 the content of the track's file, the rate, and the version of this code.
 """
 
-import concurrent.futures
+import concurrent.futures.process
 import dataclasses
 import functools
 import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -34,7 +35,7 @@ HEADER_BYTES = 4096
 MAX_PROBLEM = 300  # characters, of which JSON makes up to 12 bytes each
 FULL_SCALE = 32767
 TRACKS_A_WORKER = 25  # fewer are decoded sooner than another process has started
-OPEN_FILES = 20_000  # memory maps held at once; Linux allows 65,530
+OPEN_FILES = 128  # memory maps held at once; each holds a file descriptor, of which there may be only 256
 ABANDONED_S = 3600.0
 
 
@@ -101,21 +102,29 @@ class AudioCache:
         """Return where a track's waveform is kept."""
         return self.folder / f"{self._digests[path]}-{self.sample_rate}-v{VERSION}.s16"
 
+    def n_samples(self, track: Track) -> int:
+        """Return a track's length in samples."""
+        start, stop = self._place(track)
+        return stop - start
+
     def waveform(self, track: Track) -> np.ndarray:
         """Return a track's samples, int16, shape (n_samples,), mapped into memory; times ``scale`` they are floats."""
-        samples = _open(self.file(track.path))[0]
-        if track.start_s is None:
-            return samples
-        start = round(track.start_s * self.sample_rate)
-        return samples[start : start + round((track.seconds or 0) * self.sample_rate)]
+        return _samples(self.file(track.path))[slice(*self._place(track))]
 
     def scale(self, track: Track) -> float:
         """Return what a track's samples are to be multiplied with."""
-        return _open(self.file(track.path))[1]["scale"]
+        return _header(self.file(track.path))["scale"]
 
     def crop(self, track: Track, start: int, n_samples: int) -> np.ndarray:
         """Return a piece of a track as the stream hears it, float32; less than asked where the track ends."""
         return self.waveform(track)[start : start + n_samples] * np.float32(self.scale(track))
+
+    def _place(self, track: Track) -> tuple[int, int]:
+        n_samples = _header(self.file(track.path))["n_samples"]
+        if track.start_s is None:
+            return 0, n_samples
+        start = min(n_samples, round(track.start_s * self.sample_rate))
+        return start, min(n_samples, start + round((track.seconds or 0) * self.sample_rate))
 
     def _is_missing(self, path: Path, failed: dict[Path, str]) -> bool:
         try:
@@ -130,14 +139,13 @@ class AudioCache:
             if track.path in failed:
                 filled.unreadable[track.name] = failed[track.path]
                 continue
-            samples, header = _open(self.file(track.path))
-            seconds = len(samples) / self.sample_rate
+            seconds = self.n_samples(track) / self.sample_rate
             if seconds < MIN_PIECE_S:
                 filled.unreadable[track.name] = f"{track.path}: {seconds:.2f} s are too short for a chunk"
                 continue
             filled.tracks.append(dataclasses.replace(track, seconds=seconds) if track.start_s is None else track)
-            if header["problems"]:
-                filled.problems[track.name] = f"{track.path}: {header['problems']}"
+            if problems := _header(self.file(track.path))["problems"]:
+                filled.problems[track.name] = f"{track.path}: {problems}"
         return filled
 
     def _remove_abandoned(self) -> None:
@@ -157,6 +165,7 @@ class _Digests:
         self._path = path
         self._known: dict[str, list] = self._read()
         self._current: dict[Path, str] = {}
+        self._is_saved = True
 
     def __getitem__(self, path: Path) -> str:
         if path not in self._current:
@@ -166,12 +175,19 @@ class _Digests:
                 with path.open("rb") as file:
                     digest = hashlib.file_digest(file, functools.partial(hashlib.blake2b, digest_size=16)).hexdigest()
                 self._known[name] = [status.st_size, status.st_mtime_ns, digest]
+                self._is_saved = False
             self._current[path] = self._known[name][2]
         return self._current[path]
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_known": {}}  # a worker process needs those of its tracks only
+
     def save(self) -> None:
         """Keep what is known for the next start; what another process wrote in between stays."""
+        if self._is_saved:
+            return
         self._known = self._read() | self._known
+        self._is_saved = True
         with _reported(self._path), _replacing(self._path) as file:
             file.write(json.dumps(self._known).encode())
 
@@ -183,13 +199,18 @@ class _Digests:
         return known if isinstance(known, dict) else {}
 
 
-@functools.lru_cache(maxsize=OPEN_FILES)
-def _open(file: Path) -> tuple[np.ndarray, dict]:
+@functools.cache
+def _header(file: Path) -> dict[str, Any]:
     with file.open("rb") as opened:
-        header = json.loads(opened.read(HEADER_BYTES))
-    if header["n_samples"] == 0:  # an empty file cannot be mapped
-        return np.empty(0, np.int16), header
-    return np.memmap(file, np.dtype("<i2"), "r", HEADER_BYTES, (header["n_samples"],)), header
+        return json.loads(opened.read(HEADER_BYTES))
+
+
+@functools.lru_cache(maxsize=OPEN_FILES)
+def _samples(file: Path) -> np.ndarray:
+    n_samples = _header(file)["n_samples"]
+    if not n_samples:  # nothing cannot be mapped
+        return np.empty(0, np.int16)
+    return np.memmap(file, np.dtype("<i2"), "r", HEADER_BYTES, (n_samples,))
 
 
 def _store(job: tuple[Path, Path, int]) -> str:
@@ -248,9 +269,14 @@ def _spread(function: Callable[[Any], str], jobs: list, n_workers: int | None) -
         yield from progress(map(function, jobs), **shown)
         return
     context = multiprocessing.get_context("spawn")  # a fork would copy JAX's threads' locks
-    with concurrent.futures.ProcessPoolExecutor(n_workers, context) as pool:
+    leave_interrupts = (signal.signal, (signal.SIGINT, signal.SIG_IGN))  # to this process
+    with concurrent.futures.ProcessPoolExecutor(n_workers, context, *leave_interrupts) as pool:
         try:
             yield from progress(pool.map(function, jobs, chunksize=4), **shown)
+        except concurrent.futures.process.BrokenProcessPool as error:
+            raise OutputError(
+                "a process that decodes was killed, perhaps for memory; decode by python -m train.data --n-workers 0"
+            ) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -10,6 +10,8 @@ from train.tracks import Dataset, Track
 
 ADVICE = "give a folder that holds a folder of audio files for each genre, or a tracks.csv"
 
+SPLITS = ("train", "validation", "test", "none")
+
 
 def read(folder: Path) -> Dataset:
     """Find out what a folder holds and read it; nothing is decoded.
@@ -58,11 +60,15 @@ def _from_table(folder: Path) -> Dataset:
     for number, row in enumerate(rows(folder / "tracks.csv", ("file", "genre")), 2):
         if not row["file"] or not row["genre"]:
             raise UsageError(f"{folder / 'tracks.csv'}: line {number} has no file or no genre; fill or remove it")
+        if (split := row.get("split") or "none") not in SPLITS:
+            raise UsageError(
+                f"{folder / 'tracks.csv'}: line {number}: split {split} must be {', '.join(SPLITS)} or empty"
+            )
         path = folder / row["file"]
         if not path.is_file():
             raise AudioError(f"{path}: listed in tracks.csv, but not there")
         name = row.get("track") or Path(row["file"]).with_suffix("").as_posix()
-        tracks.append(Track(name, path, row["genre"], row.get("split") or "none", artist=row.get("artist") or ""))
+        tracks.append(Track(name, path, row["genre"], split, artist=row.get("artist") or ""))
     listed = folder / "duplicates.csv"
     pairs = rows(listed, ("track_a", "track_b")) if listed.is_file() else []
     return Dataset(tuple(tracks), tuple((row["track_a"], row["track_b"]) for row in pairs))

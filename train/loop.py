@@ -140,6 +140,8 @@ class _Run:
         return self.saved.best(state) if self.config.patience else self.step.weights(state)
 
     def _batch(self) -> dict[str, jax.Array]:
+        # Only once the device is idle is it waiting for data; the next batch is prepared meanwhile.
+        jax.block_until_ready(self.figures[-1:])
         begin = time.perf_counter()
         batch = next(self.iterator)
         self.progress.waited(time.perf_counter() - begin)
@@ -160,8 +162,9 @@ class _Run:
 
     def _end_epoch(self, state: State) -> None:
         scores = self.validation.score(self.step, self.step.weights(state)) if self.validation else {}
-        self.saved.save(self.number, state, self.iterator, scores)
+        # The line first: one without a checkpoint is struck out when the run goes on, a missing one stays missing.
         self.progress.ended_epoch(self.number, math.ceil(self.number / self.epoch_steps), scores)
+        self.saved.save(self.number, state, self.iterator, scores)
 
     def _is_done(self) -> bool:
         """Whether validation has not become better for ``patience`` epochs."""

@@ -1,31 +1,123 @@
-"""Scores of predictions by track: accuracy with its interval, recall by genre, calibration."""
+"""Numbers from labels and predictions: accuracy with its interval over tracks, paired tests, calibration.
+
+What scikit-learn has is scikit-learn's. A prediction of -1 is no answer (nothing but silence was heard) and counts as
+wrong. Bootstraps draw tracks, never chunks: the chunks of one track are no independent trials.
+"""
+
+import dataclasses
+from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_fscore_support, roc_auc_score
+
+N_DRAWS = 10_000
+ZERO: Any = 0  # a class that nobody named has precision 0, without a warning
 
 
-def accuracy_interval(correct: np.ndarray, n_draws: int = 10_000, seed: int = 0) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of an accuracy.
+def accuracy_interval(
+    correct: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0, weights: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval over tracks of a mean.
 
     Args:
-        correct: Whether each track was right, boolean, shape (n_tracks,).
+        correct: Each track's share of right answers (a boolean where it has one), shape (n_tracks,); with signs, the
+            interval of a difference.
         n_draws: Bootstrap samples.
         seed: Of the draws.
+        weights: How much each track counts, such as its chunks; all alike where not given.
     """
+    weights = np.ones(len(correct)) if weights is None else weights
     draws = np.random.default_rng(seed).integers(len(correct), size=(n_draws, len(correct)))
-    low, high = np.percentile(correct[draws].mean(axis=1), [2.5, 97.5])
+    means = (correct * weights)[draws].sum(axis=1) / np.maximum(weights[draws].sum(axis=1), 1e-12)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def macro_interval(
+    correct: np.ndarray, labels: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0
+) -> tuple[float, float]:
+    """Return the 95 % interval of the mean over genres, with tracks drawn within each genre; shapes (n_tracks,)."""
+    rng = np.random.default_rng(seed)
+    genres = [correct[labels == label] for label in np.unique(labels)]
+    means = [genre[rng.integers(len(genre), size=(n_draws, len(genre)))].mean(axis=1) for genre in genres]
+    low, high = np.percentile(np.mean(means, axis=0), [2.5, 97.5])
     return float(low), float(high)
 
 
 def recall_by_class(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return each class's share of tracks that were named right, shape (n_classes,)."""
-    return np.array([(predicted[labels == label] == label).mean() for label in range(n_classes)])
+    """Return each class's share of tracks that were named right, shape (n_classes,); 0 for a class without tracks."""
+    return by_class(predicted, labels, n_classes)["recall"]
+
+
+def by_class(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> dict[str, np.ndarray]:
+    """Return precision, recall, F1 and support of each class, each of shape (n_classes,)."""
+    scores: Any = precision_recall_fscore_support(labels, predicted, labels=range(n_classes), zero_division=ZERO)
+    return dict(zip(("precision", "recall", "f1", "support"), scores, strict=True))
 
 
 def macro_f1(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> float:
     """Return the mean over classes of the harmonic mean of precision and recall."""
-    hits = np.array([((predicted == c) & (labels == c)).sum() for c in range(n_classes)])
-    named = np.bincount(predicted, minlength=n_classes) + np.bincount(labels, minlength=n_classes)
-    return float(np.mean(2 * hits / np.maximum(1, named)))
+    return float(f1_score(labels, predicted, labels=range(n_classes), average="macro", zero_division=ZERO))
+
+
+def area_by_class(probs: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """Return each class's area under the ROC curve and average precision against the rest.
+
+    Args:
+        probs: Shape (n, n_classes).
+        labels: Shape (n,).
+
+    Returns:
+        ``auc`` and ``average_precision``, shape (n_classes,); NaN where all or none are of the class.
+    """
+    truths = [labels == label for label in range(probs.shape[1])]
+    pairs = [(truth, probs[:, label]) if 0 < truth.sum() < len(truth) else None for label, truth in enumerate(truths)]
+    return {
+        "auc": np.array([roc_auc_score(*pair) if pair else np.nan for pair in pairs]),
+        "average_precision": np.array([average_precision_score(*pair) if pair else np.nan for pair in pairs]),
+    }
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reliability:
+    """Confidence against accuracy in bins of equal width; arrays of shape (n_bins,), NaN where a bin is empty.
+
+    Attributes:
+        edges: Of the bins, shape (n_bins + 1,).
+        counts: Answers in each.
+        confidence: Their mean probability.
+        accuracy: Their share of right answers.
+        low: Lower end of its 95 % Wilson interval.
+        high: Upper end.
+    """
+
+    edges: np.ndarray
+    counts: np.ndarray
+    confidence: np.ndarray
+    accuracy: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def reliability(probs: np.ndarray, labels: np.ndarray, n_bins: int = 10) -> Reliability:
+    """Return how often the most probable class is right, by its probability; shapes (n, n_classes) and (n,)."""
+    confidence, correct = probs.max(axis=1), probs.argmax(axis=1) == labels
+    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
+    counts = np.bincount(bins, minlength=n_bins)
+    hits = np.bincount(bins, correct, n_bins).astype(int)
+    intervals = [
+        binomtest(hit, n).proportion_ci(method="wilson") if n else (np.nan, np.nan)
+        for hit, n in zip(hits.tolist(), counts.tolist(), strict=True)
+    ]
+    filled = np.where(counts, counts, np.nan)
+    return Reliability(
+        np.linspace(0, 1, n_bins + 1),
+        counts,
+        np.bincount(bins, confidence, n_bins) / filled,
+        hits / filled,
+        *np.array(intervals, float).T,
+    )
 
 
 def calibration_error(probs: np.ndarray, labels: np.ndarray, n_bins: int = 15) -> float:
@@ -36,7 +128,30 @@ def calibration_error(probs: np.ndarray, labels: np.ndarray, n_bins: int = 15) -
         labels: Shape (n,).
         n_bins: Bins of equal width.
     """
-    confidence, correct = probs.max(axis=1), probs.argmax(axis=1) == labels
-    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
-    gaps = [abs(confidence[bins == b].sum() - correct[bins == b].sum()) for b in range(n_bins)]
-    return float(sum(gaps) / len(labels))
+    bins = reliability(probs, labels, n_bins)
+    gaps = np.nan_to_num(np.abs(bins.confidence - bins.accuracy))
+    return float((gaps * bins.counts).sum() / len(labels))
+
+
+def mcnemar(first: np.ndarray, second: np.ndarray) -> tuple[int, int, float]:
+    """Compare two models on the same tracks by McNemar's exact test.
+
+    Args:
+        first: Whether the first was right, boolean, shape (n_tracks,).
+        second: Whether the second was, of the same tracks.
+
+    Returns:
+        Tracks that only the first had right, those that only the second had right, and the two-sided p-value.
+    """
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    differing = only_first + only_second
+    return only_first, only_second, float(binomtest(only_first, differing).pvalue) if differing else 1.0
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Return p-values adjusted for their number (Holm 1979), shape (n,): each as if it were the only one."""
+    order = np.argsort(p_values)
+    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted

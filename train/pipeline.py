@@ -8,22 +8,23 @@ the number of threads and worker processes, and the iterators' state can be save
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import grain
 import numpy as np
-from absl import flags
 
 from genrestream.chunks import Chunker
 from genrestream.errors import UsageError
 from genrestream.session import StreamConfig, loudness_db
 from train.augment import OFF, AugmentConfig, augmented
+from train.batching import N_SEEDS, Element, batches, once
 from train.cache import AudioCache
 from train.tracks import Track
 
+__all__ = ["Element", "SamplingConfig", "batches", "chunks", "crops", "once", "rows", "shares", "spans"]
+
 SILENCE_DB = StreamConfig.silence_db
 MAX_DRAWS = 4  # of a crop that is not silent
-Element = dict[str, Any]  # arrays
 
 
 class Frontend(Protocol):
@@ -84,7 +85,7 @@ def crops(
     """
     tracks = sorted(tracks, key=lambda track: genres.index(track.genre))
     draw = _Draw(tracks, genres, cache, frontend, augment, sampling or SamplingConfig())
-    return grain.MapDataset.range(draw.n_crops).seed(seed).random_map(draw)
+    return grain.MapDataset.range(draw.n_crops).seed(seed % N_SEEDS).random_map(draw)
 
 
 class _Draw:
@@ -101,7 +102,7 @@ class _Draw:
     ):
         self.tracks, self.cache, self.frontend, self.augment = tracks, cache, frontend, augment
         self.labels = np.array([genres.index(track.genre) for track in tracks])
-        n_chunks = np.array([len(spans(len(cache.waveform(track)), frontend)) for track in tracks])
+        n_chunks = np.array([len(spans(cache.n_samples(track), frontend)) for track in tracks])
         share, self.weights = shares(self.labels, n_chunks, sampling)
         self.until = np.cumsum(share) / share.sum()
         self.n_crops = sampling.crops_per_epoch or int(n_chunks.sum())
@@ -122,7 +123,7 @@ class _Draw:
         n_samples, sample_rate = self.frontend.n_samples, self.frontend.sample_rate
         warp = self.augment.warp(rng)
         n_needed = warp.source_length(n_samples, sample_rate)
-        start = int(rng.integers(max(0, len(self.cache.waveform(track)) - n_needed) + 1))
+        start = int(rng.integers(max(0, self.cache.n_samples(track) - n_needed) + 1))
         piece = np.clip(self.cache.crop(track, start, n_needed), -1, 1)
         return warp.apply(np.resize(piece, n_needed), n_samples, sample_rate)
 
@@ -152,7 +153,7 @@ def chunks(
     places = [
         (number, start, n_heard)
         for number, track in enumerate(tracks)
-        for start, n_heard in spans(len(cache.waveform(track)), frontend, hop)
+        for start, n_heard in spans(cache.n_samples(track), frontend, hop)
     ]
 
     def cut(place: tuple[int, int, int]) -> Element:
@@ -172,57 +173,6 @@ def rows(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = No
         return _element(inputs[number], labels[number], weights[number])
 
     return grain.MapDataset.range(len(labels)).map(row)
-
-
-def batches(
-    dataset: grain.MapDataset[Element],
-    batch_size: int,
-    seed: int = 0,
-    n_workers: int = 0,
-    prefetch: int = 2,
-    shard: tuple[int, int] = (0, 1),
-) -> grain.IterDataset[Element]:
-    """Return shuffled batches without end.
-
-    Args:
-        dataset: One epoch.
-        batch_size: Elements in a batch of this host.
-        seed: Of the order.
-        n_workers: Processes that prepare batches; 0 for threads of this one.
-        prefetch: Batches that each prepares ahead.
-        shard: This host's number, from 0, and the number of hosts: they share each epoch without overlap.
-
-    Raises:
-        UsageError: A host's share of an epoch is empty.
-    """
-    index, count = shard
-    each = len(dataset) // count
-    if not each:
-        raise UsageError(f"{len(dataset)} examples: must be at least one for each of {count} hosts")
-    ordered = dataset.seed(seed).shuffle().slice(slice(index, each * count, count)).repeat()
-    return _prefetched(ordered.batch(batch_size, drop_remainder=True), n_workers, prefetch)
-
-
-def once(
-    dataset: grain.MapDataset[Element], batch_size: int, n_workers: int = 0, prefetch: int = 2, shard=(0, 1)
-) -> grain.IterDataset[Element]:
-    """Return the batches of one pass in order, the last filled up with elements of weight 0."""
-    index, count = shard
-    n_missing = -len(dataset) % (batch_size * count)
-    if n_missing:
-        nothing = {name: value if name != "weight" else np.float32(0) for name, value in dict(dataset[0] or {}).items()}
-        dataset = grain.MapDataset.concatenate([dataset, grain.MapDataset.source([nothing] * n_missing)])
-    return _prefetched(dataset.slice(slice(index, None, count)).batch(batch_size), n_workers, prefetch)
-
-
-def _prefetched(dataset: grain.MapDataset, n_workers: int, prefetch: int) -> grain.IterDataset:
-    if n_workers:
-        if not flags.FLAGS.is_parsed():
-            flags.FLAGS.mark_as_parsed()  # grain's workers ask absl's flags, which we do not use
-        ahead = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
-        options = grain.MultiprocessingOptions(num_workers=n_workers, per_worker_buffer_size=prefetch)
-        return dataset.to_iter_dataset(ahead).mp_prefetch(options)
-    return dataset.to_iter_dataset(grain.ReadOptions(num_threads=min(1, prefetch), prefetch_buffer_size=prefetch))
 
 
 def _element(inputs: np.ndarray, label: int, weight: float) -> Element:

@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from tensorboardX import SummaryWriter
 
+from genrestream.errors import OutputError
+
 METRICS_FILE = "metrics.jsonl"
 
 
@@ -88,8 +90,13 @@ class Progress:
         """Write a line of figures, and start counting anew."""
         row = {"step": step, "epoch": epoch, **self._passed(), **scores}
         if self._writer:
-            with self._file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+            try:
+                with self._file.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+            except OSError as error:
+                raise OutputError(
+                    f"{self._file}: cannot be written ({error.strerror}); make room, then go on with --resume"
+                ) from error
             for name, value in row.items():
                 self._writer.add_scalar(name, value, step)
         if (self._is_first and not self._shows_bar) or "val_accuracy" in scores:

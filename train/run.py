@@ -11,6 +11,7 @@
 
 import abc
 import dataclasses
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,6 +36,7 @@ from train.provenance import provenance
 from train.step import Network, Step, StepConfig, Weights
 
 EVALUATION_BATCH = 64
+PROCESS_VARIABLES = ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,14 +98,14 @@ Config = TypeVar("Config", bound=RunConfig)
 Trainer = Callable[[Config, Split, AudioCache, Path], None]
 
 
-def fit(config: RunConfig, split: Split, cache: AudioCache, folder: Path) -> None:
-    """Train a network on random crops and write its model."""
+def fit(config: RunConfig, split: Split, cache: AudioCache, folder: Path, network: Network | None = None) -> None:
+    """Train a network on random crops and write its model; its own with initial weights where none is given."""
     design = config.design
     crops = pipeline.crops(
         split.train, split.genres, cache, design.frontend, config.augment, config.sampling, config.seed
     )
     step = Step(
-        Network(design.module(len(split.genres), config.seed)),
+        network or Network(design.module(len(split.genres), config.seed)),
         design.frontend,
         len(split.genres),
         config.augment,
@@ -220,7 +222,7 @@ def main(config_type: type[Config], trainer: Trainer[Config] = fit) -> None:
             config=(tyro.conf.OmitArgPrefixes,),
         )
         if config.distributed:
-            jax.distributed.initialize()
+            _join_the_others()
         run(config, trainer)
     except UsageError as error:
         sys.exit(_said(error, 2))
@@ -228,6 +230,17 @@ def main(config_type: type[Config], trainer: Trainer[Config] = fit) -> None:
         sys.exit(_said(error, 1))
     except KeyboardInterrupt:
         sys.exit(_said("interrupted; go on with --resume", 130))
+
+
+def _join_the_others() -> None:
+    """Find the other processes; jax itself reads only the coordinator's address from the environment."""
+    try:
+        numbers = [int(os.environ[name]) if name in os.environ else None for name in PROCESS_VARIABLES]
+        jax.distributed.initialize(num_processes=numbers[0], process_id=numbers[1])
+    except (ValueError, RuntimeError) as error:
+        raise UsageError(
+            f"--distributed: {str(error).splitlines()[0]}; set JAX_COORDINATOR_ADDRESS, {', '.join(PROCESS_VARIABLES)}"
+        ) from error
 
 
 def _said(message: object, code: int) -> int:

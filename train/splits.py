@@ -53,6 +53,8 @@ def divide(dataset: Dataset, config: DataConfig) -> Split:
         tracks = [part for track in tracks for part in parts(track)]
     if config.split in PUBLISHED:
         sides = _published_sides(tracks, config)
+    elif config.fold is None:
+        sides = ["train"] * len(tracks)
     else:
         sides = [_side(fold, config) for fold in _folds(tracks, dataset, config)]
     on = {side: [track for track, its in zip(tracks, sides, strict=True) if its == side] for side in (*SIDES, "none")}
@@ -124,13 +126,11 @@ def _published_sides(tracks: Sequence[Track], config: DataConfig) -> list[str]:
 
 
 def _side(fold: int, config: DataConfig) -> str:
-    """Return the side of a track; without a fold for the test, the first one validates."""
-    validation = 0 if config.fold is None else (config.fold + 1) % config.n_folds
-    if fold < 0:
-        return "none"
     if fold == config.fold:
         return "test"
-    return "validation" if config.validate and fold == validation else "train"
+    if fold < 0:
+        return "none"
+    return "validation" if config.validate and fold == ((config.fold or 0) + 1) % config.n_folds else "train"
 
 
 def _folds(tracks: list[Track], dataset: Dataset, config: DataConfig) -> list[int]:

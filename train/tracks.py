@@ -64,7 +64,7 @@ class DataConfig:
         split: Folds that keep artists apart; random folds of whole tracks; the published fault-filtered lists of
             GTZAN; the official split of FMA or of a tracks.csv; or, to measure how much it inflates the score, random
             chunks of the same tracks on both sides.
-        fold: Which fold is held out for the test, from 0; none to train on all. Published lists have no folds.
+        fold: Which fold is held out for the test, from 0; none to train on everything. Published lists have no folds.
         n_folds: Number of folds.
         validate: Keep the next fold, or the published validation list, out of the training to stop early by.
         max_unreadable: The share of tracks that may be unreadable.
@@ -88,5 +88,7 @@ class DataConfig:
             raise UsageError(f"--n-folds {self.n_folds}: must be at least 3 with a fold to validate on (--no-validate)")
         if self.fold is not None and not 0 <= self.fold < self.n_folds:
             raise UsageError(f"--fold {self.fold}: must be from 0 to {self.n_folds - 1} with --n-folds {self.n_folds}")
+        if not 0 <= self.fold_seed < 2**32:
+            raise UsageError(f"--fold-seed {self.fold_seed}: must be from 0 to {2**32 - 1}")
         if not 0 <= self.max_unreadable < 1:
             raise UsageError(f"--max-unreadable {self.max_unreadable}: must be at least 0 and below 1")

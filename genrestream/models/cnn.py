@@ -17,12 +17,13 @@ class CNNConfig:
 
     Attributes:
         n_filters: Channels of each stage; each stage halves frames and bands.
-        residual: A residual block in each stage and mean and maximum over time, or one plain layer and all positions.
+        residual: A residual block in each stage, then mean and maximum over time of each band; or one plain layer in
+            each stage, then all positions.
         n_units: Units of the dense layers before the output.
         dropout: Rate before each dense layer, in training.
     """
 
-    n_filters: tuple[int, ...] = (24, 48, 96, 192)
+    n_filters: tuple[int, ...] = (16, 32, 64, 128)
     residual: bool = True
     n_units: tuple[int, ...] = ()
     dropout: float = 0.3
@@ -70,7 +71,8 @@ class CNN(nnx.Module):
             self.stem = nnx.Conv(1, stem, (5, 5), strides=2, rngs=rngs)
             blocks = [ResidualBlock(stem, stem, 1, rngs)]
             blocks += [ResidualBlock(n, m, 2, rngs) for n, m in zip(inputs[1:], rest, strict=True)]
-            n_pooled = 2 * config.n_filters[-1]
+            n_bands = -(-n_mels // halved)
+            n_pooled = 2 * n_bands * config.n_filters[-1]
         else:
             blocks = [ConvBlock(n, m, (2, 2), rngs) for n, m in zip(inputs, config.n_filters, strict=True)]
             n_pooled = (n_frames // halved) * (n_mels // halved) * config.n_filters[-1]
@@ -83,4 +85,5 @@ class CNN(nnx.Module):
         x = self.stem(x) if self.config.residual else x
         for block in self.blocks:
             x = block(x)
-        return self.dense(mean_and_max(x.mean(axis=2)) if self.config.residual else x.reshape(len(x), -1))
+        # Bands stay apart: what is low and what is high tells genres from each other more than it shifts within one.
+        return self.dense(mean_and_max(x.reshape(*x.shape[:2], -1)) if self.config.residual else x.reshape(len(x), -1))

@@ -1,0 +1,88 @@
+"""PyTorch's side of ``benchmarks.step``: our CNN and CRNN in its own layers; a step for each line that comes in."""
+
+import itertools
+import sys
+import time
+
+import torch  # pyright: ignore[reportMissingImports]
+from torch import nn  # pyright: ignore[reportMissingImports]
+from torch.nn import functional  # pyright: ignore[reportMissingImports]
+
+
+class Residual(nn.Module):
+    """Two convolutions around a shortcut."""
+
+    def __init__(self, n_inputs: int, n_filters: int, stride: int):
+        super().__init__()
+        self.first = nn.Conv2d(n_inputs, n_filters, 3, stride, 1, bias=False)
+        self.first_norm = nn.BatchNorm2d(n_filters)
+        self.second = nn.Conv2d(n_filters, n_filters, 3, 1, 1, bias=False)
+        self.second_norm = nn.BatchNorm2d(n_filters)
+        self.shortcut = nn.Conv2d(n_inputs, n_filters, 1, stride)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the block's channels."""
+        inner = functional.relu(self.first_norm(self.first(x)))
+        return functional.relu(self.second_norm(self.second(inner)) + self.shortcut(x))
+
+
+class CNN(nn.Module):
+    """Our residual CNN's defaults."""
+
+    def __init__(self, n_mels: int):
+        super().__init__()
+        sizes = (16, 32, 64, 128)
+        self.input_norm = nn.BatchNorm1d(n_mels, affine=False)
+        self.stem = nn.Conv2d(1, sizes[0], 5, 2, 2)
+        rest = [Residual(n, m, 2) for n, m in itertools.pairwise(sizes)]
+        self.blocks = nn.Sequential(Residual(sizes[0], sizes[0], 1), *rest)
+        self.dropout = nn.Dropout(0.3)
+        self.output = nn.Linear(2 * sizes[-1] * (n_mels // 16), 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the logits of (batch, 1, n_frames, n_mels)."""
+        x = self.input_norm(x[:, 0].transpose(1, 2)).transpose(1, 2)[:, None]
+        x = self.blocks(self.stem(x)).transpose(2, 3).flatten(1, 2)
+        return self.output(self.dropout(torch.cat([x.mean(2), x.amax(2)], 1)))
+
+
+class CRNN(nn.Module):
+    """Our CRNN's defaults."""
+
+    def __init__(self, n_mels: int):
+        super().__init__()
+        n_inputs, layers = 1, []
+        for n_filters, frames in zip((16, 32, 64, 64, 64), (2, 2, 2, 1, 1), strict=True):
+            pool = nn.MaxPool2d((frames, 2))
+            layers += [nn.Conv2d(n_inputs, n_filters, 3, 1, 1), nn.ReLU(), pool, nn.BatchNorm2d(n_filters)]
+            n_inputs = n_filters
+        self.input_norm = nn.BatchNorm1d(n_mels, affine=False)
+        self.blocks = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(0.3)
+        self.recurrent = nn.GRU(n_inputs * (n_mels // 32), 64, 2, batch_first=True)
+        self.output = nn.Linear(64, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the logits of (batch, 1, n_frames, n_mels)."""
+        x = self.input_norm(x[:, 0].transpose(1, 2)).transpose(1, 2)[:, None]
+        x = self.blocks(x).permute(0, 2, 1, 3).flatten(2)
+        return self.output(self.dropout(self.recurrent(self.dropout(x))[0].mean(1)))
+
+
+def main(name: str, layout: str, batch_size: int, n_frames: int, n_mels: int) -> None:
+    """Make a step for each line, and print its seconds."""
+    model = {"cnn": CNN, "crnn": CRNN}[name](n_mels)
+    x, labels = torch.randn(batch_size, 1, n_frames, n_mels), torch.arange(batch_size) % 10
+    if layout == "channels_last":
+        model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters())
+    for _ in sys.stdin:
+        began = time.perf_counter()
+        optimizer.zero_grad()
+        functional.cross_entropy(model(x), labels).backward()
+        optimizer.step()
+        print(time.perf_counter() - began, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

@@ -1,0 +1,130 @@
+"""Batches from examples: shuffled and endless to train on, once and in order to evaluate on; prepared ahead.
+
+What comes does not depend on the number of threads, worker processes or hosts, and neither does what is saved of how
+far it came: a run can go on with other numbers of them, as long as the batch of all hosts together has the same size.
+"""
+
+import json
+from collections.abc import Awaitable
+from typing import Any
+
+import grain
+import jax
+import numpy as np
+from absl import flags
+
+from genrestream.errors import UsageError
+
+Element = dict[str, Any]  # arrays
+N_SEEDS = 2**32
+STATE_FILE = "next_batch.json"
+
+
+def batches(
+    dataset: grain.MapDataset[Element],
+    batch_size: int,
+    seed: int = 0,
+    n_workers: int = 0,
+    prefetch: int = 2,
+    shard: tuple[int, int] = (0, 1),
+) -> grain.IterDataset[Element]:
+    """Return shuffled batches without end, whose iterators can be saved with orbax.
+
+    Args:
+        dataset: One epoch.
+        batch_size: Elements in a batch of this host.
+        seed: Of the order.
+        n_workers: Processes that prepare batches; 0 for a thread of this one.
+        prefetch: Batches that each prepares ahead.
+        shard: This host's number, from 0, and the number of hosts. Their batches, one host after the other, are the
+            batch that one host alone would have.
+
+    Raises:
+        UsageError: The epoch is empty, or the seed is none.
+    """
+    if not 0 <= seed < N_SEEDS:
+        raise UsageError(f"--seed {seed}: must be from 0 to {N_SEEDS - 1}")
+    if not len(dataset):
+        raise UsageError("the training set is empty: must have at least one example")
+    whole = dataset.seed(seed).shuffle().repeat().batch(batch_size)
+    return _Batches(whole, shard, n_workers, prefetch)
+
+
+def once(
+    dataset: grain.MapDataset[Element], batch_size: int, n_workers: int = 0, prefetch: int = 2
+) -> grain.IterDataset[Element]:
+    """Return the batches of one pass in order, the last filled up with elements of weight 0."""
+    if n_missing := -len(dataset) % batch_size:
+        nothing = dict(dataset[0] or {}) | {"weight": np.float32(0)}
+        dataset = grain.MapDataset.concatenate([dataset, grain.MapDataset.source([nothing] * n_missing)])
+    return _prefetched(dataset.batch(batch_size), n_workers, prefetch)
+
+
+class _Batches(grain.IterDataset[Element]):
+    def __init__(self, whole: grain.MapDataset[Element], shard: tuple[int, int], n_workers: int, prefetch: int):
+        super().__init__()
+        self._whole, self._shard, self._n_workers, self._prefetch = whole, shard, n_workers, prefetch
+
+    def __iter__(self) -> grain.DatasetIterator[Element]:
+        return _Iterator(self)
+
+    def since(self, n_taken: int) -> grain.DatasetIterator[Element]:
+        """Return an iterator over this host's batches after the first ``n_taken``."""
+        index, count = self._shard
+        left = self._whole.slice(slice(n_taken * count + index, None, count))
+        return _prefetched(left, self._n_workers, self._prefetch).__iter__()
+
+
+class _Iterator(grain.DatasetIterator[Element]):
+    """Grain's own iterators save what their threads and workers are about; this one how many batches were taken."""
+
+    def __init__(self, dataset: _Batches):
+        super().__init__()
+        self._dataset = dataset
+        self._n_taken = 0
+        self._running: grain.DatasetIterator[Element] | None = None
+
+    def __next__(self) -> Element:
+        self._running = self._running or self._dataset.since(self._n_taken)
+        batch = next(self._running)
+        self._n_taken += 1
+        return batch
+
+    def get_state(self) -> dict[str, Any]:
+        return {"n_taken": self._n_taken}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.close()
+        self._n_taken = state["n_taken"]
+
+    def close(self) -> None:
+        if self._running:
+            self._running.close()
+            self._running = None
+
+    async def save(self, directory: Any) -> Awaitable[None]:
+        """Save for orbax: all hosts are as far, so the first writes for all."""
+        return _write(directory, json.dumps(self.get_state()))
+
+    async def load(self, directory: Any) -> Awaitable[None]:
+        """Load for orbax."""
+        return self._read(directory)
+
+    async def _read(self, directory: Any) -> None:
+        self.set_state(json.loads((directory / STATE_FILE).read_text()))
+
+
+async def _write(directory: Any, state: str) -> None:
+    folder = await directory.await_creation()
+    if jax.process_index() == 0:
+        (folder / STATE_FILE).write_text(state)
+
+
+def _prefetched(dataset: grain.MapDataset, n_workers: int, prefetch: int) -> grain.IterDataset:
+    if n_workers:
+        if not flags.FLAGS.is_parsed():
+            flags.FLAGS.mark_as_parsed()  # grain's workers ask absl's flags, which we do not use
+        alone = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
+        options = grain.MultiprocessingOptions(num_workers=n_workers, per_worker_buffer_size=prefetch)
+        return dataset.to_iter_dataset(alone).mp_prefetch(options)
+    return dataset.to_iter_dataset(grain.ReadOptions(num_threads=min(1, prefetch), prefetch_buffer_size=prefetch))

@@ -1,0 +1,184 @@
+"""Score models on tracks that they never heard, and write a report with its pictures.
+
+A run's folds are scored each on its own held-out tracks, and their union is the result; several models are compared
+on the same tracks::
+
+    python -m train.evaluate runs/cnn --data ../shared/data/gtzan --output runs/cnn/report
+    python -m train.evaluate runs/cnn runs/crnn runs/musicnn --data ../shared/data/gtzan    # paired tests
+    python -m train.evaluate musicnn --data DIR --split test    # a model that does not say what it never heard
+
+Scores are kept in the output folder: a second call with the same models and tracks only writes the report again.
+"""
+
+import dataclasses
+import itertools
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+
+import genrestream
+from genrestream.classifier import Classifier
+from genrestream.errors import GenrestreamError, UsageError
+from genrestream.program import use_compile_cache
+from train import report
+from train.assess import assess, over_seeds, paired
+from train.calibrate import cross_fitted, temperature
+from train.cost import ms_per_chunk, n_parameters
+from train.distort import DISTORTIONS
+from train.folders import read
+from train.metrics import holm
+from train.provenance import provenance
+from train.robustness import robustness, subset
+from train.runs import Part, Split, System, find_system, key_of
+from train.score import score
+from train.scored import Scored, joined, load, save
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What is evaluated and how.
+
+    Attributes:
+        checkpoints: Runs (folders with fold*/model), models' folders, or names of shipped models.
+        data: The folder of labelled tracks.
+        split: Score the tracks that the models say they never heard, or those of a published list, or all.
+        output: The report's folder.
+        hop_s: Seconds from one chunk's start to the next one's.
+        robustness_tracks: How many tracks are also scored under each distortion; 0 for none.
+        seed: Which tracks those are.
+    """
+
+    checkpoints: tyro.conf.Positional[tuple[str, ...]]
+    data: Path
+    split: Split = "held-out"
+    output: Path = Path("runs/report")
+    hop_s: float = 3.0
+    robustness_tracks: int = 100
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.checkpoints:
+            raise UsageError("no checkpoint; name a run's folder, a model's folder or a shipped model")
+        if self.robustness_tracks < 0:
+            raise UsageError(f"--robustness-tracks {self.robustness_tracks}: must be 0 or more")
+
+
+def evaluate(config: Config) -> None:
+    """Score every model, compare them and write the report."""
+    tracks = read(config.data).tracks
+    systems = _apart([find_system(name, tracks, config.split) for name in config.checkpoints], config.checkpoints)
+    scores = {system.name: [_calibrated(_scored(config, seed), seed) for seed in system.seeds] for system in systems}
+    figures = {system.name: _figures(config, system, scores[system.name]) for system in systems}
+    first = {name: seeds[0] for name, seeds in scores.items()}
+    facts = provenance() | {
+        "data": f"{config.data}, {len(tracks)} tracks, {config.split} scored",
+        "chunks": f"every {config.hop_s:g} s",
+    }
+    report.write(config.output, facts, systems, first, {"systems": figures, "pairs": _pairs(first)})
+    for name, values in figures.items():
+        print(f"{name}: track accuracy {report.headline(values)[1]}, chunk {values['chunk']['accuracy']:.3f}")
+    print(f"written: {config.output / 'report.md'}")
+
+
+def _apart(systems: Sequence[System], given: Sequence[str]) -> list[System]:
+    """Give models of one name the names of their folders."""
+    names = [system.name for system in systems]
+    if len(set(given)) < len(given):
+        raise UsageError(f"{max(given, key=given.count)}: is given twice; name each checkpoint once")
+    return [
+        dataclasses.replace(system, name=path.strip("/.").replace("/", "-")) if names.count(system.name) > 1 else system
+        for system, path in zip(systems, given, strict=True)
+    ]
+
+
+def _figures(config: Config, system: System, seeds: Sequence[Scored]) -> dict[str, Any]:
+    models = [part.model for part in system.seeds[0]]
+    figures = assess(seeds[0])
+    figures["seeds"] = over_seeds(seeds)
+    used = [float(np.unique(seeds[0].temperatures)[place]) for place in (0, -1)]
+    figures["temperature"] = {
+        "used": used,
+        "is_cross_fitted": len(system.seeds[0]) > 1,
+        "of_all": temperature(seeds[0]),
+    }
+    figures["cost"] = {
+        "n_parameters": n_parameters(models[0]),
+        "ms_per_chunk": ms_per_chunk(_classifier(models[0].path)),
+    }
+    if config.robustness_tracks:
+        figures["robustness"] = robustness(seeds[0], lambda name: _distorted(config, system.seeds[0], seeds[0], name))
+    return figures
+
+
+def _calibrated(scored: Scored, parts: Sequence[Part]) -> Scored:
+    """Give each of several folds the temperature of the others; a single model keeps its own."""
+    if len(parts) < 2:
+        return scored
+    heard = set(scored.tracks)
+    folds = [scored.select([track.name for track in part.tracks if track.name in heard]) for part in parts]
+    return joined(cross_fitted(folds))
+
+
+def _distorted(config: Config, parts: Sequence[Part], clean: Scored, distortion: str) -> Scored:
+    """Score the same few tracks of each part under a distortion, at the temperatures of the clean ones."""
+    temperatures = dict(zip(clean.tracks, clean.temperatures, strict=True))
+    heard = [track for part in parts for track in part.tracks if track.name in temperatures]
+    chosen = set(subset(heard, config.robustness_tracks, config.seed))
+    fewer = [Part(part.model, tuple(track for track in part.tracks if track in chosen)) for part in parts]
+    distorted = _scored(config, [part for part in fewer if part.tracks], distortion)
+    return distorted.at_temperature(np.array([temperatures[name] for name in distorted.tracks]))
+
+
+def _scored(config: Config, parts: Sequence[Part], distortion: str = "") -> Scored:
+    """Return the union of the parts' scores, kept ones where nothing has changed."""
+    key = key_of(parts, config.hop_s, distortion)
+    file = config.output / "scores" / f"{key[:16]}.npz"
+    if (kept := load(file, key)) is not None:
+        return kept
+    scored = [
+        score(
+            _classifier(part.model.path),
+            part.tracks,
+            config.hop_s,
+            DISTORTIONS[distortion] if distortion else None,
+            words=f"{part.model.path.parent.name}/{part.model.path.name} {distortion}".strip(),
+        )
+        for part in parts
+    ]
+    save(joined(scored), file, key)
+    return joined(scored)
+
+
+@cache
+def _classifier(folder: Path) -> Classifier:
+    return genrestream.load(folder)
+
+
+def _pairs(scores: dict[str, Scored]) -> list[dict[str, Any]]:
+    pairs = [
+        {"first": one, "second": other, **paired(scores[one], scores[other])}
+        for one, other in itertools.combinations(scores, 2)
+        if set(scores[one].tracks) & set(scores[other].tracks)
+    ]
+    for pair, p_value in zip(pairs, holm(np.array([pair["p"] for pair in pairs])), strict=True):
+        pair["p_holm"] = float(p_value)
+    return pairs
+
+
+def main() -> None:
+    """Run from the command line."""
+    try:
+        use_compile_cache()
+        evaluate(tyro.cli(Config, description=__doc__))
+    except GenrestreamError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Make a run's model the one that ships: calibrate it by the run's folds and write their figures into its card.
+
+After the folds and the model of everything are trained, and the folds are evaluated::
+
+    python -m train.cnn --data ../shared/data/gtzan --folds --output runs/cnn
+    python -m train.evaluate runs/cnn --data ../shared/data/gtzan --output runs/cnn/report
+    python -m train.publish runs/cnn --output checkpoints/cnn
+
+The model in ``runs/cnn/all`` was trained on everything, so that nothing is left to score it on: the figures in its card
+are the folds', and so is the temperature.
+"""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from genrestream import checkpoint
+from genrestream.errors import GenrestreamError, UsageError
+from genrestream.network import load_weights
+
+MAX_BYTES = 4_000_000  # a shipped model travels in the package
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What is published.
+
+    Attributes:
+        run: The run's folder, with all/model in it.
+        output: The model's folder; its name becomes the model's.
+        report: The folder of the folds' report; report in the run's folder where not given.
+    """
+
+    run: tyro.conf.Positional[Path]
+    output: Path
+    report: Path | None = None
+
+
+def publish(config: Config) -> checkpoint.Checkpoint:
+    """Write the model of everything with its folds' temperature and figures.
+
+    Raises:
+        UsageError: There is no report of the run, it is not of held-out tracks, or the model is too large to ship.
+        CheckpointError: The run has no model of everything, or it cannot be written.
+    """
+    model = checkpoint.read(config.run / "all" / "model")
+    facts, figures = _reported(config, model.card.name)
+    size = sum(file.stat().st_size for file in (model.path / checkpoint.WEIGHTS_FOLDER).rglob("*") if file.is_file())
+    if size > MAX_BYTES:
+        raise UsageError(f"{model.path}: {size / 1e6:.1f} MB of weights, at most {MAX_BYTES / 1e6:g} MB are shipped")
+    protocol = f"{model.card.provenance.get('split', 'unknown')}_folds"
+    card = dataclasses.replace(
+        model.card,
+        name=config.output.name,
+        temperature=round(figures["temperature"]["of_all"], 4),
+        metrics={**model.card.metrics, protocol: summary(figures)},
+        provenance={**model.card.provenance, "evaluation": facts["command"], "evaluation_commit": facts["commit"]},
+    )
+    return checkpoint.write(config.output, card, load_weights(model), model.path.glob("LICENSE*"))
+
+
+def summary(figures: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures that a card tells, rounded."""
+    track, seeds, chunk, calibration = (figures[name] for name in ("track", "seeds", "chunk", "calibration"))
+    return {
+        "n_tracks": figures["n_tracks"],
+        "n_seeds": seeds["n_seeds"],
+        "accuracy": _rounded(seeds["accuracy"]),
+        "accuracy_95": _rounded(seeds["accuracy_95"]),
+        **({"accuracy_sd": _rounded(seeds["accuracy_sd"])} if seeds["n_seeds"] > 1 else {}),
+        "macro_recall": _rounded(track["macro_recall"]),
+        "macro_f1": _rounded(seeds["macro_f1"]),
+        "recall": {genre: _rounded(row["recall"]) for genre, row in figures["by_genre"].items()},
+        "accuracy_chunks": _rounded(seeds["chunk_accuracy"]),
+        "accuracy_chunks_95": _rounded(chunk["accuracy_95"]),
+        "calibration_error_track": _rounded(calibration["track"]["calibration_error"]),
+        "calibration_error_first_chunk": _rounded(calibration["first_chunk"]["calibration_error"]),
+        "unsure_below_half": _rounded(calibration["track"]["unsure_below_half"]),
+        "accuracy_where_sure": _rounded(calibration["track"]["accuracy_where_sure"]),
+    }
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return None if value is None else round(value, 4)
+
+
+def _reported(config: Config, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    file = (config.report or config.run / "report") / "report.json"
+    try:
+        numbers = json.loads(file.read_text(encoding="utf-8"))
+        systems = numbers["systems"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"{file}: cannot be read ({error}); run python -m train.evaluate {config.run}") from error
+    names = [candidate for candidate in (config.run.name, name) if candidate in systems]
+    if not names:
+        raise UsageError(f"{file}: has no figures of {config.run.name}; run python -m train.evaluate {config.run}")
+    figures = systems[names[0]]
+    if not figures["temperature"]["is_cross_fitted"]:
+        raise UsageError(f"{file}: {names[0]} was not scored by folds; run python -m train.evaluate {config.run}")
+    return numbers["facts"], figures
+
+
+def main() -> None:
+    """Run from the command line."""
+    try:
+        published = publish(tyro.cli(Config, description=__doc__))
+        print(f"written: {published.path}, temperature {published.card.temperature}")
+    except GenrestreamError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""What ``train.evaluate`` is given: models, and runs of folds, each with the tracks that it may be scored on.
+
+::
+
+    musicnn          a shipped model, or a model's folder
+    runs/cnn         a run: model, with metrics.jsonl beside it; or of folds: fold0/model, fold1/model, ...
+    runs/cnn         a run of several seeds: seed0/fold0/model, ..., seed1/fold0/model, ...
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from genrestream import checkpoint
+from genrestream.errors import CheckpointError, UsageError
+from train.progress import METRICS_FILE
+from train.splits import PART_S
+from train.tracks import Track
+
+Split = Literal["held-out", "train", "validation", "test", "all"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One model and the tracks that it is scored on."""
+
+    model: checkpoint.Checkpoint
+    tracks: tuple[Track, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """What one row of the comparison is about.
+
+    Attributes:
+        name: Its name in the report.
+        seeds: For each seed the parts whose union is scored: one model, or one of each fold.
+        warning: Why its figures may not be believed, if so.
+    """
+
+    name: str
+    seeds: tuple[tuple[Part, ...], ...]
+    warning: str = ""
+
+    @property
+    def cards(self) -> list[checkpoint.Card]:
+        """The cards of the first seed's models."""
+        return [part.model.card for part in self.seeds[0]]
+
+    def learning_curves(self) -> list[list[dict[str, Any]]]:
+        """Return the lines of each ``metrics.jsonl`` that lies beside a model of the first seed."""
+        files = [part.model.path.parent / METRICS_FILE for part in self.seeds[0]]
+        return [_lines(file) for file in files if file.is_file()]
+
+
+def key_of(parts: Sequence[Part], *more: object) -> str:
+    """Return a digest of models and tracks, that names their scores."""
+    digest = hashlib.sha256(repr(more).encode())
+    for part in parts:
+        digest.update(f"{part.model.card.weights_sha256} {part.model.card.temperature}\n".encode())
+        for track in part.tracks:
+            digest.update(f"{track.name} {track.genre} {track.path.stat().st_size}\n".encode())
+    return digest.hexdigest()
+
+
+def find_system(name: str, tracks: Sequence[Track], split: Split = "held-out") -> System:
+    """Return a model or run by its name or folder.
+
+    Args:
+        name: What the user gave.
+        tracks: All labelled tracks.
+        split: Score those that the models say they never heard, or a published list, or all.
+
+    Raises:
+        UsageError: A model does not say what it never heard, or names tracks that are not there.
+        CheckpointError: There is no such model or run, or a model is damaged.
+    """
+    folder = Path(name)
+    seeds = [_models(seed) for seed in sorted(folder.glob("seed*")) or [folder]]
+    if seeds == [[]] and not list(folder.glob("seed*")):
+        seeds = [[checkpoint.find(name)]]
+    if not all(seeds):
+        raise CheckpointError(f"{name}: a seed has no fold*/model; train it, or remove its folder")
+    parts = tuple(tuple(_part(path, tracks, split) for path in models) for models in seeds)
+    for seed in parts:
+        _check_once([track.name for part in seed for track in part.tracks])
+    unknown = [part for seed in parts for part in seed if split != "held-out" and not _held_out(part.model.card)]
+    warning = ""
+    if unknown:
+        warning = (
+            f"{name} does not say which tracks it never heard. If it was trained on these, its figures are far too high"
+        )
+    return System(parts[0][0].model.card.name if len(parts[0]) == 1 else folder.name, parts, warning)
+
+
+def _models(folder: Path) -> list[Path]:
+    folds = sorted(folder.glob(f"fold*/model/{checkpoint.CARD_FILE}"))
+    return [path.parent for path in folds or sorted(folder.glob(f"model/{checkpoint.CARD_FILE}"))]
+
+
+def _held_out(card: checkpoint.Card) -> list[str]:
+    return list(card.provenance.get("held_out") or [])
+
+
+def _part(path: Path, tracks: Sequence[Track], split: Split) -> Part:
+    model = checkpoint.read(path)
+    named = {track.name: track for track in tracks}
+    if split == "held-out":
+        wanted = _held_out(model.card)
+        if not wanted:
+            lists = ", ".join(choice for choice in get_args(Split) if choice != split)
+            raise UsageError(f"{path}: does not say which tracks it never heard; give --split, one of {lists}")
+        found = [_track(name, named) for name in wanted]
+        if missing := [name for name, track in zip(wanted, found, strict=True) if track is None]:
+            raise UsageError(f"--data: {len(missing)} tracks that {path} holds out are not there, as {missing[0]}")
+        return Part(model, tuple(track for track in found if track))
+    chosen = tuple(track for track in tracks if split in ("all", track.split))
+    if not chosen:
+        raise UsageError(f"--split {split}: the data has no such tracks; give --split all")
+    return Part(model, chosen)
+
+
+def _check_once(names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        raise UsageError(f"{max(names, key=names.count)}: is held out by two folds; a track is scored by one model")
+
+
+def _track(name: str, named: Mapping[str, Track]) -> Track | None:
+    """Return a track, or the piece of one that ``train.splits.parts`` named ``track@3s``; None where there is none."""
+    if name in named:
+        return named[name]
+    whole, _, start = name.rpartition("@")
+    if whole not in named:
+        return None
+    return dataclasses.replace(named[whole], name=name, start_s=float(start.removesuffix("s")), seconds=PART_S)
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    """Read JSON lines; the last one may be cut where a run was killed."""
+    rows = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue
+    return rows
