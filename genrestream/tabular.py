@@ -7,7 +7,6 @@ Each column is the mean or the variance over time of one feature of librosa with
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from genrestream.chroma import chroma
