@@ -1,5 +1,7 @@
 """What scikit-learn fitted answers the same as arrays."""
 
+from pathlib import Path
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -49,8 +51,9 @@ def test_arrays_answer_as_scikit_learn(name, n_classes, table):
     assert (probs.argmax(axis=1) == theirs.argmax(axis=1)).all()
 
 
-def test_the_written_model_streams(table, tmp_path):
-    export(tmp_path / "mine", fitted("SVM, whitened", table), table, {}, "made up")
-    verdict = genrestream.load(tmp_path / "mine").classify(METAL)
+def test_the_written_model_streams(table, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    export(Path("models/mine"), fitted("SVM, whitened", table), table, {}, "made up")
+    verdict = genrestream.load("models/mine").classify(METAL)
     assert set(verdict.final.probs) == set(GENRES)
     assert verdict.n_chunks == 10
