@@ -17,6 +17,7 @@ to training and validation, is scored on the test list, once.
 
 import dataclasses
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -83,7 +84,8 @@ def compare(table: Table, divided: list[Division], config: BaselinesConfig) -> l
 def _line(outcome: Outcome) -> str:
     accuracies = outcome.accuracies
     spread = f" ± {accuracies.std():.3f}" if len(accuracies) > 1 else ""
-    return f"{outcome.family:34s} {accuracies.mean():.3f}{spread}  (validation {outcome.validation[0]:.3f})"
+    validated = "" if math.isnan(outcome.validation[0]) else f"  (validation {outcome.validation[0]:.3f})"
+    return f"{outcome.family:34s} {accuracies.mean():.3f}{spread}{validated}"
 
 
 def summarise(table: Table, outcome: Outcome) -> dict:
@@ -97,10 +99,14 @@ def summarise(table: Table, outcome: Outcome) -> dict:
         "sd": round(float(outcome.accuracies.std()), 4),
         "accuracy_95": [round(limit, 4) for limit in accuracy_interval(correct)],
         "macro_f1": round(macro_f1(votes.argmax(axis=1), labels, len(table.genres)), 4),
-        "validation": round(outcome.validation[0], 4),
-        "validation_log_likelihood": round(outcome.validation[1], 4),
+        "validation": _rounded(outcome.validation[0]),
+        "validation_log_likelihood": _rounded(outcome.validation[1]),
         "chosen": sorted(chosen),
     }
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 4)
 
 
 def report(config: BaselinesConfig, figures: list[dict], found: list[Clusters], test: dict | None) -> str:
@@ -121,7 +127,7 @@ def report(config: BaselinesConfig, figures: list[dict], found: list[Clusters], 
         lines.append(
             f"| {row['family']} | {row['accuracy']:.3f} ± {row['sd']:.3f} | {low:.3f} to {high:.3f}"
             f" | {row['macro_f1']:.3f}"
-            f" | {row['validation']:.3f} ({row['validation_log_likelihood']:.2f}) | {'; '.join(row['chosen'][:3])} |"
+            f" | {_validated(row)} | {'; '.join(row['chosen'][:3])} |"
         )
     if test:
         low, high = test["accuracy_95"]
@@ -132,6 +138,12 @@ def report(config: BaselinesConfig, figures: list[dict], found: list[Clusters], 
         ]
     lines += ["", *(f"{one.name}: adjusted Rand index against the genres {one.rand_index:.3f}." for one in found)]
     return "\n".join(lines) + "\n"
+
+
+def _validated(row: dict) -> str:
+    if row["validation"] is None:  # one family alone, without parameters: nothing was chosen
+        return "-"
+    return f"{row['validation']:.3f} ({row['validation_log_likelihood']:.2f})"
 
 
 def main(config: BaselinesConfig) -> None:

@@ -225,7 +225,7 @@ def pipeline(family: Family, columns: tuple[str, ...], pca_variance: float = 0.0
     left_out = tuple(at for at, name in enumerate(columns) if name in OFFSETS)
     steps: list[tuple[str, Any]] = [("columns", Columns(left_out))]
     if pca_variance:  # of the spectrogram's own dB: all its columns have one unit
-        steps = [("pca", PCA(pca_variance, svd_solver="full"))]
+        steps = [("pca", PCA(pca_variance, svd_solver="covariance_eigh"))]
     steps += [("scale", StandardScaler())]
     if family.is_whitened:
         steps.append(("whiten", Whitening()))
