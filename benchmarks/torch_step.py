@@ -52,7 +52,7 @@ class CRNN(nn.Module):
     def __init__(self, n_mels: int):
         super().__init__()
         n_inputs, layers = 1, []
-        for n_filters, frames in zip((16, 32, 64, 64, 64), (2, 2, 2, 1, 1), strict=True):
+        for n_filters, frames in zip((8, 16, 32, 64, 64), (2, 2, 2, 1, 1), strict=True):
             pool = nn.MaxPool2d((frames, 2))
             layers += [nn.Conv2d(n_inputs, n_filters, 3, 1, 1), nn.ReLU(), pool, nn.BatchNorm2d(n_filters)]
             n_inputs = n_filters

@@ -27,7 +27,7 @@ class CRNNConfig:
         dropout: Rate before the first GRU layer and before the output, in training.
     """
 
-    n_filters: tuple[int, ...] = (16, 32, 64, 64, 64)
+    n_filters: tuple[int, ...] = (8, 16, 32, 64, 64)
     pool_frames: tuple[int, ...] = (2, 2, 2, 1, 1)
     pool_mels: tuple[int, ...] = (2, 2, 2, 2, 2)
     n_units: int = 64
