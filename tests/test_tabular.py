@@ -10,7 +10,9 @@ import pytest
 from scipy.ndimage import median_filter
 
 from genrestream.chroma import chroma_filters, tuning
-from genrestream.frontend import LogMelConfig
+from genrestream.errors import UsageError
+from genrestream.features import features
+from genrestream.frontend import LogMelConfig, TabularConfig
 from genrestream.medians import median, running_median
 from genrestream.spectral import running_sum
 from genrestream.stft import istft, stft
@@ -87,6 +89,18 @@ def test_columns_are_those_of_the_published_files():
     assert COLUMNS[:2] == ("chroma_stft_mean", "chroma_stft_var")
     assert COLUMNS[16] == "tempo"
     assert COLUMNS[-1] == "mfcc20_var"
+    assert TabularConfig().shape == (len(COLUMNS),)
+
+
+def test_the_front_end_calls_it():
+    waveform = jnp.asarray(music(3, RATE, seed=5))
+    np.testing.assert_allclose(features(waveform, TabularConfig()), compiled(waveform), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("wrong", [{"sample_rate": 0}, {"n_samples": 100}, {"n_samples": 3.5}])
+def test_impossible_configs_are_refused(wrong):
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        TabularConfig(**wrong)
 
 
 @pytest.mark.parametrize("shape", [(2, 130, 40), (1, 7, 3)])
