@@ -173,7 +173,7 @@ def read_weights(checkpoint: Checkpoint, shapes: Mapping[str, tuple[int, ...]]) 
         CheckpointError: The weights are unreadable or belong to another network.
     """
     ocp = _orbax()
-    path = checkpoint.path / WEIGHTS_FOLDER
+    path = (checkpoint.path / WEIGHTS_FOLDER).absolute()  # orbax finds no metadata by a relative path
     if sum(math.prod(shape) for shape in shapes.values()) > MAX_PARAMETERS:
         raise CheckpointError(f"{path}: the network has more than {MAX_PARAMETERS:,} parameters")
     try:

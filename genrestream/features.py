@@ -2,8 +2,9 @@
 
 import jax
 
-from genrestream.frontend import FrontendConfig, MfccConfig
+from genrestream.frontend import FrontendConfig, MfccConfig, TabularConfig
 from genrestream.log_mel import log_mel, mfcc
+from genrestream.tabular import tabular
 
 
 def features(waveform: jax.Array, config: FrontendConfig) -> jax.Array:
@@ -16,6 +17,8 @@ def features(waveform: jax.Array, config: FrontendConfig) -> jax.Array:
     Returns:
         Shape (batch, *config.shape), float32.
     """
+    if isinstance(config, TabularConfig):
+        return tabular(waveform, config.sample_rate)
     if isinstance(config, MfccConfig):
         return mfcc(waveform, config)
     return log_mel(waveform, config)

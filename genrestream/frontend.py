@@ -86,8 +86,41 @@ class MfccConfig(LogMelConfig):
         return self.n_frames, self.n_mfcc
 
 
-FrontendConfig = LogMelConfig | MfccConfig
-FRONTENDS: dict[str, type[FrontendConfig]] = {config.kind: config for config in (LogMelConfig, MfccConfig)}
+@dataclasses.dataclass(frozen=True)
+class TabularConfig:
+    """The 57 columns of GTZAN's CSV files, means and variances over one chunk (see ``tabular.py``).
+
+    Attributes:
+        sample_rate: Rate of the waveform in Hz; whatever comes in is resampled to it.
+        n_samples: Samples in one chunk.
+    """
+
+    kind: ClassVar[str] = "tabular"
+
+    sample_rate: int = 22_050
+    n_samples: int = 66_150
+
+    def __post_init__(self) -> None:
+        for name, least in (("sample_rate", 8_000), ("n_samples", 2048)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not least <= value <= MAX_SIZE:
+                raise UsageError(f"{name}={value!r} must be an integer from {least} to {MAX_SIZE}")
+
+    @property
+    def chunk_s(self) -> float:
+        """Length of one chunk in seconds."""
+        return self.n_samples / self.sample_rate
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one chunk's features."""
+        return (57,)
+
+
+FrontendConfig = LogMelConfig | MfccConfig | TabularConfig
+FRONTENDS: dict[str, type[FrontendConfig]] = {
+    config.kind: config for config in (LogMelConfig, MfccConfig, TabularConfig)
+}
 
 
 def frontend_to_json(config: FrontendConfig) -> dict[str, Any]:

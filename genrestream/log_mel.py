@@ -35,12 +35,18 @@ def log_mel(waveform: Float[Array, "batch n_samples"], config: LogMelConfig) -> 
 
 
 def mfcc(waveform: Float[Array, "batch n_samples"], config: MfccConfig) -> Float[Array, "batch n_frames n_mfcc"]:
-    """Compute mel-frequency cepstral coefficients: the orthonormal DCT-II over the bands of ``log_mel`` in dB.
+    """Compute mel-frequency cepstral coefficients: ``cepstrum`` of ``log_mel`` in dB.
 
     Equal to ``librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=None))``: with librosa's default ``top_db`` the
     same sound would give other values beside a louder one.
     """
-    order, band = np.arange(config.n_mfcc), np.arange(config.n_mels) + 0.5
-    basis = np.cos(np.pi / config.n_mels * order * band[:, None]) * np.sqrt(2 / config.n_mels)
+    return cepstrum(log_mel(waveform, config), config.n_mfcc)
+
+
+def cepstrum(mel_db: Float[Array, "batch n_frames n_mels"], n_mfcc: int) -> Float[Array, "batch n_frames n_mfcc"]:
+    """Return the first coefficients of the orthonormal DCT-II over the bands."""
+    n_mels = mel_db.shape[-1]
+    order, band = np.arange(n_mfcc), np.arange(n_mels) + 0.5
+    basis = np.cos(np.pi / n_mels * order * band[:, None]) * np.sqrt(2 / n_mels)
     basis[:, 0] /= np.sqrt(2)
-    return jnp.matmul(log_mel(waveform, config), basis.astype(np.float32), precision=jax.lax.Precision.HIGHEST)
+    return jnp.matmul(mel_db, basis.astype(np.float32), precision=jax.lax.Precision.HIGHEST)

@@ -48,7 +48,8 @@ def load_weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
 
 def bind(card: Card) -> Callable[[Mapping[str, Any]], Any]:
     """Return the function from weights by name to the network with them, set to inference; for use inside a jit."""
-    module = nnx.view(abstract_module(card), deterministic=True, use_running_average=True)
+    mode = {"deterministic": True, "use_running_average": True}
+    module = nnx.view(abstract_module(card), raise_if_not_found=False, **mode)  # an MLP has no batch norm
     graph, state, random = nnx.split(module, nnx.Not(nnx.RngState), ...)
     variables = nnx.to_flat_state(state)
 

@@ -8,7 +8,7 @@ import numpy as np
 from genrestream.audio import AudioSource
 from genrestream.chunks import Chunk, Chunker
 from genrestream.errors import AudioError
-from genrestream.frontend import LogMelConfig
+from genrestream.frontend import FrontendConfig
 from genrestream.resample import Resampler
 
 
@@ -35,7 +35,7 @@ def waveform_blocks(path: Path, sample_rate: int, problems: list[str] | None = N
         problems += source.problems
 
 
-def chunks_of(path: Path, frontend: LogMelConfig, hop_s: float) -> np.ndarray:
+def chunks_of(path: Path, frontend: FrontendConfig, hop_s: float) -> np.ndarray:
     """Return a file's chunks as a stream would cut them, float32, shape (n_chunks, n_samples).
 
     Raises:

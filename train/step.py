@@ -115,7 +115,8 @@ class Network:
 
     def infer(self, weights: Weights, x: jax.Array) -> jax.Array:
         """Return the logits as the stream computes them."""
-        module = nnx.view(self._merge(weights), deterministic=True, use_running_average=True)
+        mode = {"deterministic": True, "use_running_average": True}
+        module = nnx.view(self._merge(weights), raise_if_not_found=False, **mode)
         return self.forward(module, x)
 
     def _merge(self, weights: Weights) -> Any:

@@ -4,15 +4,19 @@ from collections.abc import Callable
 
 from flax import nnx
 
+from genrestream.models.classical import Classical, ClassicalConfig
 from genrestream.models.cnn import CNN, CNNConfig
 from genrestream.models.cnn_lstm import CNNLSTM, CNNLSTMConfig
 from genrestream.models.crnn import CRNN, CRNNConfig
+from genrestream.models.mlp import MLP, MLPConfig
 from genrestream.models.musicnn import MusiCNN, MusiCNNConfig
 
 MODELS: dict[str, tuple[type, Callable[..., nnx.Module]]] = {
+    "classical": (ClassicalConfig, Classical),
     "cnn": (CNNConfig, CNN),
     "cnn_lstm": (CNNLSTMConfig, CNNLSTM),
     "crnn": (CRNNConfig, CRNN),
+    "mlp": (MLPConfig, MLP),
     "musicnn": (MusiCNNConfig, MusiCNN),
 }
 
@@ -20,10 +24,14 @@ __all__ = [
     "CNN",
     "CNNLSTM",
     "CRNN",
+    "MLP",
     "MODELS",
     "CNNConfig",
     "CNNLSTMConfig",
     "CRNNConfig",
+    "Classical",
+    "ClassicalConfig",
+    "MLPConfig",
     "MusiCNN",
     "MusiCNNConfig",
 ]

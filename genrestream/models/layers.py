@@ -63,6 +63,26 @@ class Dense(nnx.Module):
         return self.layers[-1](self.dropout(x))
 
 
+class ColumnNorm(nnx.Module):
+    """Takes the logarithm of some columns and standardises all, by what was measured on the training rows.
+
+    Args:
+        n_columns: Columns of the table.
+    """
+
+    def __init__(self, n_columns: int):
+        self.is_log = nnx.BatchStat(jnp.zeros(n_columns))
+        self.floor = nnx.BatchStat(jnp.ones(n_columns))
+        self.mean = nnx.BatchStat(jnp.zeros(n_columns))
+        self.scale = nnx.BatchStat(jnp.ones(n_columns))
+
+    def __call__(self, columns: Float[Array, "batch n_columns"]) -> Float[Array, "batch n_columns"]:
+        """Return the columns, each with mean 0 and variance 1 over the training rows; a scale of 0 leaves one out."""
+        logs = jnp.log(jnp.maximum(columns, self.floor.get_value()))
+        columns = jnp.where(self.is_log.get_value() > 0, logs, columns)
+        return (columns - self.mean.get_value()) * self.scale.get_value()
+
+
 def mean_and_max(x: Float[Array, "batch n_frames n_channels"]) -> Float[Array, "batch 2*n_channels"]:
     """Pool over time: what is there on the whole, and what is there at all."""
     return jnp.concatenate([x.mean(axis=1), x.max(axis=1)], axis=-1)

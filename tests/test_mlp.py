@@ -1,0 +1,76 @@
+import dataclasses
+import itertools
+import json
+
+import numpy as np
+import pytest
+from flax import nnx
+
+import genrestream
+from genrestream.errors import UsageError
+from genrestream.models import MLP, MLPConfig
+from genrestream.tabular import COLUMNS
+from tests.conftest import encode, music
+from train.classifiers import FAMILIES, pipeline
+from train.data import DataConfig
+from train.loop import LoopConfig
+from train.mlp import PRESETS, Config, Trainer, standardise, standardised
+from train.run import run
+from train.table import save_table
+
+
+def mlp(**fields) -> MLP:
+    return MLP(MLPConfig(**fields), (57,), 10, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize(("preset", "n_units"), [("M1", (256, 128, 64)), ("M4", (1024, 512, 256, 128, 64))])
+def test_presets_are_system_a(preset, n_units, tmp_path):
+    config = Config(data=DataConfig(tmp_path), preset=preset)
+    assert config.design.config.n_units == n_units
+    assert config.rule.optimizer == PRESETS[preset].optimizer
+    sizes = [57, *n_units, 10]
+    kernels = [layer.kernel.get_value().shape for layer in mlp(n_units=n_units).dense.layers]
+    assert kernels == list(itertools.pairwise(sizes))
+
+
+def test_inputs_are_standardised_as_the_classical_classifiers_have_them():
+    rng = np.random.default_rng(0)
+    columns = np.exp(rng.normal(size=(200, 57)) + rng.normal(scale=5, size=57)).astype(np.float32)
+    columns[:, ::3] -= np.median(columns[:, ::3], axis=0)
+    module = mlp(n_units=(8,))
+    standardise(module, columns)
+    steps = pipeline(FAMILIES["MLP"], COLUMNS)[:-1].fit(columns)
+    np.testing.assert_allclose(standardised(module, columns), steps.transform(columns), atol=2e-3)
+
+
+@pytest.fixture
+def songs(tmp_path):
+    """Two genres of six short songs."""
+    for genre, seed in (("high", 0), ("low", 100)):
+        (tmp_path / "songs" / genre).mkdir(parents=True)
+        for n in range(6):
+            waveform = music(4, 22_050, seed=seed + n)
+            waveform = np.diff(waveform, prepend=0) if genre == "high" else waveform
+            encode(tmp_path / "songs" / genre / f"{genre}{n}.wav", waveform.astype(np.float32), 22_050, "pcm_s16le")
+    return tmp_path
+
+
+def config_of(folder, **fields) -> Config:
+    data = DataConfig(folder / "songs", split="track", fold=0, n_folds=3, cache=folder / "cache")
+    step = dataclasses.replace(Config.step, batch_size=8, learning_rate=0.01)
+    loop = LoopConfig(n_epochs=8)
+    return Config(data=data, output=folder / "run", step=step, loop=loop, **fields)
+
+
+def test_training_learns_what_is_plain_and_the_model_streams(songs):
+    run(config_of(songs, n_copies=1, model=MLPConfig((32,))), Trainer())
+    last = json.loads((songs / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last["val_accuracy"] == 1
+    model = genrestream.load(songs / "run" / "model")
+    assert model.classify(songs / "songs" / "high" / "high0.wav").final.probs.keys() == {"high", "low"}
+
+
+def test_a_table_that_lacks_a_track_is_named(songs):
+    save_table(songs / "table.npz", COLUMNS, np.ones((1, 57)), ["high0.0.wav"], ["high"])
+    with pytest.raises(UsageError, match=r"table.npz: has no row of \S+; make it anew"):
+        run(config_of(songs, table=songs / "table.npz"), Trainer())
