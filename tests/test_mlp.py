@@ -14,9 +14,9 @@ from tests.conftest import encode, music
 from train.classifiers import FAMILIES, pipeline
 from train.data import DataConfig
 from train.loop import LoopConfig
-from train.mlp import PRESETS, Config, Trainer, standardise, standardised
 from train.run import run
 from train.table import save_table
+from train.tabular import PRESETS, Config, Trainer, standardise, standardised
 
 
 def mlp(**fields) -> MLP:

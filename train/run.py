@@ -135,10 +135,18 @@ def fit(
 
 
 def identity(config: RunConfig, split: Split) -> str:
-    """Return a digest of all that the weights follow from; the rest may change when a run goes on."""
+    """Return a digest of all that the weights follow from, without what may differ when a run goes on."""
+    plain = dataclasses.replace(
+        config,
+        output=Path(),
+        data=DataConfig(Path()),
+        loop=LoopConfig(n_epochs=config.loop.n_epochs),
+        n_workers=0,
+        folds=False,
+        distributed=False,
+    )
     sides = [[track.name for track in side] for side in (split.train, split.validation, split.test)]
-    parts = (config.design, config.sampling, config.augment, config.step, config.seed, config.loop.n_epochs, sides)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+    return hashlib.sha256(repr((plain, sides)).encode()).hexdigest()
 
 
 def n_steps(config: RunConfig, n_crops: int) -> int:
