@@ -16,7 +16,7 @@ from train.data import DataConfig
 from train.loop import LoopConfig
 from train.run import run
 from train.table import save_table
-from train.tabular import PRESETS, Config, Trainer, standardise, standardised
+from train.tabular import PRESETS, TabularRunConfig, Trainer, standardise, standardised
 
 
 def mlp(**fields) -> MLP:
@@ -25,7 +25,7 @@ def mlp(**fields) -> MLP:
 
 @pytest.mark.parametrize(("preset", "n_units"), [("M1", (256, 128, 64)), ("M4", (1024, 512, 256, 128, 64))])
 def test_presets_are_system_a(preset, n_units, tmp_path):
-    config = Config(data=DataConfig(tmp_path), preset=preset)
+    config = TabularRunConfig(data=DataConfig(tmp_path), preset=preset)
     assert config.design.config.n_units == n_units
     assert config.rule.optimizer == PRESETS[preset].optimizer
     sizes = [57, *n_units, 10]
@@ -55,11 +55,11 @@ def songs(tmp_path):
     return tmp_path
 
 
-def config_of(folder, **fields) -> Config:
+def config_of(folder, **fields) -> TabularRunConfig:
     data = DataConfig(folder / "songs", split="track", fold=0, n_folds=3, cache=folder / "cache")
-    step = dataclasses.replace(Config.step, batch_size=8, learning_rate=0.01)
+    step = dataclasses.replace(TabularRunConfig.step, batch_size=8, learning_rate=0.01)
     loop = LoopConfig(n_epochs=8)
-    return Config(data=data, output=folder / "run", step=step, loop=loop, **fields)
+    return TabularRunConfig(data=data, output=folder / "run", step=step, loop=loop, **fields)
 
 
 def test_training_learns_what_is_plain_and_the_model_streams(songs):
