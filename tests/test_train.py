@@ -182,6 +182,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(data, whole, tmp_path):
         (("--n-epochs", 0), "--n-epochs 0: must be at least 1"),
         (("--fold", 7), "--fold 7: must be from 0 to 2"),
         (("--n-mels", 2), "cannot be halved"),
+        (("--dropout", 2), "dropout=2.0 must be at least 0 and below 1"),
     ],
 )
 def test_options_that_cannot_work(data, tmp_path, more, message):
