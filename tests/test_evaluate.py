@@ -90,6 +90,18 @@ def test_a_model_that_says_nothing_is_scored_with_a_warning(tracks):
     assert len(find_system("musicnn", tracks, "all").seeds[0][0].tracks) == 6
 
 
+@pytest.mark.parametrize(("split", "n_heard"), [("held-out", 0), ("test", 0), ("train", 3), ("all", 3)])
+def test_a_model_is_scored_on_what_it_was_trained_on_with_a_warning(tracks, tmp_path, split, n_heard):
+    warning = find_system(str(run(tmp_path / "one", "one", FOLDS[1:])), tracks, split).warning
+    assert warning.count(f"never heard {n_heard} of these tracks, as blues-0") == bool(n_heard)
+
+
+def test_an_unfinished_run_is_scored_with_a_warning(tracks, tmp_path):
+    folder = run(tmp_path / "half", "half", FOLDS[:1], n_folds=3)
+    (folder / "fold3").mkdir()
+    assert "no model in fold1, fold2, fold3," in find_system(str(folder), tracks).warning
+
+
 def test_wrong_runs_are_refused(tracks, runs, tmp_path):
     with pytest.raises(UsageError, match="holds out are not there, as nobody"):
         find_system(str(run(tmp_path / "strange", "strange", [["blues-0", "nobody"]])), tracks)

@@ -39,7 +39,7 @@ def write(
     (folder / "report.json").write_text(json.dumps({"facts": facts, **numbers}, indent=1, default=_plain) + "\n")
     lines = ["# Evaluation", "", *_facts(facts)]
     for system in systems:
-        heard = f"**Perhaps not held out.** {system.warning}." if system.warning else ""
+        heard = f"**Warning.** {system.warning}." if system.warning else ""
         lines += [heard, ""] if heard else []
     if len(systems) > 1:
         lines += _comparison(folder, numbers)
