@@ -19,7 +19,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,10 +157,19 @@ def _check(card: Card) -> None:
         raise UsageError(f"temperature={card.temperature} must be a positive number")
     if not 0 <= card.min_probability <= 1:
         raise UsageError(f"min_probability={card.min_probability} must be from 0 to 1")
-    if len(set(card.labels)) != len(card.labels) or len(card.labels) < 2:
+    check_labels(card.labels)
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """Make sure that a model may have these labels.
+
+    Raises:
+        UsageError: There are fewer than two, two are the same, or one cannot be printed.
+    """
+    if len(set(labels)) != len(labels) or len(labels) < 2:
         raise UsageError("labels must be two or more, all different")
-    if not all(label and label.isprintable() for label in card.labels):
-        raise UsageError("labels must be printable and not empty")
+    if strange := [label for label in labels if not label or not label.isprintable()]:
+        raise UsageError(f"labels must be printable and not empty, and {strange[0]!r} is not")
 
 
 def _digest(folder: Path) -> str:

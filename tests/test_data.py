@@ -178,6 +178,13 @@ def test_an_unreadable_majority_is_one_line(folder):
         load(DataConfig(folder, split="track", cache=folder / ".cache"), 16_000)
 
 
+def test_a_genre_of_which_nothing_is_readable_is_named(folder):
+    for path in folder.rglob("*.flac"):
+        path.unlink()
+    with pytest.raises(UsageError, match="no track of genre jazz is readable"):
+        load(DataConfig(folder, split="track", n_folds=3, max_unreadable=0.2, cache=folder / ".cache"), 16_000)
+
+
 def test_identical_files_count_as_duplicates(folder):
     shutil.copy(folder / "rock/album/0.m4a", folder / "rock/album/copy.m4a")
     for fold in range(4):
@@ -209,6 +216,7 @@ def test_a_table_of_tracks(folder):
         ),
         ("file,genre\na.ogg,jazz\n", AudioError, "a.ogg: listed in tracks.csv, but not there"),
         (b"\xff\xfe\x00", UsageError, "cannot be read"),
+        ('file,genre\ntracks.csv,"a\n"\ntracks.csv,b\n', UsageError, r"and 'a\\n' is not; rename"),
     ],
 )
 def test_damaged_tables(tmp_path, table, error, said):

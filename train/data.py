@@ -74,7 +74,7 @@ def decoded(
     """Fill the cache; return the data set without what is unreadable, knowing of identical files.
 
     Raises:
-        UsageError: More is unreadable than ``config.max_unreadable``.
+        UsageError: More is unreadable than ``config.max_unreadable``, or all of one genre.
         OutputError: The cache cannot be written.
     """
     filled = cache.fill(dataset.tracks, n_workers)
@@ -86,6 +86,8 @@ def decoded(
         )
     copies = [(a.name, b.name) for a, b in _copies(filled.tracks, cache)]
     found = dataclasses.replace(dataset, tracks=tuple(filled.tracks), duplicates=(*dataset.duplicates, *copies))
+    if lost := sorted({*dataset.genres} - {*found.genres}):
+        raise UsageError(f"{config.data}: no track of genre {lost[0]} is readable; mend or remove its tracks")
     return found, filled
 
 

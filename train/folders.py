@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 from genrestream.audio import SUFFIXES
+from genrestream.checkpoint import check_labels
 from genrestream.errors import AudioError, UsageError
 from train import fma, gtzan
 from train.tracks import Dataset, Track
@@ -17,7 +18,7 @@ def read(folder: Path) -> Dataset:
     """Find out what a folder holds and read it; nothing is decoded.
 
     Raises:
-        UsageError: It is missing, empty, or has one genre only, or a list in it is damaged.
+        UsageError: It is missing, empty, or has one genre only, or one that cannot be a label, or a list in it is damaged.
         AudioError: A file that its tracks.csv lists is missing.
     """
     if not folder.is_dir():
@@ -32,6 +33,10 @@ def read(folder: Path) -> Dataset:
         raise UsageError(f"--data {folder}: holds no labelled audio; {ADVICE}")
     if len(dataset.genres) == 1:
         raise UsageError(f"--data {folder}: holds one genre only ({dataset.genres[0]}), must be at least two; {ADVICE}")
+    try:
+        check_labels(dataset.genres)
+    except UsageError as error:
+        raise UsageError(f"--data {folder}: {error}; rename the genre") from error
     _check_names(dataset.tracks, folder)
     return gtzan.listed(dataset) if gtzan.is_gtzan(dataset) else dataset
 
