@@ -23,6 +23,14 @@ def test_figures_are_scikit_learns():
     assert figures["by_genre"]["jazz"]["f1"] == pytest.approx(report["jazz"]["f1-score"])
 
 
+def test_a_genre_without_tracks_is_in_no_mean():
+    scored = scores(skill=50.0)
+    figures = assess(scored.select(np.array(scored.tracks)[scored.labels > 0].tolist()))
+    assert [figures["track"][f"macro_{name}"] for name in ("precision", "recall", "f1")] == [1, 1, 1]
+    assert figures["track"]["mean_over_genres_95"] == (1, 1)
+    assert figures["chunk"]["macro_f1"] == 1
+
+
 def test_intervals_hold_their_figures():
     figures = assess(scores(skill=1.0))
     for part in (figures["track"], figures["chunk"], *figures["by_length"].values()):
