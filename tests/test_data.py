@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -157,6 +158,12 @@ def test_artist_folds_need_artists():
         divide(Dataset(tracks), config())
 
 
+def test_unknown_artists_are_counted(capsys):
+    tracks = tuple(dataclasses.replace(one, artist="") if one.name == "jazz.00000" else one for one in dataset().tracks)
+    divide(Dataset(tracks), config())
+    assert "artists of 1 of 30 tracks are unknown, as of jazz.00000" in capsys.readouterr().err
+
+
 def test_folders_without_music(tmp_path, folder):
     with pytest.raises(UsageError, match="nowhere: is not a folder"):
         read(tmp_path / "nowhere")
@@ -235,6 +242,16 @@ def test_gtzan_is_known_by_its_names(tmp_path):
     assert found["blues.00029"].split == "train"
     assert found["jazz.00043"].split == "none"
     assert found["rock.00016"].fold in range(5)
+    (tmp_path / "copies").mkdir()
+    (tmp_path / "copies" / "blues.00000.au").touch()
+    with pytest.raises(UsageError, match=r"two tracks are named blues\.00000"):
+        read(tmp_path)
+
+
+def test_a_users_duplicates_are_added_to_gtzans():
+    tracks = (Track("a/blues.00000", Path("a"), "blues"), Track("b/rock.00016", Path("b"), "rock"))
+    duplicates = gtzan.listed(Dataset(tracks, (("a/blues.00000", "mine"),))).duplicates
+    assert duplicates == (("blues.00000", "mine"), *gtzan._duplicates())
 
 
 def test_the_shipped_lists_are_the_published_ones():

@@ -18,7 +18,7 @@ def read(folder: Path) -> Dataset:
     """Find out what a folder holds and read it; nothing is decoded.
 
     Raises:
-        UsageError: It is missing, empty, or has one genre only, or one that cannot be a label, or a list in it is damaged.
+        UsageError: It is missing, empty, or has one genre only, or one that no label may be, or its list is damaged.
         AudioError: A file that its tracks.csv lists is missing.
     """
     if not folder.is_dir():
@@ -37,8 +37,9 @@ def read(folder: Path) -> Dataset:
         check_labels(dataset.genres)
     except UsageError as error:
         raise UsageError(f"--data {folder}: {error}; rename the genre") from error
+    dataset = gtzan.listed(dataset) if gtzan.is_gtzan(dataset) else dataset
     _check_names(dataset.tracks, folder)
-    return gtzan.listed(dataset) if gtzan.is_gtzan(dataset) else dataset
+    return dataset
 
 
 def rows(file: Path, columns: tuple[str, ...] = ()) -> list[dict[str, str]]:
