@@ -117,7 +117,12 @@ def test_wrong_runs_are_refused(tracks, runs, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"), [({"checkpoints": ()}, "no checkpoint"), ({"robustness_tracks": -1}, "--robustness-tracks -1")]
+    ("wrong", "said"),
+    [
+        ({"checkpoints": ()}, "no checkpoint"),
+        ({"robustness_tracks": -1}, "--robustness-tracks -1"),
+        ({"seed": -1}, "--seed -1"),
+    ],
 )
 def test_impossible_options_are_refused(data, wrong, said):
     with pytest.raises(UsageError, match=said):

@@ -66,6 +66,8 @@ class Config:
             raise UsageError("no checkpoint; name a run's folder, a model's folder or a shipped model")
         if self.robustness_tracks < 0:
             raise UsageError(f"--robustness-tracks {self.robustness_tracks}: must be 0 or more")
+        if self.seed < 0:
+            raise UsageError(f"--seed {self.seed}: must be 0 or more")
 
 
 def evaluate(config: Config) -> None:
