@@ -298,9 +298,16 @@ def test_fma_that_is_not_whole(tmp_path):
     (tmp_path / "fma_medium").mkdir()
     with pytest.raises(UsageError, match="fma_small and fma_medium; name one"):
         read(tmp_path)
-    (tmp_path / "tracks.csv").write_text("track,set,artist\n\n\n")
-    with pytest.raises(UsageError, match="has not FMA's columns"):
-        read(tmp_path / "fma_small")
+    for table, said in [
+        ("track,set,artist\n\n\n", "has not"),
+        ("track,set,artist", "has not"),
+        (FMA_TABLE + "é", "cannot"),
+    ]:
+        (tmp_path / "tracks.csv").write_text(table, encoding="latin-1")
+        with pytest.raises(UsageError, match=f"{said} (FMA's columns|be read)"):
+            read(tmp_path / "fma_small")
+    (tmp_path / "tracks.csv").write_text(FMA_TABLE + "202,c,Z,training,sm")
+    assert read(tmp_path / "fma_small").left_out[-1] == "1 rows that are cut"
 
 
 @pytest.mark.skipif(not (SHARED / "data" / "gtzan").is_dir(), reason="GTZAN's tracks are not here")

@@ -1,11 +1,14 @@
 import itertools
 import json
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from genrestream.checkpoint import find
+from genrestream.checkpoint import read as read_model
 from genrestream.errors import CheckpointError, UsageError
 from tests.conftest import ROOT
 from tests.made_up import labelled, run
@@ -13,7 +16,8 @@ from train import plots
 from train.evaluate import Config, evaluate
 from train.folders import read
 from train.report import interval, p_value, table
-from train.runs import find_system
+from train.runs import Part, find_system, key_of
+from train.tracks import Track
 
 CLASSES = ("blues", "classical", "metal")
 FOLDS = [["blues-0", "classical-0", "metal-0"], ["blues-1", "classical-1", "metal-1"]]
@@ -67,6 +71,16 @@ def test_each_fold_is_scored_on_what_it_held_out(runs, tracks):
     assert system.name == "one"
     assert not system.warning
     assert [len(curve) for curve in system.learning_curves()] == [3, 3], "a line cut by a kill is left out"
+
+
+def test_scores_are_made_anew_for_a_changed_or_missing_track(tmp_path):
+    file = tmp_path / "song.ogg"
+    keys = [key_of([Part(read_model(find("musicnn")), (Track("song", file, "jazz"),))])]
+    for content, time_ns in ((b"one", 1), (b"two", 2)):
+        file.write_bytes(content)
+        os.utime(file, ns=(time_ns, time_ns))
+        keys.append(key_of([Part(read_model(find("musicnn")), (Track("song", file, "jazz"),))]))
+    assert len(set(keys)) == 3
 
 
 def test_seeds_are_runs_side_by_side(tracks, tmp_path):

@@ -7,6 +7,7 @@ from genrestream.audio import SUFFIXES
 from genrestream.checkpoint import check_labels
 from genrestream.errors import AudioError, UsageError
 from train import fma, gtzan
+from train.tables import table
 from train.tracks import Dataset, Track
 
 ADVICE = "give a folder that holds a folder of audio files for each genre, or a tracks.csv"
@@ -48,17 +49,13 @@ def rows(file: Path, columns: tuple[str, ...] = ()) -> list[dict[str, str]]:
     Raises:
         UsageError: It cannot be read, or a column is missing.
     """
-    try:
-        with file.open(newline="", encoding="utf-8") as lines:
-            reader = csv.DictReader(lines)
-            table = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        cause = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{file}: cannot be read ({cause}); a table of tracks is UTF-8 text with commas") from error
+    with table(file) as lines:
+        reader = csv.DictReader(lines)
+        found = list(reader)
     missing = set(columns) - set(reader.fieldnames or ())
     if missing:
         raise UsageError(f"{file}: has no column {', '.join(sorted(missing))}; must have {', '.join(columns)}")
-    return table
+    return found
 
 
 def _from_table(folder: Path) -> Dataset:
