@@ -34,6 +34,7 @@ from train.report import interval, table
 from train.score import score
 from train.scored import Scored
 from train.tracks import Track
+from train.writing import writing
 
 LIST = Path(__file__).with_name("elsewhere.csv")
 
@@ -172,7 +173,8 @@ def main() -> None:
             figures[name] = by_genre(score(genrestream.load(name), tracks, longest_s=config.longest_s, words=name))
             print("\n".join(_lines(name, figures[name])), flush=True)
         if config.output:
-            config.output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+            with writing(config.output):
+                config.output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     except GenrestreamError as error:
         print(error, file=sys.stderr)
         sys.exit(2 if isinstance(error, UsageError) else 1)

@@ -10,6 +10,7 @@ import numpy as np
 from train import forest, plots
 from train.runs import System
 from train.scored import Scored
+from train.writing import writing
 
 WORDS = {
     "mp3_64": "MP3, 64 kbit/s",
@@ -34,7 +35,17 @@ def write(
         systems: What was evaluated, in the order of the report.
         scores: The first seed's scores of each system, by its name.
         numbers: ``systems``: the figures of each by name, and ``pairs``: the comparisons.
+
+    Raises:
+        OutputError: They cannot be written.
     """
+    with writing(folder):
+        _write(folder, facts, systems, scores, numbers)
+
+
+def _write(
+    folder: Path, facts: Figures, systems: Sequence[System], scores: Mapping[str, Scored], numbers: Figures
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps({"facts": facts, **numbers}, indent=1, default=_plain) + "\n")
     lines = ["# Evaluation", "", *_facts(facts)]
