@@ -331,7 +331,7 @@ def test_the_command_says_what_is_there(folder):
     assert "problems: 1" in done.stdout
     assert "broken.mp3: is not audio" in done.stdout
     refused = run("--max-unreadable", "0")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert refused.stderr.strip().count("\n") == 0
     assert "1 of 13 tracks are unreadable" in refused.stderr
 

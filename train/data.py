@@ -16,9 +16,10 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from genrestream.errors import GenrestreamError, UsageError
+from genrestream.errors import UsageError
 from train.cache import AudioCache, Filled
 from train.decode import chunks_of
+from train.entry import entry
 from train.folders import read
 from train.splits import PUBLISHED, SIDES, Split, divide
 from train.tracks import DataConfig, Dataset, Track
@@ -164,7 +165,4 @@ def _table(dataset: Dataset, split: Split | None, config: Listing) -> Table:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Listing, description=__doc__, prog="python -m train.data"))
-    except GenrestreamError as error:
-        sys.exit(str(error))
+    entry(lambda: main(tyro.cli(Listing, description=__doc__, prog="python -m train.data")))

@@ -12,7 +12,6 @@ Scores are kept in the output folder: a second call with the same models and tra
 
 import dataclasses
 import itertools
-import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -23,13 +22,14 @@ import tyro
 
 import genrestream
 from genrestream.classifier import Classifier
-from genrestream.errors import GenrestreamError, UsageError
+from genrestream.errors import UsageError
 from genrestream.program import use_compile_cache
 from train import report
 from train.assess import assess, over_seeds, paired
 from train.calibrate import cross_fitted, temperature
 from train.cost import ms_per_chunk, n_parameters
 from train.distort import DISTORTIONS
+from train.entry import entry
 from train.folders import read
 from train.metrics import holm
 from train.provenance import provenance
@@ -174,13 +174,9 @@ def _pairs(scores: dict[str, Scored]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Run from the command line."""
-    try:
-        use_compile_cache()
-        evaluate(tyro.cli(Config, description=__doc__))
-    except GenrestreamError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+    use_compile_cache()
+    evaluate(tyro.cli(Config, description=__doc__))
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

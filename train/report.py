@@ -124,6 +124,7 @@ HEADLINE = (
 def headline(figures: Figures) -> list[str]:
     """Return a model's row of the comparison, as ``HEADLINE`` names its columns."""
     track, chunk, seeds = figures["track"], figures["chunk"], figures["seeds"]
+    first = " (first seed)" if seeds["n_seeds"] > 1 else ""
     spread = {
         name: f" ± {seeds[f'{name}_sd']:.3f}" if seeds[f"{name}_sd"] is not None else ""
         for name in ("accuracy", "macro_f1", "chunk_accuracy")
@@ -131,10 +132,10 @@ def headline(figures: Figures) -> list[str]:
     return [
         str(figures["n_tracks"]),
         f"{seeds['accuracy']:.3f}{spread['accuracy']} {interval(seeds['accuracy_95'])}",
-        f"{track['macro_recall']:.3f} {interval(track['mean_over_genres_95'])}",
+        f"{track['macro_recall']:.3f} {interval(track['mean_over_genres_95'])}{first}",
         f"{seeds['macro_f1']:.3f}{spread['macro_f1']}",
-        f"{seeds['chunk_accuracy']:.3f}{spread['chunk_accuracy']} {interval(chunk['accuracy_95'])}",
-        f"{figures['calibration']['track']['calibration_error']:.3f}",
+        f"{seeds['chunk_accuracy']:.3f}{spread['chunk_accuracy']} {interval(chunk['accuracy_95'])}{first}",
+        f"{figures['calibration']['track']['calibration_error']:.3f}{first}",
         f"{figures['cost']['n_parameters']:,}",
         f"{figures['cost']['ms_per_chunk']:.1f}",
     ]
@@ -144,7 +145,8 @@ def _system(folder: Path, system: System, scored: Scored, figures: Figures) -> l
     lines = [f"## {system.name}", ""]
     n_seeds = figures["seeds"]["n_seeds"]
     if n_seeds > 1:
-        lines += [f"Mean ± standard deviation over {n_seeds} seeds in the first table; all else is of the first.", ""]
+        over = f"Mean ± standard deviation over {n_seeds} seeds in the first table, but where it says otherwise"
+        lines += [f"{over}; all else is of the first.", ""]
     lines += table(HEADLINE, [headline(figures)])
     lines += _averages(figures)
     lines += [f"Not heard: {problem}" for problem in figures["problems"]]
