@@ -12,6 +12,7 @@ Scores are kept in the output folder: a second call with the same models and tra
 
 import dataclasses
 import itertools
+import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -74,6 +75,9 @@ def evaluate(config: Config) -> None:
     """Score every model, compare them and write the report."""
     tracks = read(config.data).tracks
     systems = _apart([find_system(name, tracks, config.split) for name in config.checkpoints], config.checkpoints)
+    for system in systems:
+        if system.warning:
+            print(f"warning: {system.warning}", file=sys.stderr)
     scores = {system.name: [_calibrated(_scored(config, seed), seed) for seed in system.seeds] for system in systems}
     figures = {system.name: _figures(config, system, scores[system.name]) for system in systems}
     first = {name: seeds[0] for name, seeds in scores.items()}
