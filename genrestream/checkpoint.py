@@ -19,7 +19,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ DEFAULT_MODEL = "musicnn"
 FORMAT = 1
 CARD_FILE, WEIGHTS_FOLDER = "checkpoint.json", "weights"
 MAX_PARAMETERS = 1_000_000_000  # a stranger's folder must not fill the memory
+TYPES = {"name": str, "model": str, "model_config": dict, "multi_label": bool, "metrics": dict, "provenance": dict}
+NOT_IN_NAMES = "/\\:"  # reports name files after the model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,17 +141,35 @@ def _card(file: Path, fields: Any) -> Card:
         fields["frontend"] = frontend_from_json(fields["frontend"])
         fields["labels"] = tuple(str(label) for label in fields["labels"])
         card = Card(**fields)
-        if not (math.isfinite(card.temperature) and card.temperature > 0):
-            raise UsageError(f"temperature={card.temperature} must be a positive number")
-        if not 0 <= card.min_probability <= 1:
-            raise UsageError(f"min_probability={card.min_probability} must be from 0 to 1")
-        if len(set(card.labels)) != len(card.labels) or len(card.labels) < 2:
-            raise UsageError("labels must be two or more, all different")
-        if not all(label and label.isprintable() for label in card.labels):
-            raise UsageError("labels must be printable and not empty")
+        _check(card)
         return card
     except (AttributeError, KeyError, TypeError, ValueError, UsageError) as error:
         raise CheckpointError(f"{file}: {error}; fetch the model again") from error
+
+
+def _check(card: Card) -> None:
+    for name, its in TYPES.items():
+        if not isinstance(getattr(card, name), its):
+            raise UsageError(f"{name} must be a {its.__name__}")
+    if not card.name.isprintable() or not card.name or set(NOT_IN_NAMES) & set(card.name):
+        raise UsageError(f"name={card.name!r} must be printable, not empty, and without {' '.join(NOT_IN_NAMES)}")
+    if not (math.isfinite(card.temperature) and card.temperature > 0):
+        raise UsageError(f"temperature={card.temperature} must be a positive number")
+    if not 0 <= card.min_probability <= 1:
+        raise UsageError(f"min_probability={card.min_probability} must be from 0 to 1")
+    check_labels(card.labels)
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """Make sure that a model may have these labels.
+
+    Raises:
+        UsageError: There are fewer than two, two are the same, or one cannot be printed.
+    """
+    if len(set(labels)) != len(labels) or len(labels) < 2:
+        raise UsageError("labels must be two or more, all different")
+    if strange := [label for label in labels if not label or not label.isprintable()]:
+        raise UsageError(f"labels must be printable and not empty, and {strange[0]!r} is not")
 
 
 def _digest(folder: Path) -> str:

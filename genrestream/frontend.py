@@ -41,6 +41,8 @@ class LogMelConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or not 0 < value <= MAX_SIZE:
                 raise UsageError(f"{name}={value!r} must be a positive integer, at most {MAX_SIZE}")
+        _check_product(self, "n_fft", "n_mels")
+        _check_product(self, "n_fft", "n_frames")
         if self.n_frames > 1 + self.n_samples // self.hop_length:
             raise UsageError(
                 f"n_frames={self.n_frames} must be at most 1 + n_samples // hop_length"
@@ -77,6 +79,7 @@ class MfccConfig(LogMelConfig):
         super().__post_init__()
         if not isinstance(self.n_mfcc, int) or not 0 < self.n_mfcc <= self.n_mels:
             raise UsageError(f"n_mfcc={self.n_mfcc!r} must be from 1 to n_mels={self.n_mels}")
+        _check_product(self, "n_mels", "n_mfcc")
         if self.compression != "db":
             raise UsageError(f"compression={self.compression!r} must be 'db' for MFCCs")
 
@@ -121,6 +124,12 @@ FrontendConfig = LogMelConfig | MfccConfig | TabularConfig
 FRONTENDS: dict[str, type[FrontendConfig]] = {
     config.kind: config for config in (LogMelConfig, MfccConfig, TabularConfig)
 }
+
+
+def _check_product(config: LogMelConfig, one: str, other: str) -> None:
+    """Bound an array of two sizes, which the bound on each does not."""
+    if (product := getattr(config, one) * getattr(config, other)) > MAX_SIZE:
+        raise UsageError(f"{one} * {other}={product} must be at most {MAX_SIZE}")
 
 
 def frontend_to_json(config: FrontendConfig) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from flax import nnx
 
 from genrestream.checkpoint import Card, Checkpoint, read_weights
-from genrestream.errors import CheckpointError
+from genrestream.errors import CheckpointError, UsageError
 from genrestream.features import features
 from genrestream.models import MODELS
 
@@ -26,7 +26,7 @@ def abstract_module(card: Card) -> nnx.Module:
         fields = card.model_config.items()
         config = config_type(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields})
         return nnx.eval_shape(lambda: module_type(config, card.frontend.shape, len(card.labels), rngs=nnx.Rngs(0)))
-    except (TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UsageError) as error:
         raise CheckpointError(f"{card.name}: {card.model} cannot be built from its config ({error})") from error
 
 

@@ -49,13 +49,13 @@ def labelled(folder: Path, genres: tuple[str, ...], n_each: int = 2, seconds: fl
     return folder
 
 
-def run(folder: Path, name: str, folds: list[list[str]], shift: float = 0.0) -> Path:
+def run(folder: Path, name: str, folds: list[list[str]], shift: float = 0.0, **more: int) -> Path:
     """Write a run whose folds are the shipped model, its first genre's logit shifted; each holds out some tracks."""
     shipped = checkpoint.read(checkpoint.find("musicnn"))
     weights = load_weights(shipped)
     bias = weights["output.bias"] + shift * (np.arange(len(shipped.card.labels)) == 0)
     for number, held_out in enumerate(folds):
-        card = dataclasses.replace(shipped.card, name=name, provenance={"held_out": held_out})
+        card = dataclasses.replace(shipped.card, name=name, provenance={"held_out": held_out, **more})
         checkpoint.write(folder / f"fold{number}" / "model", card, weights | {"output.bias": bias.astype(np.float32)})
         lines = [
             {"step": 10 * epoch, "epoch": epoch, "loss": 1 / epoch, "accuracy": 0.5, "val_loss": 2 / epoch}

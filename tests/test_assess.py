@@ -7,6 +7,8 @@ from sklearn.metrics import accuracy_score, classification_report, confusion_mat
 from genrestream.errors import UsageError
 from tests.made_up import GENRES, scores
 from train.assess import answers, assess, correct, over_seeds, paired, seconds_heard
+from train.publish import OF_FIRST_SEED, summary
+from train.report import headline
 from train.robustness import robustness, subset
 from train.tracks import Track
 
@@ -21,6 +23,14 @@ def test_figures_are_scikit_learns():
         for ours, theirs in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score")):
             assert figures["track"][f"{average}_{ours}"] == pytest.approx(report[f"{average} avg"][theirs])
     assert figures["by_genre"]["jazz"]["f1"] == pytest.approx(report["jazz"]["f1-score"])
+
+
+def test_a_genre_without_tracks_is_in_no_mean():
+    scored = scores(skill=50.0)
+    figures = assess(scored.select(np.array(scored.tracks)[scored.labels > 0].tolist()))
+    assert [figures["track"][f"macro_{name}"] for name in ("precision", "recall", "f1")] == [1, 1, 1]
+    assert figures["track"]["mean_over_genres_95"] == (1, 1)
+    assert figures["chunk"]["macro_f1"] == 1
 
 
 def test_intervals_hold_their_figures():
@@ -77,6 +87,15 @@ def test_over_seeds_the_interval_is_of_tracks():
     low, high = figures["accuracy_95"]
     assert low < figures["accuracy"] < high
     assert over_seeds(seeds[:1])["accuracy_sd"] is None
+
+
+@pytest.mark.parametrize(("n_seeds", "n_first"), [(1, 0), (2, 3)])
+def test_what_is_of_the_first_seed_alone_is_said_to_be(n_seeds, n_first):
+    seeds = [scores(seed=seed) for seed in range(n_seeds)]
+    figures = {**assess(seeds[0]), "seeds": over_seeds(seeds), "cost": {"n_parameters": 1, "ms_per_chunk": 1.0}}
+    assert "".join(headline(figures)).count("(first seed)") == n_first
+    assert set(OF_FIRST_SEED) <= summary(figures).keys()
+    assert summary(figures).get("of_first_seed", []) == list(OF_FIRST_SEED) * bool(n_first)
 
 
 def test_pairs_are_compared_on_common_tracks_in_any_order():

@@ -146,7 +146,15 @@ def test_mixup_mixes_inputs_and_labels_alike():
 
 
 @pytest.mark.parametrize(
-    "fields", [{"noise": 1.5}, {"speed": -0.1}, {"gain_db": 100}, {"noise_snr_db": (20, 10)}, {"mixup": -1}]
+    "fields",
+    [
+        {"noise": 1.5},
+        {"speed": -0.1},
+        {"gain_db": 100},
+        {"noise_snr_db": (20, 10)},
+        {"mixup": -1},
+        {"stretch": 0.5, "pitch_semitones": 1},
+    ],
 )
 def test_impossible_strengths(fields):
     with pytest.raises(UsageError, match="must be"):

@@ -73,6 +73,11 @@ def test_the_genre_model_says_what_it_was_measured_at():
         (lambda folder: change(folder, labels=["rock", "\x1b[2J"]), "labels must be printable"),
         (lambda folder: change(folder, frontend={"n_samples": 10**12}), "n_samples=1000000000000"),
         (lambda folder: change(folder, labels=["rock", "rock"]), "labels"),
+        (lambda folder: change(folder, name="../../etc/x"), "name='../../etc/x' must be printable"),
+        (lambda folder: change(folder, model=[]), "model must be a str"),
+        (lambda folder: change(folder, model_config=[]), "model_config must be a dict"),
+        (lambda folder: change(folder, provenance=[]), "provenance must be a dict"),
+        (lambda folder: change(folder, frontend={"n_fft": 10**5, "n_mels": 10**5}), "n_fft . n_mels=10000000000"),
         (lambda folder: change(folder, frontend={"n_mels": -1}), "n_mels=-1"),
         (lambda folder: shutil.rmtree(folder / "weights"), "damaged or incomplete"),
         (lambda folder: next((folder / "weights").rglob("d/*")).unlink(), "damaged or incomplete"),
@@ -90,10 +95,15 @@ def test_what_is_wrong_is_named(folder, spoil, said):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"model": "resnet"}, "network 'resnet' is none of musicnn"),
+        ({"model": "resnet"}, "network 'resnet' is none of .*musicnn"),
         ({"model_config": {"depth": 3}}, "cannot be built from its config"),
         ({"labels": ["rock", "pop"]}, "weights are of another network, output.bias differs"),
-        ({"model_config": {"n_timbral": 10**8}}, "more than 1,000,000,000 parameters"),
+        ({"model_config": {"n_timbral": 10**8}}, "n_timbral=100000000 must be positive and at most"),
+        ({"model": "crnn", "model_config": {"pool_frames": [0, 2, 2, 1, 1]}}, "pool_frames=.* must be positive"),
+        ({"model": "crnn", "model_config": {"n_layers": 10**9}}, "n_layers=1000000000 must be .* at most 16"),
+        ({"model": "cnn", "model_config": {"n_filters": []}}, "n_filters must be 1 to 16 sizes"),
+        ({"model": "cnn", "model_config": {"dropout": 1.0}}, "dropout=1.0 must be at least 0 and below 1"),
+        ({"model_config": {"n_midend": 10**5}}, "more than 1,000,000,000 parameters"),
     ],
 )
 def test_weights_of_another_network_are_refused(folder, fields, said):

@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -157,6 +158,12 @@ def test_artist_folds_need_artists():
         divide(Dataset(tracks), config())
 
 
+def test_unknown_artists_are_counted(capsys):
+    tracks = tuple(dataclasses.replace(one, artist="") if one.name == "jazz.00000" else one for one in dataset().tracks)
+    divide(Dataset(tracks), config())
+    assert "artists of 1 of 30 tracks are unknown, as of jazz.00000" in capsys.readouterr().err
+
+
 def test_folders_without_music(tmp_path, folder):
     with pytest.raises(UsageError, match="nowhere: is not a folder"):
         read(tmp_path / "nowhere")
@@ -176,6 +183,13 @@ def test_an_unreadable_majority_is_one_line(folder):
         UsageError, match=r"5 of 13 tracks are unreadable, may be 10% .*: .*0\.flac: no audio could be decoded"
     ):
         load(DataConfig(folder, split="track", cache=folder / ".cache"), 16_000)
+
+
+def test_a_genre_of_which_nothing_is_readable_is_named(folder):
+    for path in folder.rglob("*.flac"):
+        path.unlink()
+    with pytest.raises(UsageError, match="no track of genre jazz is readable"):
+        load(DataConfig(folder, split="track", n_folds=3, max_unreadable=0.2, cache=folder / ".cache"), 16_000)
 
 
 def test_identical_files_count_as_duplicates(folder):
@@ -209,6 +223,7 @@ def test_a_table_of_tracks(folder):
         ),
         ("file,genre\na.ogg,jazz\n", AudioError, "a.ogg: listed in tracks.csv, but not there"),
         (b"\xff\xfe\x00", UsageError, "cannot be read"),
+        ('file,genre\ntracks.csv,"a\n"\ntracks.csv,b\n', UsageError, r"and 'a\\n' is not; rename"),
     ],
 )
 def test_damaged_tables(tmp_path, table, error, said):
@@ -227,6 +242,16 @@ def test_gtzan_is_known_by_its_names(tmp_path):
     assert found["blues.00029"].split == "train"
     assert found["jazz.00043"].split == "none"
     assert found["rock.00016"].fold in range(5)
+    (tmp_path / "copies").mkdir()
+    (tmp_path / "copies" / "blues.00000.au").touch()
+    with pytest.raises(UsageError, match=r"two tracks are named blues\.00000"):
+        read(tmp_path)
+
+
+def test_a_users_duplicates_are_added_to_gtzans():
+    tracks = (Track("a/blues.00000", Path("a"), "blues"), Track("b/rock.00016", Path("b"), "rock"))
+    duplicates = gtzan.listed(Dataset(tracks, (("a/blues.00000", "mine"),))).duplicates
+    assert duplicates == (("blues.00000", "mine"), *gtzan._duplicates())
 
 
 def test_the_shipped_lists_are_the_published_ones():
@@ -273,9 +298,16 @@ def test_fma_that_is_not_whole(tmp_path):
     (tmp_path / "fma_medium").mkdir()
     with pytest.raises(UsageError, match="fma_small and fma_medium; name one"):
         read(tmp_path)
-    (tmp_path / "tracks.csv").write_text("track,set,artist\n\n\n")
-    with pytest.raises(UsageError, match="has not FMA's columns"):
-        read(tmp_path / "fma_small")
+    for table, said in [
+        ("track,set,artist\n\n\n", "has not"),
+        ("track,set,artist", "has not"),
+        (FMA_TABLE + "é", "cannot"),
+    ]:
+        (tmp_path / "tracks.csv").write_text(table, encoding="latin-1")
+        with pytest.raises(UsageError, match=f"{said} (FMA's columns|be read)"):
+            read(tmp_path / "fma_small")
+    (tmp_path / "tracks.csv").write_text(FMA_TABLE + "202,c,Z,training,sm")
+    assert read(tmp_path / "fma_small").left_out[-1] == "1 rows that are cut"
 
 
 @pytest.mark.skipif(not (SHARED / "data" / "gtzan").is_dir(), reason="GTZAN's tracks are not here")
@@ -299,7 +331,7 @@ def test_the_command_says_what_is_there(folder):
     assert "problems: 1" in done.stdout
     assert "broken.mp3: is not audio" in done.stdout
     refused = run("--max-unreadable", "0")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert refused.stderr.strip().count("\n") == 0
     assert "1 of 13 tracks are unreadable" in refused.stderr
 

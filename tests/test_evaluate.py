@@ -1,11 +1,14 @@
 import itertools
 import json
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from genrestream.checkpoint import find
+from genrestream.checkpoint import read as read_model
 from genrestream.errors import CheckpointError, UsageError
 from tests.conftest import ROOT
 from tests.made_up import labelled, run
@@ -13,7 +16,8 @@ from train import plots
 from train.evaluate import Config, evaluate
 from train.folders import read
 from train.report import interval, p_value, table
-from train.runs import find_system
+from train.runs import Part, find_system, key_of
+from train.tracks import Track
 
 CLASSES = ("blues", "classical", "metal")
 FOLDS = [["blues-0", "classical-0", "metal-0"], ["blues-1", "classical-1", "metal-1"]]
@@ -69,6 +73,16 @@ def test_each_fold_is_scored_on_what_it_held_out(runs, tracks):
     assert [len(curve) for curve in system.learning_curves()] == [3, 3], "a line cut by a kill is left out"
 
 
+def test_scores_are_made_anew_for_a_changed_or_missing_track(tmp_path):
+    file = tmp_path / "song.ogg"
+    keys = [key_of([Part(read_model(find("musicnn")), (Track("song", file, "jazz"),))])]
+    for content, time_ns in ((b"one", 1), (b"two", 2)):
+        file.write_bytes(content)
+        os.utime(file, ns=(time_ns, time_ns))
+        keys.append(key_of([Part(read_model(find("musicnn")), (Track("song", file, "jazz"),))]))
+    assert len(set(keys)) == 3
+
+
 def test_seeds_are_runs_side_by_side(tracks, tmp_path):
     for seed in range(2):
         run(tmp_path / "both" / f"seed{seed}", "one", FOLDS)
@@ -90,6 +104,18 @@ def test_a_model_that_says_nothing_is_scored_with_a_warning(tracks):
     assert len(find_system("musicnn", tracks, "all").seeds[0][0].tracks) == 6
 
 
+@pytest.mark.parametrize(("split", "n_heard"), [("held-out", 0), ("test", 0), ("train", 3), ("all", 3)])
+def test_a_model_is_scored_on_what_it_was_trained_on_with_a_warning(tracks, tmp_path, split, n_heard):
+    warning = find_system(str(run(tmp_path / "one", "one", FOLDS[1:])), tracks, split).warning
+    assert warning.count(f"never heard {n_heard} of these tracks, as blues-0") == bool(n_heard)
+
+
+def test_an_unfinished_run_is_scored_with_a_warning(tracks, tmp_path):
+    folder = run(tmp_path / "half", "half", FOLDS[:1], n_folds=3)
+    (folder / "fold3").mkdir()
+    assert "no model in fold1, fold2, fold3," in find_system(str(folder), tracks).warning
+
+
 def test_wrong_runs_are_refused(tracks, runs, tmp_path):
     with pytest.raises(UsageError, match="holds out are not there, as nobody"):
         find_system(str(run(tmp_path / "strange", "strange", [["blues-0", "nobody"]])), tracks)
@@ -105,7 +131,12 @@ def test_wrong_runs_are_refused(tracks, runs, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"), [({"checkpoints": ()}, "no checkpoint"), ({"robustness_tracks": -1}, "--robustness-tracks -1")]
+    ("wrong", "said"),
+    [
+        ({"checkpoints": ()}, "no checkpoint"),
+        ({"robustness_tracks": -1}, "--robustness-tracks -1"),
+        ({"seed": -1}, "--seed -1"),
+    ],
 )
 def test_impossible_options_are_refused(data, wrong, said):
     with pytest.raises(UsageError, match=said):

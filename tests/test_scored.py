@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from genrestream.audio import AudioSource
-from genrestream.errors import UsageError
+from genrestream.errors import OutputError, UsageError
 from genrestream.session import Session, StreamConfig
 from tests.conftest import METAL, encode, music
 from tests.made_up import GENRES, scores
+from train import report
 from train.score import score
 from train.scored import joined, load, save
 from train.tracks import Track
@@ -112,6 +113,17 @@ def test_saved_and_loaded_are_the_same(tmp_path):
     assert load(tmp_path / "none.npz", "key") is None
     (tmp_path / "scores.npz").write_bytes(b"PK damaged")
     assert load(tmp_path / "scores.npz", "key") is None
+
+
+@pytest.mark.parametrize(
+    "write",
+    [lambda file: save(scores(), file / "scores.npz"), lambda file: report.write(file, {}, [], {}, {})],
+    ids=["scores", "report"],
+)
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path, write):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"file.*: cannot be written "):
+        write(tmp_path / "file")
 
 
 def test_the_vote_after_some_seconds_is_that_of_the_chunks_until_then():

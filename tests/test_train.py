@@ -177,6 +177,7 @@ def test_a_batch_must_fit_the_devices(data, tmp_path):
         (("--n-epochs", 0), "--n-epochs 0: must be at least 1"),
         (("--fold", 7), "--fold 7: must be from 0 to 2"),
         (("--n-mels", 2), "cannot be halved"),
+        (("--dropout", 2), "dropout=2.0 must be at least 0 and below 1"),
     ],
 )
 def test_options_that_cannot_work(data, tmp_path, more, message):

@@ -53,7 +53,7 @@ def assess(scored: Scored) -> dict[str, Any]:
 def _track(probs: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     predicted, n_classes = answers(probs), probs.shape[1]
     right, genres = predicted == labels, by_class(predicted, labels, n_classes)
-    share = genres["support"] / genres["support"].sum()
+    present, share = genres["support"] > 0, genres["support"] / genres["support"].sum()
     figures: dict[str, Any] = {
         "accuracy": float(right.mean()),
         "accuracy_95": accuracy_interval(right),
@@ -61,7 +61,7 @@ def _track(probs: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
         "unanswered": int((predicted < 0).sum()),
     }
     for name in ("precision", "recall", "f1"):
-        figures[f"macro_{name}"] = float(genres[name].mean())
+        figures[f"macro_{name}"] = float(genres[name][present].mean())
         figures[f"weighted_{name}"] = float(genres[name] @ share)
     areas = area_by_class(probs, labels)
     return figures | {f"macro_{name}": float(np.nanmean(values)) for name, values in areas.items()}
@@ -79,7 +79,7 @@ def _chunk(scored: Scored) -> dict[str, Any]:
         "accuracy": float(hits.sum() / counts.sum()),
         "accuracy_95": accuracy_interval(shares, weights=counts.astype(float)),
         "accuracy_tracks_alike": float(shares.mean()),
-        "macro_f1": macro_f1(predicted[heard], labels[heard], len(scored.genres)),
+        "macro_f1": macro_f1(predicted[heard], labels[heard]),
         "n_silent": int((~heard).sum()),
     }
 
@@ -181,7 +181,7 @@ def over_seeds(seeds: Sequence[Scored]) -> dict[str, Any]:
     seeds = [seeds[0], *(seed.select(seeds[0].tracks) for seed in seeds[1:])]
     rights = np.stack([correct(seed) for seed in seeds])
     chunks = [_chunk(seed)["accuracy"] for seed in seeds]
-    f1s = [macro_f1(answers(seed.track_probs()), seed.labels, len(seed.genres)) for seed in seeds]
+    f1s = [macro_f1(answers(seed.track_probs()), seed.labels) for seed in seeds]
     spread = {"accuracy": rights.mean(axis=1), "chunk_accuracy": np.array(chunks), "macro_f1": np.array(f1s)}
     figures: dict[str, Any] = {"n_seeds": len(seeds), "accuracy_95": accuracy_interval(rights.mean(axis=0))}
     for name, values in spread.items():

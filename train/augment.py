@@ -14,7 +14,7 @@ import numpy as np
 from genrestream.chunks import MIN_PIECE_S
 from genrestream.errors import UsageError
 from train import distort
-from train.warp import Warp
+from train.warp import SLOWEST, Warp
 
 MOST = {
     "share": 1, "gain_db": 60, "noise": 1, "speed": 0.5, "pitch_semitones": 12, "stretch": 0.5, "equalise_db": 30,
@@ -65,6 +65,12 @@ class AugmentConfig:
                 raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be from 0 to {most}")
         if not self.noise_snr_db[0] <= self.noise_snr_db[1]:
             raise UsageError(f"--noise-snr-db {self.noise_snr_db}: must be from the lower to the higher")
+
+        if (slowest := (1 - self.stretch) / 2 ** (self.pitch_semitones / 12)) < SLOWEST:
+            raise UsageError(
+                f"--stretch {self.stretch} with --pitch-semitones {self.pitch_semitones}: (1 - stretch) / 2 **"
+                f" (pitch_semitones / 12) = {slowest:.2f} must be at least {SLOWEST}; lower one"
+            )
 
     @property
     def changes_waveform(self) -> bool:

@@ -16,9 +16,10 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from genrestream.errors import GenrestreamError, UsageError
+from genrestream.errors import UsageError
 from train.cache import AudioCache, Filled
 from train.decode import chunks_of
+from train.entry import entry
 from train.folders import read
 from train.splits import PUBLISHED, SIDES, Split, divide
 from train.tracks import DataConfig, Dataset, Track
@@ -74,7 +75,7 @@ def decoded(
     """Fill the cache; return the data set without what is unreadable, knowing of identical files.
 
     Raises:
-        UsageError: More is unreadable than ``config.max_unreadable``.
+        UsageError: More is unreadable than ``config.max_unreadable``, or all of one genre.
         OutputError: The cache cannot be written.
     """
     filled = cache.fill(dataset.tracks, n_workers)
@@ -86,6 +87,8 @@ def decoded(
         )
     copies = [(a.name, b.name) for a, b in _copies(filled.tracks, cache)]
     found = dataclasses.replace(dataset, tracks=tuple(filled.tracks), duplicates=(*dataset.duplicates, *copies))
+    if lost := sorted({*dataset.genres} - {*found.genres}):
+        raise UsageError(f"{config.data}: no track of genre {lost[0]} is readable; mend or remove its tracks")
     return found, filled
 
 
@@ -162,7 +165,4 @@ def _table(dataset: Dataset, split: Split | None, config: Listing) -> Table:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Listing, description=__doc__, prog="python -m train.data"))
-    except GenrestreamError as error:
-        sys.exit(str(error))
+    entry(lambda: main(tyro.cli(Listing, description=__doc__, prog="python -m train.data")))

@@ -26,14 +26,16 @@ import tyro
 
 import genrestream
 from genrestream.cache import cache_folder
-from genrestream.errors import GenrestreamError, UsageError
+from genrestream.errors import UsageError
 from genrestream.program import use_compile_cache
 from train.assess import answers
+from train.entry import entry
 from train.metrics import accuracy_interval
 from train.report import interval, table
 from train.score import score
 from train.scored import Scored
 from train.tracks import Track
+from train.writing import writing
 
 LIST = Path(__file__).with_name("elsewhere.csv")
 
@@ -163,20 +165,17 @@ def _lines(name: str, figures: dict[str, Any]) -> list[str]:
 def main() -> None:
     """Run from the command line."""
     config = tyro.cli(Config, description=__doc__)
-    try:
-        use_compile_cache()
-        folder = config.songs or (cache_folder() or Path(tempfile.gettempdir())) / "songs"
-        tracks = songs(folder, listed())
-        figures = {}
-        for name in config.checkpoints:
-            figures[name] = by_genre(score(genrestream.load(name), tracks, longest_s=config.longest_s, words=name))
-            print("\n".join(_lines(name, figures[name])), flush=True)
-        if config.output:
+    use_compile_cache()
+    folder = config.songs or (cache_folder() or Path(tempfile.gettempdir())) / "songs"
+    tracks = songs(folder, listed())
+    figures = {}
+    for name in config.checkpoints:
+        figures[name] = by_genre(score(genrestream.load(name), tracks, longest_s=config.longest_s, words=name))
+        print("\n".join(_lines(name, figures[name])), flush=True)
+    if config.output:
+        with writing(config.output):
             config.output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    except GenrestreamError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

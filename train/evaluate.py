@@ -23,13 +23,14 @@ import tyro
 
 import genrestream
 from genrestream.classifier import Classifier
-from genrestream.errors import GenrestreamError, UsageError
+from genrestream.errors import UsageError
 from genrestream.program import use_compile_cache
 from train import report
 from train.assess import assess, over_seeds, paired
 from train.calibrate import cross_fitted, temperature
 from train.cost import ms_per_chunk, n_parameters
 from train.distort import DISTORTIONS
+from train.entry import entry
 from train.folders import read
 from train.metrics import holm
 from train.provenance import provenance
@@ -66,12 +67,17 @@ class Config:
             raise UsageError("no checkpoint; name a run's folder, a model's folder or a shipped model")
         if self.robustness_tracks < 0:
             raise UsageError(f"--robustness-tracks {self.robustness_tracks}: must be 0 or more")
+        if self.seed < 0:
+            raise UsageError(f"--seed {self.seed}: must be 0 or more")
 
 
 def evaluate(config: Config) -> None:
     """Score every model, compare them and write the report."""
     tracks = read(config.data).tracks
     systems = _apart([find_system(name, tracks, config.split) for name in config.checkpoints], config.checkpoints)
+    for system in systems:
+        if system.warning:
+            print(f"warning: {system.warning}", file=sys.stderr)
     scores = {system.name: [_calibrated(_scored(config, seed), seed) for seed in system.seeds] for system in systems}
     figures = {system.name: _figures(config, system, scores[system.name]) for system in systems}
     first = {name: seeds[0] for name, seeds in scores.items()}
@@ -172,13 +178,9 @@ def _pairs(scores: dict[str, Scored]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Run from the command line."""
-    try:
-        use_compile_cache()
-        evaluate(tyro.cli(Config, description=__doc__))
-    except GenrestreamError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+    use_compile_cache()
+    evaluate(tyro.cli(Config, description=__doc__))
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

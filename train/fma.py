@@ -7,9 +7,11 @@
 """
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 from genrestream.errors import UsageError
+from train.tables import table
 from train.tracks import Dataset, Track
 
 SUBSETS = {"fma_small": ("small",), "fma_medium": ("small", "medium"), "fma_large": ("small", "medium", "large")}
@@ -37,14 +39,16 @@ def read(folder: Path) -> Dataset:
     folders = _audio_folders(folder)
     if len(folders) > 1:
         raise UsageError(f"--data {folder}: holds {' and '.join(one.name for one in folders)}; name one of them")
-    audio, table = folders[0], _table(folder)
-    if table is None:
+    audio, listed = folders[0], _listed(folder)
+    if listed is None:
         raise UsageError(f"--data {folder}: FMA's tracks.csv is not here; unpack fma_metadata.zip beside {audio.name}")
-    tracks, n_broken, n_unlabelled = [], 0, 0
-    for number, row in _rows(table):
-        if row["subset"] not in SUBSETS[audio.name]:
+    tracks, n_broken, n_unlabelled, n_cut = [], 0, 0, 0
+    for number, row in _rows(listed):
+        if not row:
+            n_cut += 1
+        elif row["subset"] not in SUBSETS[audio.name]:
             continue
-        if number in BROKEN:
+        elif number in BROKEN:
             n_broken += 1
         elif not row["genre"]:
             n_unlabelled += 1
@@ -52,7 +56,7 @@ def read(folder: Path) -> Dataset:
             path = audio / f"{number:06d}"[:3] / f"{number:06d}.mp3"
             split = SPLITS.get(row["split"], "none")
             tracks.append(Track(f"{number:06d}", path, row["genre"], split, artist=row["artist"]))
-    left_out = {"known broken files": n_broken, "tracks without a top genre": n_unlabelled}
+    left_out = {"known broken files": n_broken, "tracks without a top genre": n_unlabelled, "rows that are cut": n_cut}
     return Dataset(tuple(tracks), left_out=tuple(f"{n} {what}" for what, n in left_out.items() if n))
 
 
@@ -62,28 +66,29 @@ def _audio_folders(folder: Path) -> list[Path]:
     return [folder / name for name in SUBSETS if (folder / name).is_dir()]
 
 
-def _table(folder: Path) -> Path | None:
+def _listed(folder: Path) -> Path | None:
     for place in (folder, folder / "fma_metadata", folder.parent, folder.parent / "fma_metadata"):
         if (place / "tracks.csv").is_file() and _is_fma(place / "tracks.csv"):
             return place / "tracks.csv"
     return None
 
 
-def _is_fma(table: Path) -> bool:
-    with table.open(encoding="utf-8", errors="replace") as lines:
+def _is_fma(file: Path) -> bool:
+    with file.open(encoding="utf-8", errors="replace") as lines:
         return {"track", "set", "artist"} <= set(lines.readline().strip().split(","))
 
 
-def _rows(table: Path):
-    """Yield each track's number and the columns that we use; the table has three lines of header."""
-    with table.open(newline="", encoding="utf-8") as lines:
+def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield each track's number and the columns that we use, none where the row is cut; three lines are the header."""
+    with table(file) as lines:
         reader = csv.reader(lines)
-        header = list(zip(next(reader), next(reader), strict=False))
-        next(reader)
+        header = list(zip(next(reader, []), next(reader, []), strict=False))
+        next(reader, None)
         try:
             places = {name: header.index(column) for name, column in COLUMNS.items()}
         except ValueError as error:
-            raise UsageError(f"{table}: has not FMA's columns ({error}); unpack fma_metadata.zip again") from error
+            raise UsageError(f"{file}: has not FMA's columns ({error}); unpack fma_metadata.zip again") from error
         for row in reader:
-            if row and row[0].isdigit():
-                yield int(row[0]), {name: row[place] for name, place in places.items()}
+            if row and row[0].isdecimal():
+                is_whole = len(row) > max(places.values())
+                yield int(row[0]), {name: row[place] for name, place in places.items()} if is_whole else {}

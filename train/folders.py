@@ -4,8 +4,10 @@ import csv
 from pathlib import Path
 
 from genrestream.audio import SUFFIXES
+from genrestream.checkpoint import check_labels
 from genrestream.errors import AudioError, UsageError
 from train import fma, gtzan
+from train.tables import table
 from train.tracks import Dataset, Track
 
 ADVICE = "give a folder that holds a folder of audio files for each genre, or a tracks.csv"
@@ -17,7 +19,7 @@ def read(folder: Path) -> Dataset:
     """Find out what a folder holds and read it; nothing is decoded.
 
     Raises:
-        UsageError: It is missing, empty, or has one genre only, or a list in it is damaged.
+        UsageError: It is missing, empty, or has one genre only, or one that no label may be, or its list is damaged.
         AudioError: A file that its tracks.csv lists is missing.
     """
     if not folder.is_dir():
@@ -32,8 +34,13 @@ def read(folder: Path) -> Dataset:
         raise UsageError(f"--data {folder}: holds no labelled audio; {ADVICE}")
     if len(dataset.genres) == 1:
         raise UsageError(f"--data {folder}: holds one genre only ({dataset.genres[0]}), must be at least two; {ADVICE}")
+    try:
+        check_labels(dataset.genres)
+    except UsageError as error:
+        raise UsageError(f"--data {folder}: {error}; rename the genre") from error
+    dataset = gtzan.listed(dataset) if gtzan.is_gtzan(dataset) else dataset
     _check_names(dataset.tracks, folder)
-    return gtzan.listed(dataset) if gtzan.is_gtzan(dataset) else dataset
+    return dataset
 
 
 def rows(file: Path, columns: tuple[str, ...] = ()) -> list[dict[str, str]]:
@@ -42,17 +49,13 @@ def rows(file: Path, columns: tuple[str, ...] = ()) -> list[dict[str, str]]:
     Raises:
         UsageError: It cannot be read, or a column is missing.
     """
-    try:
-        with file.open(newline="", encoding="utf-8") as lines:
-            reader = csv.DictReader(lines)
-            table = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        cause = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{file}: cannot be read ({cause}); a table of tracks is UTF-8 text with commas") from error
+    with table(file) as lines:
+        reader = csv.DictReader(lines)
+        found = list(reader)
     missing = set(columns) - set(reader.fieldnames or ())
     if missing:
         raise UsageError(f"{file}: has no column {', '.join(sorted(missing))}; must have {', '.join(columns)}")
-    return table
+    return found
 
 
 def _from_table(folder: Path) -> Dataset:

@@ -22,13 +22,18 @@ def is_gtzan(dataset: Dataset) -> bool:
 
 
 def listed(dataset: Dataset) -> Dataset:
-    """Give GTZAN's tracks their plain names, splits, folds and duplicates; others stay as they are, in no list."""
+    """Give GTZAN's tracks their plain names, splits, folds and more duplicates; others stay as they are, in no list."""
     splits, folds = _splits(), _folds()
     tracks = []
     for track in dataset.tracks:
-        name = track.name.rpartition("/")[2] if _is_listed(track.name) else track.name
+        name = _plain(track.name)
         tracks.append(dataclasses.replace(track, name=name, split=splits.get(name, "none"), fold=folds.get(name, -1)))
-    return dataclasses.replace(dataset, tracks=tuple(tracks), duplicates=_duplicates())
+    pairs = [(_plain(one), _plain(other)) for one, other in dataset.duplicates]
+    return dataclasses.replace(dataset, tracks=tuple(tracks), duplicates=(*pairs, *_duplicates()))
+
+
+def _plain(name: str) -> str:
+    return name.rpartition("/")[2] if _is_listed(name) else name
 
 
 def _is_listed(name: str) -> bool:

@@ -45,20 +45,15 @@ def macro_interval(
     return float(low), float(high)
 
 
-def recall_by_class(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return each class's share of tracks that were named right, shape (n_classes,); 0 for a class without tracks."""
-    return by_class(predicted, labels, n_classes)["recall"]
-
-
 def by_class(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> dict[str, np.ndarray]:
     """Return precision, recall, F1 and support of each class, each of shape (n_classes,)."""
     scores: Any = precision_recall_fscore_support(labels, predicted, labels=range(n_classes), zero_division=ZERO)
     return dict(zip(("precision", "recall", "f1", "support"), scores, strict=True))
 
 
-def macro_f1(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> float:
-    """Return the mean over classes of the harmonic mean of precision and recall."""
-    return float(f1_score(labels, predicted, labels=range(n_classes), average="macro", zero_division=ZERO))
+def macro_f1(predicted: np.ndarray, labels: np.ndarray) -> float:
+    """Return the mean, over classes that there are, of the harmonic mean of precision and recall."""
+    return float(f1_score(labels, predicted, labels=np.unique(labels), average="macro", zero_division=ZERO))
 
 
 def area_by_class(probs: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:

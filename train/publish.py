@@ -12,16 +12,20 @@ are the folds', and so is the temperature.
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import tyro
 
 from genrestream import checkpoint
-from genrestream.errors import GenrestreamError, UsageError
+from genrestream.errors import UsageError
 from genrestream.network import load_weights
+from train.entry import entry
 
+OF_FIRST_SEED = (
+    "macro_recall", "recall", "accuracy_chunks_95", "calibration_error_track", "calibration_error_first_chunk",
+    "unsure_below_half", "accuracy_where_sure",
+)  # fmt: skip
 MAX_BYTES = 4_000_000  # a shipped model travels in the package
 
 
@@ -91,6 +95,7 @@ def summary(figures: dict[str, Any]) -> dict[str, Any]:
         "calibration_error_first_chunk": _rounded(calibration["first_chunk"]["calibration_error"]),
         "unsure_below_half": _rounded(calibration["track"]["unsure_below_half"]),
         "accuracy_where_sure": _rounded(calibration["track"]["accuracy_where_sure"]),
+        **({"of_first_seed": list(OF_FIRST_SEED)} if seeds["n_seeds"] > 1 else {}),
     }
 
 
@@ -118,13 +123,9 @@ def _reported(config: Config, name: str) -> tuple[dict[str, Any], dict[str, Any]
 
 def main() -> None:
     """Run from the command line."""
-    try:
-        published = publish(tyro.cli(Config, description=__doc__))
-        print(f"written: {published.path}, temperature {published.card.temperature}")
-    except GenrestreamError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+    published = publish(tyro.cli(Config, description=__doc__))
+    print(f"written: {published.path}, temperature {published.card.temperature}")
 
 
 if __name__ == "__main__":
-    main()
+    entry(main)

@@ -10,6 +10,7 @@ import numpy as np
 from train import forest, plots
 from train.runs import System
 from train.scored import Scored
+from train.writing import writing
 
 WORDS = {
     "mp3_64": "MP3, 64 kbit/s",
@@ -34,12 +35,22 @@ def write(
         systems: What was evaluated, in the order of the report.
         scores: The first seed's scores of each system, by its name.
         numbers: ``systems``: the figures of each by name, and ``pairs``: the comparisons.
+
+    Raises:
+        OutputError: They cannot be written.
     """
+    with writing(folder):
+        _write(folder, facts, systems, scores, numbers)
+
+
+def _write(
+    folder: Path, facts: Figures, systems: Sequence[System], scores: Mapping[str, Scored], numbers: Figures
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps({"facts": facts, **numbers}, indent=1, default=_plain) + "\n")
     lines = ["# Evaluation", "", *_facts(facts)]
     for system in systems:
-        heard = f"**Perhaps not held out.** {system.warning}." if system.warning else ""
+        heard = f"**Warning.** {system.warning}." if system.warning else ""
         lines += [heard, ""] if heard else []
     if len(systems) > 1:
         lines += _comparison(folder, numbers)
@@ -113,6 +124,7 @@ HEADLINE = (
 def headline(figures: Figures) -> list[str]:
     """Return a model's row of the comparison, as ``HEADLINE`` names its columns."""
     track, chunk, seeds = figures["track"], figures["chunk"], figures["seeds"]
+    first = " (first seed)" if seeds["n_seeds"] > 1 else ""
     spread = {
         name: f" ± {seeds[f'{name}_sd']:.3f}" if seeds[f"{name}_sd"] is not None else ""
         for name in ("accuracy", "macro_f1", "chunk_accuracy")
@@ -120,10 +132,10 @@ def headline(figures: Figures) -> list[str]:
     return [
         str(figures["n_tracks"]),
         f"{seeds['accuracy']:.3f}{spread['accuracy']} {interval(seeds['accuracy_95'])}",
-        f"{track['macro_recall']:.3f} {interval(track['mean_over_genres_95'])}",
+        f"{track['macro_recall']:.3f} {interval(track['mean_over_genres_95'])}{first}",
         f"{seeds['macro_f1']:.3f}{spread['macro_f1']}",
-        f"{seeds['chunk_accuracy']:.3f}{spread['chunk_accuracy']} {interval(chunk['accuracy_95'])}",
-        f"{figures['calibration']['track']['calibration_error']:.3f}",
+        f"{seeds['chunk_accuracy']:.3f}{spread['chunk_accuracy']} {interval(chunk['accuracy_95'])}{first}",
+        f"{figures['calibration']['track']['calibration_error']:.3f}{first}",
         f"{figures['cost']['n_parameters']:,}",
         f"{figures['cost']['ms_per_chunk']:.1f}",
     ]
@@ -133,7 +145,8 @@ def _system(folder: Path, system: System, scored: Scored, figures: Figures) -> l
     lines = [f"## {system.name}", ""]
     n_seeds = figures["seeds"]["n_seeds"]
     if n_seeds > 1:
-        lines += [f"Mean ± standard deviation over {n_seeds} seeds in the first table; all else is of the first.", ""]
+        over = f"Mean ± standard deviation over {n_seeds} seeds in the first table, but where it says otherwise"
+        lines += [f"{over}; all else is of the first.", ""]
     lines += table(HEADLINE, [headline(figures)])
     lines += _averages(figures)
     lines += [f"Not heard: {problem}" for problem in figures["problems"]]

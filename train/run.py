@@ -24,7 +24,7 @@ import tyro
 from flax import nnx
 
 from genrestream import checkpoint
-from genrestream.errors import GenrestreamError, OutputError, UsageError
+from genrestream.errors import OutputError, UsageError
 from genrestream.frontend import FrontendConfig
 from genrestream.models import MODELS
 from genrestream.program import use_compile_cache
@@ -32,6 +32,7 @@ from train import pipeline
 from train.augment import AugmentConfig
 from train.cache import AudioCache
 from train.data import DataConfig, Split, Track, load
+from train.entry import entry
 from train.loop import LoopConfig, Validation, train
 from train.provenance import provenance
 from train.splits import PUBLISHED
@@ -246,7 +247,8 @@ def main(config_type: type[Config], trainer: Trainer[Config] = fit) -> None:
     """Entry point of a network's module: parse the command line, train, report errors in one line."""
     module = sys.modules["__main__"]
     use_compile_cache()
-    try:
+
+    def command() -> None:
         config = tyro.cli(
             config_type,
             prog=f"python -m train.{Path(str(module.__file__)).stem}",
@@ -256,12 +258,8 @@ def main(config_type: type[Config], trainer: Trainer[Config] = fit) -> None:
         if config.distributed:
             _join_the_others()
         run(config, trainer)
-    except UsageError as error:
-        sys.exit(_said(error, 2))
-    except GenrestreamError as error:
-        sys.exit(_said(error, 1))
-    except KeyboardInterrupt:
-        sys.exit(_said("interrupted; go on with --resume", 130))
+
+    entry(command, interrupted="interrupted; go on with --resume")
 
 
 def _join_the_others() -> None:
@@ -273,8 +271,3 @@ def _join_the_others() -> None:
         raise UsageError(
             f"--distributed: {str(error).splitlines()[0]}; set JAX_COORDINATOR_ADDRESS, {', '.join(PROCESS_VARIABLES)}"
         ) from error
-
-
-def _said(message: object, code: int) -> int:
-    print(message, file=sys.stderr)
-    return code

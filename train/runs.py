@@ -9,6 +9,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from train.progress import METRICS_FILE
 from train.splits import PART_S
 from train.tracks import Track
 
+MAX_FOLDS = 1000  # that a card may count
 Split = Literal["held-out", "train", "validation", "test", "all"]
 
 
@@ -45,11 +47,6 @@ class System:
     seeds: tuple[tuple[Part, ...], ...]
     warning: str = ""
 
-    @property
-    def cards(self) -> list[checkpoint.Card]:
-        """The cards of the first seed's models."""
-        return [part.model.card for part in self.seeds[0]]
-
     def learning_curves(self) -> list[list[dict[str, Any]]]:
         """Return the lines of each ``metrics.jsonl`` that lies beside a model of the first seed."""
         files = [part.model.path.parent / METRICS_FILE for part in self.seeds[0]]
@@ -62,8 +59,17 @@ def key_of(parts: Sequence[Part], *more: object) -> str:
     for part in parts:
         digest.update(f"{part.model.card.weights_sha256} {part.model.card.temperature}\n".encode())
         for track in part.tracks:
-            digest.update(f"{track.name} {track.genre} {track.path.stat().st_size}\n".encode())
+            digest.update(f"{track.name} {track.genre} {_state(track.path)}\n".encode())
     return digest.hexdigest()
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Return what changes with a file's content: its size and time; zeros where it is missing."""
+    try:
+        status = path.stat()
+    except OSError:  # scoring says so, in a line
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
 
 
 def find_system(name: str, tracks: Sequence[Track], split: Split = "held-out") -> System:
@@ -79,7 +85,8 @@ def find_system(name: str, tracks: Sequence[Track], split: Split = "held-out") -
         CheckpointError: There is no such model or run, or a model is damaged.
     """
     folder = Path(name)
-    seeds = [_models(seed) for seed in sorted(folder.glob("seed*")) or [folder]]
+    folders = sorted(folder.glob("seed*")) or [folder]
+    seeds = [_models(seed) for seed in folders]
     if seeds == [[]] and not list(folder.glob("seed*")):
         seeds = [[checkpoint.find(name)]]
     if not all(seeds):
@@ -87,13 +94,35 @@ def find_system(name: str, tracks: Sequence[Track], split: Split = "held-out") -
     parts = tuple(tuple(_part(path, tracks, split) for path in models) for models in seeds)
     for seed in parts:
         _check_once([track.name for part in seed for track in part.tracks])
-    unknown = [part for seed in parts for part in seed if split != "held-out" and not _held_out(part.model.card)]
-    warning = ""
-    if unknown:
-        warning = (
-            f"{name} does not say which tracks it never heard. If it was trained on these, its figures are far too high"
-        )
-    return System(parts[0][0].model.card.name if len(parts[0]) == 1 else folder.name, parts, warning)
+    warnings = _perhaps_heard(name, parts)
+    for seed in zip(folders, parts, strict=True):
+        warnings += _unfinished(*seed)
+    return System(parts[0][0].model.card.name if len(parts[0]) == 1 else folder.name, parts, ". ".join(warnings))
+
+
+def _perhaps_heard(name: str, seeds: Sequence[Sequence[Part]]) -> list[str]:
+    """Say that a model is scored on tracks that it does not hold out."""
+    heard: set[str] = set()
+    for part in itertools.chain(*seeds):
+        heard |= {track.name for track in part.tracks} - set(_held_out(part.model.card))
+    line = (
+        f"{name} does not say that it never heard {len(heard)} of these tracks, as {min(heard, default='')}."
+        " If it was trained on them, its figures are far too high"
+    )
+    return [line] if heard else []
+
+
+def _unfinished(folder: Path, seed: Sequence[Part]) -> list[str]:
+    """Say which folds have no model yet, of those that were begun or that the models' cards count."""
+    finished = {part.model.path.parent.name for part in seed if part.model.path.parent.parent == folder}
+    if not finished:  # one model, not folds
+        return []
+    counts = [part.model.card.provenance.get("n_folds") for part in seed]
+    n_folds = max((count for count in counts if isinstance(count, int) and count <= MAX_FOLDS), default=0)
+    folds = {f"fold{fold}" for fold in range(n_folds)} | {fold.name for fold in folder.glob("fold*")}
+    missing = sorted(folds - finished)
+    line = f"{folder} is not finished: no model in {', '.join(missing)}, whose tracks are not scored"
+    return [line] if missing else []
 
 
 def _models(folder: Path) -> list[Path]:
@@ -102,7 +131,8 @@ def _models(folder: Path) -> list[Path]:
 
 
 def _held_out(card: checkpoint.Card) -> list[str]:
-    return list(card.provenance.get("held_out") or [])
+    names = card.provenance.get("held_out")
+    return [str(name) for name in names] if isinstance(names, list) else []
 
 
 def _part(path: Path, tracks: Sequence[Track], split: Split) -> Part:

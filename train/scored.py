@@ -15,6 +15,7 @@ import numpy as np
 from genrestream.errors import UsageError
 from genrestream.session import probabilities
 from genrestream.vote import Rule, Vote
+from train.writing import writing
 
 _EPSILON_S = 1e-6
 
@@ -134,10 +135,15 @@ def joined(parts: Sequence[Scored]) -> Scored:
 
 
 def save(scored: Scored, file: Path, key: str = "") -> None:
-    """Write scores as an npz without pickles, with a key that says what was scored with what."""
+    """Write scores as an npz without pickles, with a key that says what was scored with what.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
     arrays: dict[str, Any] = {name: np.array(value) for name, value in vars(scored).items()}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(file, key=np.array(key), **arrays)
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(file, key=np.array(key), **arrays)
 
 
 def load(file: Path, key: str = "") -> Scored | None:

@@ -138,10 +138,17 @@ def _folds(tracks: list[Track], dataset: Dataset, config: DataConfig) -> list[in
     published = max((track.fold for track in tracks), default=-1) + 1
     if config.split == "artist" and published == config.n_folds:
         return [track.fold for track in tracks]
-    if config.split == "artist" and not any(track.artist for track in tracks):
+    unknown = [track.name for track in tracks if not track.artist] if config.split == "artist" else []
+    if len(unknown) == len(tracks):
         raise UsageError(
             f"{config.data}: --split artist: no artist is known; give a tracks.csv with a column artist, or use"
             " --split track"
+        )
+    if unknown:
+        print(
+            f"warning: --split artist: the artists of {len(unknown)} of {len(tracks)} tracks are unknown, as of"
+            f" {unknown[0]}; each is taken for another, so that an artist may be on two sides",
+            file=sys.stderr,
         )
     return _drawn_folds(tracks, _groups(tracks, dataset, config), config)
 

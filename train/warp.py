@@ -15,6 +15,7 @@ import soxr
 from av.filter import Graph
 
 MARGIN_S = 0.2  # atempo swallows some of its end
+SLOWEST = 0.5  # tempo over pitch that atempo can
 SAME = 1e-3  # ratios nearer to one another are not told apart
 
 
@@ -58,7 +59,7 @@ class Warp:
 
 
 def _atempo(waveform: np.ndarray, tempo: float, sample_rate: int) -> np.ndarray:
-    """Change the tempo and keep the pitch; tempo is from 0.5 to 100."""
+    """Change the tempo and keep the pitch; tempo is from ``SLOWEST`` to 100."""
     graph: Any = Graph()
     source = graph.add_abuffer(sample_rate=sample_rate, format="flt", layout="mono")
     stretch, sink = graph.add("atempo", f"{tempo:.6f}"), graph.add("abuffersink")

@@ -8,11 +8,11 @@ import dataclasses
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import ConvBlock, Dense, mean_and_max
+from genrestream.models.layers import ConvBlock, Dense, Sizes, mean_and_max
 
 
 @dataclasses.dataclass(frozen=True)
-class CNNConfig:
+class CNNConfig(Sizes):
     """Sizes of a CNN.
 
     Attributes:

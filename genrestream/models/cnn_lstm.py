@@ -10,11 +10,11 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import Dense
+from genrestream.models.layers import Dense, Sizes
 
 
 @dataclasses.dataclass(frozen=True)
-class CNNLSTMConfig:
+class CNNLSTMConfig(Sizes):
     """Sizes of a CNN-LSTM.
 
     Attributes:

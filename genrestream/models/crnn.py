@@ -11,11 +11,11 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import ConvBlock, Dense
+from genrestream.models.layers import ConvBlock, Dense, Sizes
 
 
 @dataclasses.dataclass(frozen=True)
-class CRNNConfig:
+class CRNNConfig(Sizes):
     """Sizes of a CRNN.
 
     Attributes:

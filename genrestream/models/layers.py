@@ -1,10 +1,42 @@
 """What several of the networks are built from."""
 
+import dataclasses
 import itertools
 
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
+
+from genrestream.errors import UsageError
+
+MAX_UNITS, MAX_LAYERS = 100_000, 16  # a stranger's config must not fill the memory
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """Base of the networks' configs, which checks each field by the kind of its default.
+
+    Raises:
+        UsageError: A size is not positive or is beyond reason, or a rate is not from 0 to below 1.
+    """
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(field.default, float):
+                if not isinstance(value, int | float) or not 0 <= value < 1:
+                    raise UsageError(f"{field.name}={value!r} must be at least 0 and below 1")
+            elif not isinstance(field.default, bool | str):
+                _check_sizes(field.name, value, field.default)
+
+
+def _check_sizes(name: str, value: object, default: object) -> None:
+    sizes = value if isinstance(default, tuple) else (value,)
+    most = MAX_LAYERS if name == "n_layers" else MAX_UNITS
+    if not isinstance(sizes, tuple) or not bool(default) <= len(sizes) <= MAX_LAYERS:
+        raise UsageError(f"{name} must be {int(bool(default))} to {MAX_LAYERS} sizes, one a layer")
+    if not all(isinstance(size, int) and 0 < size <= most for size in sizes):
+        raise UsageError(f"{name}={value!r} must be positive and at most {most}")
 
 
 class ConvBlock(nnx.Module):

@@ -11,13 +11,15 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from genrestream.models.layers import Sizes
+
 TIMBRAL_MELS = (38, 67)  # 0.4 and 0.7 of the 96 mel bands, by 7 frames
 TEMPORAL_FRAMES = (128, 64, 32)  # by one mel band
 BLOCK = 17  # frames of one matrix product's row; 11 of them are MusiCNN's 187
 
 
 @dataclasses.dataclass(frozen=True)
-class MusiCNNConfig:
+class MusiCNNConfig(Sizes):
     """Sizes of a MusiCNN.
 
     Attributes:

@@ -1,0 +1,29 @@
+"""The end of a command of ``train``: errors are one line, and the exit codes are those of ``genrestream``."""
+
+import sys
+from collections.abc import Callable
+
+from genrestream.cli import FAILED, INTERRUPTED, USAGE
+from genrestream.errors import GenrestreamError, UsageError
+
+
+def entry(function: Callable[[], None], interrupted: str = "interrupted") -> None:
+    """Run a command, its parsing included, and end the process with its exit code where it fails.
+
+    Args:
+        function: The command.
+        interrupted: What is said after Ctrl-C.
+    """
+    try:
+        function()
+    except UsageError as error:
+        _fail(error, USAGE)
+    except GenrestreamError as error:
+        _fail(error, FAILED)
+    except KeyboardInterrupt:
+        _fail(interrupted, INTERRUPTED)
+
+
+def _fail(message: object, code: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(code)
