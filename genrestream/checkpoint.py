@@ -234,8 +234,8 @@ def write(path: Path, card: Card, weights: Mapping[str, np.ndarray], licences: I
                 if (Path(scratch) / "previous").exists():
                     (Path(scratch) / "previous").rename(path)
                 raise
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written ({error})") from error
+    except (OSError, ValueError, RuntimeError) as error:  # tensorstore has its own for a full disk
+        raise CheckpointError(f"{path}: cannot be written ({str(error).splitlines()[0]})") from error
     return Checkpoint(path, card)
 
 
