@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from genrestream.checkpoint import find, read
-from genrestream.log_mel import log_mel
+from genrestream.features import features
 from genrestream.models.musicnn import TemporalBlock
 from genrestream.network import bind, load_weights
 from train.convert_musicnn import MSD_TAGS
@@ -16,7 +16,7 @@ from train.convert_musicnn import MSD_TAGS
 def test_equals_the_original(golden):
     tags = read(find("musicnn-tags"))
     network = bind(tags.card)(load_weights(tags))
-    frames = log_mel(jnp.asarray(golden["waveform"]), tags.card.frontend)
+    frames = features(jnp.asarray(golden["waveform"]), tags.card.frontend)
     penultimate, _ = network.features(frames)
     np.testing.assert_allclose(penultimate, golden["MSD_musicnn_penultimate"], atol=1e-3)
     np.testing.assert_allclose(network(frames), golden["MSD_musicnn_logits"], atol=1e-3)
@@ -34,7 +34,7 @@ def test_genre_head_stands_on_the_same_network():
 def test_chunks_of_a_batch_do_not_see_each_other(golden):
     tags = read(find("musicnn-tags"))
     network = jax.jit(bind(tags.card)(load_weights(tags)).__call__)
-    frames = log_mel(jnp.asarray(golden["waveform"]), tags.card.frontend)
+    frames = features(jnp.asarray(golden["waveform"]), tags.card.frontend)
     np.testing.assert_allclose(network(frames)[1], network(frames[1:])[0], atol=1e-4)
 
 

@@ -98,7 +98,7 @@ def summarise(table: Table, outcome: Outcome) -> dict:
         "accuracy": round(float(outcome.accuracies.mean()), 4),
         "sd": round(float(outcome.accuracies.std()), 4),
         "accuracy_95": [round(limit, 4) for limit in accuracy_interval(correct)],
-        "macro_f1": round(macro_f1(votes.argmax(axis=1), labels, len(table.genres)), 4),
+        "macro_f1": round(macro_f1(votes.argmax(axis=1), labels), 4),
         "validation": _rounded(outcome.validation[0]),
         "validation_log_likelihood": _rounded(outcome.validation[1]),
         "chosen": sorted(chosen),

@@ -151,7 +151,8 @@ class _Run:
         begin = time.perf_counter()
         batch = self.step.to_devices(next(self.iterator))
         # Devices that are still at work have not waited for it, however long it took.
-        if not self.figures or self.figures[-1]["loss"].is_ready():
+        last: Any = self.figures[-1]["loss"] if self.figures else None
+        if last is None or last.is_ready():
             self.progress.waited(time.perf_counter() - begin)
         jax.block_until_ready(self.figures[-2:-1])  # no more than one step ahead: batches are large
         return batch

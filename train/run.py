@@ -189,7 +189,7 @@ def export(
     if jax.process_index():
         return
     card = checkpoint.Card(
-        name=config.output.name,
+        name=config.output.resolve().name,
         model=config.design.model,
         model_config=dataclasses.asdict(config.design.config),
         frontend=config.design.frontend,
@@ -203,6 +203,7 @@ def export(
             "data": str(config.data.data),
             "split": config.data.split,
             "fold": config.data.fold,
+            "n_folds": config.data.n_folds,
             "seed": config.seed,
             "n_training_tracks": len(split.train),
             "held_out": [track.name for track in split.test],

@@ -97,7 +97,8 @@ class Saved:
         wanted: dict[str, Any] = {"state": shapes} | ({"input": iterator} if iterator else {})
         with self._reported("read"), _quiet():
             about = self._checkpoints.checkpointables_metadata(step)
-            if (about.custom_metadata or {}).get("identity") != self._identity:
+            known: Any = about.custom_metadata or {}
+            if known.get("identity") != self._identity:
                 raise UsageError(
                     f"--resume: {self.folder} holds a run with another network, data, split, seed or other options;"
                     " repeat its options, or name another --output"
