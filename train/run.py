@@ -10,8 +10,10 @@
 """
 
 import abc
+import concurrent.futures
 import dataclasses
 import hashlib
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -210,8 +212,14 @@ def export(
             **({"pretrained": pretrained.card.provenance} if pretrained else {}),
         },
     )
-    licences = pretrained.path.glob("LICENSE*") if pretrained else ()
-    checkpoint.write(folder, card, arrays, licences)
+    licences = list(pretrained.path.glob("LICENSE*")) if pretrained else []
+    if jax.process_count() == 1:
+        checkpoint.write(folder, card, arrays, licences)
+        return
+    # Wherever orbax saves it waits for all processes of the run; one of its own has no others to wait for.
+    os.environ["JAX_PLATFORMS"] = "cpu"  # the devices are taken
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+        alone.submit(checkpoint.write, folder, card, arrays, licences).result()
 
 
 def run(config: Config, trainer: Trainer[Config]) -> None:
