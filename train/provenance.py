@@ -1,11 +1,13 @@
 """Where a model comes from, for its card: the command, the commit, the data."""
 
+import functools
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 
+@functools.cache  # first asked at the start: another commit may be checked out before the end
 def provenance() -> dict[str, str]:
     """Return the command that runs and the commit of its code, ``+`` where files differ from it."""
     module = Path(sys.argv[0]).stem

@@ -266,6 +266,7 @@ def main(config_type: type[Config], trainer: Trainer[Config] = fit) -> None:
         )
         if config.distributed:
             _join_the_others()
+        provenance()
         run(config, trainer)
 
     entry(command, interrupted="interrupted; go on with --resume")
