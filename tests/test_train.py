@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -104,7 +105,7 @@ def test_killed_then_out_of_space_then_resumed_it_ends_bit_for_bit_alike(data, w
     assert saved
     run = subprocess.run([*SMALL_FILES, *arguments(data, output, "--resume")], cwd=ROOT, text=True, capture_output=True)
     assert run.returncode == 1, run.stdout + run.stderr
-    assert "make room, then go on with --resume" in said(run)
+    assert "make room, then go on with --resume" in run.stderr  # beside what tensorstore's threads have to say
     assert saved == steps(output)
     train(data, output, "--resume")
     for name, array in weights(whole).items():
@@ -151,8 +152,9 @@ def said(run):
 
 def test_a_loss_that_is_no_number_stops(data, tmp_path):
     run = train(data, tmp_path / "run", "--learning-rate", 1e30, "--clip-norm", 0, code=2)
-    assert "the loss is" in said(run)
-    assert said(run).startswith("step ")
+    assert re.match(
+        r"step \d+: the (loss|norm of the weights) is (nan|inf); the checkpoint of step 0 is kept", said(run)
+    )
     assert not (tmp_path / "run" / "model").exists()
 
 

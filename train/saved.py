@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,7 +28,8 @@ class Saved:
     """
 
     def __init__(self, folder: Path, step: Step, resume: bool, identity: str):
-        logging.getLogger("absl").setLevel(logging.ERROR)
+        logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs what it raises as well
+        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)  # what a failed save leaves
         from orbax.checkpoint import v1 as ocp
 
         policies = ocp.training.preservation_policies
@@ -85,6 +87,9 @@ class Saved:
             OutputError: It cannot be written; the checkpoints before are whole.
         """
         with self._reported(f"saved at step {step}"), _quiet():
+            n_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+            if (free := shutil.disk_usage(self.folder).free) < 2 * n_bytes:  # orbax would end in a page of tracebacks
+                raise OSError(f"{free / 1e6:.0f} MB are free, {2 * n_bytes / 1e6:.0f} MB are needed")
             self._checkpoints.save_checkpointables(
                 step,
                 {"state": state, "input": iterator},
