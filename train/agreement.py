@@ -9,7 +9,6 @@ through a codec, theirs had not.
 """
 
 import dataclasses
-import sys
 from pathlib import Path
 
 import jax
@@ -17,13 +16,15 @@ import numpy as np
 import tyro
 from rich.progress import track as progress
 
-from genrestream.errors import GenrestreamError, UsageError
+from genrestream.errors import UsageError
 from genrestream.program import use_compile_cache
 from genrestream.tabular import COLUMNS, tabular
 from train.cache import AudioCache
 from train.data import DataConfig, decoded
+from train.entry import entry
 from train.folders import read
 from train.table import read_table
+from train.writing import writing
 
 RATE = 22_050
 LENGTHS = (661_504, 661_794)  # of nearly all of GTZAN's tracks; a length is compiled for
@@ -91,13 +92,11 @@ def main(config: AgreementConfig) -> None:
     """Write and print the report."""
     use_compile_cache()
     text = report(*compared(config))
-    config.output.parent.mkdir(parents=True, exist_ok=True)
-    config.output.write_text(text, encoding="utf-8")
+    with writing(config.output):
+        config.output.parent.mkdir(parents=True, exist_ok=True)
+        config.output.write_text(text, encoding="utf-8")
     print(text)
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(AgreementConfig, description=__doc__, prog="python -m train.agreement"))
-    except GenrestreamError as error:
-        sys.exit(str(error))
+    entry(lambda: main(tyro.cli(AgreementConfig, description=__doc__, prog="python -m train.agreement")))

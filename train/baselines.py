@@ -24,11 +24,12 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from genrestream.errors import GenrestreamError, UsageError
+from genrestream.errors import UsageError
 from genrestream.tabular import COLUMNS
 from train.classifiers import FAMILIES
 from train.clusters import Clusters, clusters
 from train.comparison_plots import plot_accuracies, plot_clusters, plot_confusions, plot_importance
+from train.entry import entry
 from train.export import can_export, export
 from train.gtzan import GENRES
 from train.importance import importance
@@ -195,7 +196,4 @@ def write_model(table: Table, outcomes: list[Outcome], config: BaselinesConfig) 
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(BaselinesConfig, description=__doc__, prog="python -m train.baselines"))
-    except GenrestreamError as error:
-        sys.exit(str(error))
+    entry(lambda: main(tyro.cli(BaselinesConfig, description=__doc__, prog="python -m train.baselines")))

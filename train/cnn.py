@@ -1,6 +1,6 @@
 """Train the 2-D CNN on log-mel spectrograms: a small residual network, or system E's three layers.
 
-On a laptop, 10 minutes; on one GPU; on a TPU slice of several hosts, each of which runs the same command::
+On a laptop; on one GPU; on a TPU slice of several hosts, each of which runs the same command::
 
     python -m train.cnn --data ../shared/data/gtzan
     python -m train.cnn --data ../shared/data/gtzan --compute bfloat16 --batch-size 256 --n-workers 8

@@ -1,6 +1,6 @@
 """Train the 1-D CNN-LSTM of system E on sequences of MFCCs.
 
-On a laptop, 10 minutes; on one GPU; on a TPU slice of several hosts, each of which runs the same command::
+On a laptop; on one GPU; on a TPU slice of several hosts, each of which runs the same command::
 
     python -m train.cnn_lstm --data ../shared/data/gtzan
     python -m train.cnn_lstm --data ../shared/data/gtzan --batch-size 256 --n-workers 8

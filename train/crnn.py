@@ -1,6 +1,6 @@
 """Train the CRNN of system D: 12 kHz, 96 mel bands, five convolution layers, two GRU layers.
 
-On a laptop, 30 minutes; on one GPU; on a TPU slice of several hosts, each of which runs the same command::
+On a laptop; on one GPU; on a TPU slice of several hosts, each of which runs the same command::
 
     python -m train.crnn --data ../shared/data/gtzan
     python -m train.crnn --data ../shared/data/gtzan --compute bfloat16 --batch-size 256 --n-workers 8

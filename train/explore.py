@@ -10,7 +10,6 @@ loudness and bandwidth by genre, and the recordings that are there twice. Open `
 
 import dataclasses
 import html
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,13 +18,13 @@ import numpy as np
 import tyro
 from rich.progress import track as progress
 
-from genrestream.errors import GenrestreamError
 from genrestream.session import loudness_db
 from genrestream.stft import N_FFT, stft
 from genrestream.tabular import decibels
 from train import explore_plots as plots
 from train.cache import AudioCache
 from train.data import DataConfig, decoded
+from train.entry import entry
 from train.fingerprint import Match, fingerprint, matches
 from train.folders import read
 from train.table import Table, read_table
@@ -192,7 +191,4 @@ def main(config: ExploreConfig) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(ExploreConfig, description=__doc__, prog="python -m train.explore"))
-    except GenrestreamError as error:
-        sys.exit(str(error))
+    entry(lambda: main(tyro.cli(ExploreConfig, description=__doc__, prog="python -m train.explore")))

@@ -10,7 +10,6 @@ One core does about 60 chunks a second of the 57.
 """
 
 import dataclasses
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
@@ -20,11 +19,12 @@ import numpy as np
 import tyro
 from rich.progress import track as progress
 
-from genrestream.errors import GenrestreamError, UsageError
+from genrestream.errors import UsageError
 from genrestream.frontend import TabularConfig
 from genrestream.program import use_compile_cache
 from genrestream.tabular import COLUMNS, tabular
 from train.data import chunks_of, gtzan_tracks
+from train.entry import entry
 from train.summary import spectrogram, summary
 from train.table import save_table
 from train.tracks import Track
@@ -90,7 +90,4 @@ def main(config: ExtractConfig) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(ExtractConfig, description=__doc__, prog="python -m train.extract"))
-    except GenrestreamError as error:
-        sys.exit(str(error))
+    entry(lambda: main(tyro.cli(ExtractConfig, description=__doc__, prog="python -m train.extract")))

@@ -11,18 +11,19 @@ together too. Each run with ``fault-filtered`` scores the test list: it is for t
 """
 
 import dataclasses
-import sys
 from pathlib import Path
 
 import numpy as np
 import tyro
 
-from genrestream.errors import GenrestreamError, UsageError
+from genrestream.errors import UsageError
 from train.classifiers import FAMILIES
+from train.entry import entry
 from train.protocols import Protocol, ProtocolConfig, divisions
 from train.provenance import provenance
 from train.search import Outcome, evaluate
 from train.table import Table, read_table
+from train.writing import writing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,13 +75,11 @@ def main(config: LeakageConfig) -> None:
             print(f"{family}, {protocol}: {cells[-1]}", flush=True)
         lines.append(f"| {family} | {' | '.join(cells)} |")
     text = "\n".join(lines) + "\n"
-    config.output.parent.mkdir(parents=True, exist_ok=True)
-    config.output.write_text(text, encoding="utf-8")
+    with writing(config.output):
+        config.output.parent.mkdir(parents=True, exist_ok=True)
+        config.output.write_text(text, encoding="utf-8")
     print(text)
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(LeakageConfig, description=__doc__, prog="python -m train.leakage"))
-    except GenrestreamError as error:
-        sys.exit(str(error))
+    entry(lambda: main(tyro.cli(LeakageConfig, description=__doc__, prog="python -m train.leakage")))

@@ -66,7 +66,8 @@ class DataConfig:
             chunks of the same tracks on both sides.
         fold: Which fold is held out for the test, from 0; none to train on everything. Published lists have no folds.
         n_folds: Number of folds.
-        validate: Keep the next fold, or the published validation list, out of the training to stop early by.
+        validate: Keep the next fold, or the published validation list, out of the training, to be scored after each
+            epoch; --patience stops by it.
         max_unreadable: The share of tracks that may be unreadable.
         fold_seed: Of the folds that are drawn.
         cache: Folder for the decoded audio; genrestream's cache folder where not given.
