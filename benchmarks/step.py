@@ -23,9 +23,10 @@ from train.cnn import Config as CNNRun
 from train.crnn import Config as CRNNRun
 from train.data import DataConfig
 from train.run import Design
-from train.step import Network, Step, StepConfig
+from train.step import Network, Step, StepConfig, use_every_core
 
-BATCH_SIZE, N_CLASSES, WARM_UP = 32, 10, 3
+BATCH_SIZE, N_CLASSES = 32, 10
+IN_A_ROW = 10  # steps; each side's first after the other's turn is not counted, its threads must wake
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,25 +35,25 @@ class Config:
 
     Attributes:
         torch: A Python that has torch.
-        pairs: Steps of each.
+        pairs: Turns of each, of several steps in a row.
     """
 
     torch: Path
-    pairs: int = 30
+    pairs: int = 20
 
 
 class Peer:
-    """A process with PyTorch that makes a step whenever it is told to."""
+    """A process with PyTorch that makes some steps whenever it is told to."""
 
     def __init__(self, python: Path, design: Design, layout: str):
         script = Path(__file__).with_name("torch_step.py")
-        sizes = [design.model, layout, str(BATCH_SIZE), *map(str, design.frontend.shape)]
+        sizes = [design.model, layout, *map(str, (IN_A_ROW, BATCH_SIZE, *design.frontend.shape))]
         self.process = subprocess.Popen(
             [str(python), str(script), *sizes], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def step(self) -> float:
-        """Return the seconds that a step took."""
+    def seconds(self) -> float:
+        """Return the seconds of a step, the mean of one turn."""
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.write("\n")
@@ -80,17 +81,19 @@ def compare(name: str, design: Design, config: Config) -> None:
     )
     state = step.start()
 
-    def ours() -> None:
+    def steps(number: int) -> None:
         nonlocal state
-        state, figures = step.train(state, batch)
-        jax.block_until_ready((state, figures))
+        for _ in range(number):
+            state, _ = step.train(state, batch)
+        jax.block_until_ready(state)
 
     seconds: dict[str, list[float]] = {"ours": [], **{layout: [] for layout in peers}}
-    for _ in range(config.pairs + WARM_UP):
-        seconds["ours"].append(seconds_of(ours))
+    for _ in range(1 + config.pairs):
+        steps(1)
+        seconds["ours"].append(seconds_of(lambda: steps(IN_A_ROW)) / IN_A_ROW)
         for layout, peer in peers.items():
-            seconds[layout].append(peer.step())
-    seconds = {who: times[WARM_UP:] for who, times in seconds.items()}
+            seconds[layout].append(peer.seconds())
+    seconds = {who: times[1:] for who, times in seconds.items()}  # without the turn that compiled
     best = min(peers, key=lambda layout: float(np.median(seconds[layout])))
     medians_ms = {who: 1000 * float(np.median(times)) for who, times in seconds.items()}
     print(f"{name}: " + ", ".join(f"{who} {ms:.0f} ms" for who, ms in medians_ms.items()))
@@ -101,6 +104,7 @@ def compare(name: str, design: Design, config: Config) -> None:
 
 def main(config: Config) -> None:
     """Compare both networks."""
+    use_every_core(BATCH_SIZE)
     data = DataConfig(Path())
     cnn, crnn = CNNRun(data=data), CRNNRun(data=data)
     assert isinstance(cnn.model, CNNConfig)

@@ -9,7 +9,8 @@ from tests.conftest import ROOT
 
 ORDER = [
     "errors", "cache", "audio", "resample", "chunks", "frontend", "log_mel", "stft", "medians", "hpss", "chroma",
-    "spectral", "tempo", "tabular", "features", "models.layers", "models.classical", "models.cnn", "models.cnn_lstm",
+    "spectral", "tempo", "tabular", "features", "models.layers", "models.recurrent",
+    "models.classical", "models.cnn", "models.cnn_lstm",
     "models.crnn", "models.mlp", "models.musicnn", "models", "checkpoint", "network",
     "program", "vote", "predictions", "session", "classifier", "live", "text", "records", "screen", "plot",
     "segments", "segment_files", "sinks", "signals", "feed", "level", "devices", "microphone", "realtime", "recording",

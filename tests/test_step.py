@@ -167,3 +167,17 @@ def test_a_module_is_not_spoilt_by_training():
     before = jax.tree.map(np.array, nnx.to_pure_dict(nnx.state(module, nnx.Param)))
     after(Step(Network(module), SMALL, N_CLASSES, config=StepConfig(batch_size=8)), 1)
     jax.tree.map(np.testing.assert_array_equal, before, nnx.to_pure_dict(nnx.state(module, nnx.Param)))
+
+
+@pytest.mark.parametrize(("flags", "expected"), [("", 1), ("--xla_force_host_platform_device_count=3", 3)])
+def test_cores_are_devices_as_far_as_they_divide_the_batch(flags, expected):
+    """A batch of a prime above the cores stays on one device; who set the number of devices keeps it."""
+    code = "import jax, train.step; train.step.use_every_core(997); print(jax.device_count())"
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"} | {"XLA_FLAGS": flags}
+    run = [sys.executable, "-c", code]
+    out = subprocess.run(run, check=True, cwd=ROOT, env=environment, timeout=300, capture_output=True, text=True)
+    assert int(out.stdout) == expected
+    environment["XLA_FLAGS"] = ""
+    run[-1] = code.replace("997", "2 * 3 * 5 * 7 * 8")
+    out = subprocess.run(run, check=True, cwd=ROOT, env=environment, timeout=300, capture_output=True, text=True)
+    assert int(out.stdout) == max(n for n in range(1, len(os.sched_getaffinity(0)) + 1) if 1680 % n == 0)

@@ -38,7 +38,7 @@ from train.entry import entry
 from train.loop import LoopConfig, Validation, train
 from train.provenance import provenance
 from train.splits import PUBLISHED
-from train.step import Network, Step, StepConfig, Weights, gathered
+from train.step import Network, Step, StepConfig, Weights, gathered, use_every_core
 
 EVALUATION_BATCH = 64
 PROCESS_VARIABLES = ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
@@ -266,6 +266,8 @@ def main(config_type: type[Config], trainer: Trainer[Config] = fit) -> None:
         )
         if config.distributed:
             _join_the_others()
+        else:
+            use_every_core(config.step.batch_size)
         provenance()
         run(config, trainer)
 

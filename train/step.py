@@ -1,6 +1,7 @@
 """One training step: front end, augmentation, network, loss, update, jitted with the batch sharded over all devices."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -156,7 +157,7 @@ class Step:
         if config.batch_size % self.mesh.size:
             raise UsageError(f"--batch-size {config.batch_size}: must be divisible by the {self.mesh.size} devices")
         self.optimizer = optimizer(config, n_steps)
-        self.train = jax.jit(self._train, donate_argnums=0)
+        self.train = jax.jit(self._train, donate_argnums=0, compiler_options=_compiler_options())
         self.probs = jax.jit(self._probs, out_shardings=NamedSharding(self.mesh, PartitionSpec()))
 
     def start(self) -> State:
@@ -248,6 +249,24 @@ def gathered(weights: Weights) -> dict[str, np.ndarray]:
     """Return whole arrays on every host, each of which must call it; parts of them may lie on others."""
     whole = jax.jit(lambda arrays: arrays, out_shardings=NamedSharding(mesh(), PartitionSpec()))(weights)
     return {name: np.asarray(array) for name, array in whole.items()}
+
+
+def use_every_core(batch_size: int) -> None:
+    """Make each core of this machine a device, if jax has only its CPU; must come before jax is first used.
+
+    XLA computes most of a small network's step on one core; with a part of the batch on each, all have their work.
+    As many devices as divide the batch; a number that XLA_FLAGS or JAX_NUM_CPU_DEVICES set is left as it is.
+    """
+    if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "") or "JAX_NUM_CPU_DEVICES" in os.environ:
+        return
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    n_devices = max(n for n in range(1, n_cores + 1) if batch_size % n == 0)
+    jax.config.update("jax_num_cpu_devices", n_devices)
+
+
+def _compiler_options() -> dict[str, bool]:
+    """Each device's operations in one order: what could run at once would take the cores of the other devices."""
+    return {"xla_cpu_enable_concurrency_optimized_scheduler": False} if jax.default_backend() == "cpu" else {}
 
 
 def mesh() -> Mesh:

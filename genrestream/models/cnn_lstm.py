@@ -4,13 +4,12 @@ System E is "1-D CNN-LSTM": three 1-D convolution layers of 32, two LSTM layers 
 """
 
 import dataclasses
-from typing import cast
 
-import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
 from genrestream.models.layers import Dense, Sizes
+from genrestream.models.recurrent import LSTM
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,9 +56,7 @@ class CNNLSTM(nnx.Module):
         self.convs = nnx.List([nnx.Conv(n, m, (config.n_frames_seen,), rngs=rngs) for n, m in sizes])
         self.norms = nnx.List([nnx.BatchNorm(n, rngs=rngs) for n in config.n_filters])
         inputs = [config.n_filters[-1]] + [config.n_units] * (config.n_layers - 1)
-        self.recurrent = nnx.List(
-            [nnx.RNN(nnx.OptimizedLSTMCell(n, config.n_units, rngs=rngs), rngs=rngs) for n in inputs]
-        )
+        self.recurrent = nnx.List([LSTM(n, config.n_units, rngs) for n in inputs])
         self.dropout = nnx.Dropout(config.dropout, rngs=rngs)
         self.dense = Dense(config.n_units, (config.n_dense,), n_classes, config.dropout, rngs)
 
@@ -71,6 +68,5 @@ class CNNLSTM(nnx.Module):
             x = x if number == len(self.convs) - 1 else nnx.max_pool(x, (2,), (2,))
         x = self.dropout(x)
         for layer in self.recurrent:
-            start = jnp.zeros((len(x), self.config.n_units), x.dtype)
-            x = cast(Array, layer(x, initial_carry=(start, start)))
+            x = layer(x)
         return self.dense(x.mean(axis=1))  # the last state alone learns far slower

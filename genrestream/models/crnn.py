@@ -5,13 +5,12 @@ output.
 """
 
 import dataclasses
-from typing import cast
 
-import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
 from genrestream.models.layers import ConvBlock, Dense, Sizes
+from genrestream.models.recurrent import GRU
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +60,7 @@ class CRNN(nnx.Module):
         layers = zip(inputs, config.n_filters, pools, strict=True)
         self.blocks = nnx.List([ConvBlock(n, m, pool, rngs) for n, m, pool in layers])
         sizes = [n_mels * config.n_filters[-1]] + [config.n_units] * (config.n_layers - 1)
-        self.recurrent = nnx.List([nnx.RNN(nnx.GRUCell(n, config.n_units, rngs=rngs), rngs=rngs) for n in sizes])
+        self.recurrent = nnx.List([GRU(n, config.n_units, rngs) for n in sizes])
         self.dropout = nnx.Dropout(config.dropout, rngs=rngs)
         self.dense = Dense(config.n_units, (), n_classes, config.dropout, rngs)
 
@@ -72,5 +71,5 @@ class CRNN(nnx.Module):
             x = block(x)
         x = self.dropout(x.reshape(*x.shape[:2], -1))
         for layer in self.recurrent:
-            x = cast(Array, layer(x, initial_carry=jnp.zeros((len(x), self.config.n_units), x.dtype)))
+            x = layer(x)
         return self.dense(x.mean(axis=1))  # the last state alone learns far slower

@@ -1,0 +1,113 @@
+"""GRU and LSTM layers (Cho et al. 2014; Hochreiter & Schmidhuber 1997) that train fast, on one device and on many.
+
+What needs no earlier state is outside the loop over time: the product with the inputs, as is usual, and the gradient of
+the recurrent weights too, which is one product over all frames. Inside the loop it would be added up frame after frame,
+and with the batch on several devices they would wait for each other at every frame.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+Carry = tuple[Array, Array]  # hidden state, and the LSTM's memory
+Cell = Callable[[Carry, Array, Array], Carry]
+
+
+class GRU(nnx.Module):
+    """Gated recurrent units, the reset gate after the product as in cuDNN, from a state of zeros.
+
+    Args:
+        n_inputs: Channels that come in.
+        n_units: Channels that go out.
+        rngs: Source of the initial weights.
+    """
+
+    def __init__(self, n_inputs: int, n_units: int, rngs: nnx.Rngs):
+        self.inputs, self.states = _products(n_inputs, n_units, 3, rngs)
+
+    def __call__(self, x: Float[Array, "batch n_frames n_inputs"]) -> Float[Array, "batch n_frames n_units"]:
+        """Return the state after each frame."""
+        return _states_after(_gru, self.inputs(x), self.states)
+
+
+class LSTM(nnx.Module):
+    """Long short-term memory, from a state of zeros.
+
+    Args:
+        n_inputs: Channels that come in.
+        n_units: Channels that go out.
+        rngs: Source of the initial weights.
+    """
+
+    def __init__(self, n_inputs: int, n_units: int, rngs: nnx.Rngs):
+        self.inputs, self.states = _products(n_inputs, n_units, 4, rngs)
+
+    def __call__(self, x: Float[Array, "batch n_frames n_inputs"]) -> Float[Array, "batch n_frames n_units"]:
+        """Return the state after each frame."""
+        return _states_after(_lstm, self.inputs(x), self.states)
+
+
+def _products(n_inputs: int, n_units: int, n_gates: int, rngs: nnx.Rngs) -> tuple[nnx.Linear, nnx.Linear]:
+    inputs = nnx.Linear(n_inputs, n_gates * n_units, rngs=rngs)
+    orthogonal = nnx.initializers.orthogonal()
+    return inputs, nnx.Linear(n_units, n_gates * n_units, use_bias=False, kernel_init=orthogonal, rngs=rngs)
+
+
+def _gru(carry: Carry, driven: Array, fed_back: Array) -> Carry:
+    state, memory = carry
+    reset, update, new = jnp.split(driven, 3, axis=-1)
+    reset_back, update_back, new_back = jnp.split(fed_back, 3, axis=-1)
+    update = nnx.sigmoid(update + update_back)
+    new = nnx.tanh(new + nnx.sigmoid(reset + reset_back) * new_back)
+    return (1 - update) * new + update * state, memory
+
+
+def _lstm(carry: Carry, driven: Array, fed_back: Array) -> Carry:
+    _, memory = carry
+    enter, forget, new, leave = jnp.split(driven + fed_back, 4, axis=-1)
+    memory = nnx.sigmoid(forget) * memory + nnx.sigmoid(enter) * nnx.tanh(new)
+    return nnx.sigmoid(leave) * nnx.tanh(memory), memory
+
+
+def _states_after(cell: Cell, driven: Float[Array, "batch n_frames _"], states: nnx.Linear) -> Array:
+    frames_first = jnp.swapaxes(driven, 0, 1)
+    kernel = states.kernel.get_value().astype(driven.dtype)
+    return jnp.swapaxes(_states(cell, frames_first, kernel), 0, 1)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _states(cell: Cell, driven: Float[Array, "n_frames batch _"], kernel: Float[Array, "n_units _"]) -> Array:
+    return _loop(cell, driven, jnp.zeros_like(driven), kernel)
+
+
+def _loop(cell: Cell, driven: Array, added: Array, kernel: Array) -> Array:
+    """``added`` is zero; its gradient is that of the products with the states."""
+
+    def frame(carry: Carry, now: tuple[Array, Array]) -> tuple[Carry, Array]:
+        carry = cell(carry, now[0], carry[0] @ kernel + now[1])
+        return carry, carry[0]
+
+    start = jnp.zeros((driven.shape[1], len(kernel)), driven.dtype)
+    return jax.lax.scan(frame, (start, start), (driven, added))[1]
+
+
+def _forward(cell: Cell, driven: Array, kernel: Array) -> tuple[Array, Any]:
+    states, pull_back = jax.vjp(
+        lambda driven, added: _loop(cell, driven, added, kernel), driven, jnp.zeros_like(driven)
+    )
+    return states, (states, pull_back)
+
+
+def _backward(cell: Cell, saved: tuple[Array, Any], slope: Array) -> tuple[Array, Array]:
+    states, pull_back = saved
+    of_driven, of_products = pull_back(slope)
+    before = jnp.concatenate([jnp.zeros_like(states[:1]), states[:-1]])
+    return of_driven, jnp.einsum("tbu,tbg->ug", before, of_products)
+
+
+_states.defvjp(_forward, _backward)
