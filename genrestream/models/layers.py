@@ -66,7 +66,7 @@ def _conv_of_one(x: Array, kernel: Array) -> Array:
     if n_bands % BANDS_AT_ONCE:
         return _conv(x, kernel)
     n = BANDS_AT_ONCE
-    # The response at band k of a group is to the bands k - 1 to k + 1, of the 3n bands of three groups n + k - 1 onwards.
+    # Band k of a group responds to the bands k - 1 to k + 1: n + k - 1 onwards of the 3n bands of three groups.
     shifted = [jnp.pad(kernel[:, :, 0], ((0, 0), (n - 1 + k, 2 * n - 2 - k), (0, 0))) for k in range(n)]
     kernel = jnp.stack(shifted, axis=2).reshape(3, 3, n, -1)
     return _conv(x.reshape(batch, n_frames, n_bands // n, n), kernel).reshape(batch, n_frames, n_bands, -1)
