@@ -1,6 +1,5 @@
 """PyTorch's side of ``benchmarks.step``: our CNN and CRNN in its own layers; some steps for each line that comes in."""
 
-import itertools
 import sys
 import time
 
@@ -10,20 +9,30 @@ from torch.nn import functional  # pyright: ignore[reportMissingImports]
 
 
 class Residual(nn.Module):
-    """Two convolutions around a shortcut."""
+    """Two convolutions around a shortcut, then pooling."""
 
-    def __init__(self, n_inputs: int, n_filters: int, stride: int):
+    def __init__(self, n_inputs: int, n_filters: int):
         super().__init__()
-        self.first = nn.Conv2d(n_inputs, n_filters, 3, stride, 1, bias=False)
+        self.first = nn.Conv2d(n_inputs, n_filters, 3, 1, 1, bias=False)
         self.first_norm = nn.BatchNorm2d(n_filters)
         self.second = nn.Conv2d(n_filters, n_filters, 3, 1, 1, bias=False)
         self.second_norm = nn.BatchNorm2d(n_filters)
-        self.shortcut = nn.Conv2d(n_inputs, n_filters, 1, stride)
+        self.shortcut = nn.Conv2d(n_inputs, n_filters, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the block's channels."""
         inner = functional.relu(self.first_norm(self.first(x)))
-        return functional.relu(self.second_norm(self.second(inner)) + self.shortcut(x))
+        return functional.relu(functional.max_pool2d(self.second_norm(self.second(inner)) + self.shortcut(x), 2))
+
+
+def plain(n_inputs: int, n_filters: int, pool: tuple[int, int]) -> list[nn.Module]:
+    """Return the layers of our ConvBlock."""
+    return [
+        nn.Conv2d(n_inputs, n_filters, 3, 1, 1),
+        nn.MaxPool2d(pool),
+        nn.ReLU(),
+        nn.BatchNorm2d(n_filters),
+    ]
 
 
 class CNN(nn.Module):
@@ -31,19 +40,16 @@ class CNN(nn.Module):
 
     def __init__(self, n_mels: int):
         super().__init__()
-        sizes = (16, 32, 64, 128)
         self.input_norm = nn.BatchNorm1d(n_mels, affine=False)
-        self.stem = nn.Conv2d(1, sizes[0], 5, 2, 2)
-        rest = [Residual(n, m, 2) for n, m in itertools.pairwise(sizes)]
-        self.blocks = nn.Sequential(Residual(sizes[0], sizes[0], 1), *rest)
+        residual = [Residual(32, 64), Residual(64, 128)]
+        self.blocks = nn.Sequential(*plain(1, 16, (2, 2)), *plain(16, 32, (2, 2)), *residual)
         self.dropout = nn.Dropout(0.3)
-        self.output = nn.Linear(2 * sizes[-1] * (n_mels // 16), 10)
+        self.output = nn.Linear(128 * (n_mels // 16), 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits of (batch, 1, n_frames, n_mels)."""
         x = self.input_norm(x[:, 0].transpose(1, 2)).transpose(1, 2)[:, None]
-        x = self.blocks(self.stem(x)).transpose(2, 3).flatten(1, 2)
-        return self.output(self.dropout(torch.cat([x.mean(2), x.amax(2)], 1)))
+        return self.output(self.dropout(self.blocks(x).mean(2).flatten(1)))
 
 
 class CRNN(nn.Module):
@@ -53,8 +59,7 @@ class CRNN(nn.Module):
         super().__init__()
         n_inputs, layers = 1, []
         for n_filters, frames in zip((8, 16, 32, 64, 64), (2, 2, 2, 1, 1), strict=True):
-            pool = nn.MaxPool2d((frames, 2))
-            layers += [nn.Conv2d(n_inputs, n_filters, 3, 1, 1), nn.ReLU(), pool, nn.BatchNorm2d(n_filters)]
+            layers += plain(n_inputs, n_filters, (frames, 2))
             n_inputs = n_filters
         self.input_norm = nn.BatchNorm1d(n_mels, affine=False)
         self.blocks = nn.Sequential(*layers)

@@ -4,11 +4,15 @@ System E is "2-D CNN": three convolution layers of 32, dense 32, dense 16, the o
 """
 
 import dataclasses
+import itertools
 
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import ConvBlock, Dense, Sizes, mean_and_max
+from genrestream.models.layers import ConvBlock, Dense, Sizes, max_pool
+
+N_PLAIN = 2  # stages of one layer before the residual ones: where there are many positions, a second layer is costly
+HALVED = (2, 2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,8 +21,8 @@ class CNNConfig(Sizes):
 
     Attributes:
         n_filters: Channels of each stage; each stage halves frames and bands.
-        residual: A residual block in each stage, then mean and maximum over time of each band; or one plain layer in
-            each stage, then all positions.
+        residual: A residual block in each stage after the second, then the mean over time of each band; or one plain
+            layer in each stage, then all positions.
         n_units: Units of the dense layers before the output.
         dropout: Rate before each dense layer, in training.
     """
@@ -30,19 +34,22 @@ class CNNConfig(Sizes):
 
 
 class ResidualBlock(nnx.Module):
-    """Two 3x3 convolutions with batch norm around a shortcut; the first may halve frames and bands."""
+    """Two 3x3 convolutions with batch norm around a shortcut, then maximum pooling by two.
 
-    def __init__(self, n_inputs: int, n_filters: int, stride: int, rngs: nnx.Rngs):
-        self.first = nnx.Conv(n_inputs, n_filters, (3, 3), strides=stride, use_bias=False, rngs=rngs)
+    Pooling, not a stride: with strides the same network had 0.45 of the validation tracks, not 0.56.
+    """
+
+    def __init__(self, n_inputs: int, n_filters: int, rngs: nnx.Rngs):
+        self.first = nnx.Conv(n_inputs, n_filters, (3, 3), use_bias=False, rngs=rngs)
         self.first_norm = nnx.BatchNorm(n_filters, rngs=rngs)
         self.second = nnx.Conv(n_filters, n_filters, (3, 3), use_bias=False, rngs=rngs)
         self.second_norm = nnx.BatchNorm(n_filters, scale_init=nnx.initializers.zeros, rngs=rngs)
-        self.shortcut = nnx.Conv(n_inputs, n_filters, (1, 1), strides=stride, rngs=rngs)
+        self.shortcut = nnx.Conv(n_inputs, n_filters, (1, 1), rngs=rngs)
 
     def __call__(self, x: Float[Array, "batch n_frames n_bands n_inputs"]) -> Float[Array, "batch _ _ n_filters"]:
         """Return the block's channels."""
         inner = nnx.relu(self.first_norm(self.first(x)))
-        return nnx.relu(self.second_norm(self.second(inner)) + self.shortcut(x))
+        return nnx.relu(max_pool(self.second_norm(self.second(inner)) + self.shortcut(x), HALVED))
 
 
 class CNN(nnx.Module):
@@ -59,31 +66,22 @@ class CNN(nnx.Module):
     """
 
     def __init__(self, config: CNNConfig, shape: tuple[int, ...], n_classes: int, *, rngs: nnx.Rngs):
-        n_frames, n_mels = shape
-        halved = 2 ** len(config.n_filters)
-        if min(shape) < halved:
-            raise ValueError(f"an input of {n_frames} frames and {n_mels} mel bands cannot be halved per stage")
+        n_frames, n_mels = (size // 2 ** len(config.n_filters) for size in shape)
+        if not n_frames or not n_mels:
+            raise ValueError(f"an input of {shape[0]} frames and {shape[1]} mel bands cannot be halved per stage")
         self.config = config
-        self.input_norm = nnx.BatchNorm(n_mels, use_bias=False, use_scale=False, rngs=rngs)
-        inputs = (1, *config.n_filters[:-1])
-        if config.residual:
-            stem, *rest = config.n_filters
-            self.stem = nnx.Conv(1, stem, (5, 5), strides=2, rngs=rngs)
-            blocks = [ResidualBlock(stem, stem, 1, rngs)]
-            blocks += [ResidualBlock(n, m, 2, rngs) for n, m in zip(inputs[1:], rest, strict=True)]
-            n_bands = -(-n_mels // halved)
-            n_pooled = 2 * n_bands * config.n_filters[-1]
-        else:
-            blocks = [ConvBlock(n, m, (2, 2), rngs) for n, m in zip(inputs, config.n_filters, strict=True)]
-            n_pooled = (n_frames // halved) * (n_mels // halved) * config.n_filters[-1]
-        self.blocks = nnx.List(blocks)
+        self.input_norm = nnx.BatchNorm(shape[1], use_bias=False, use_scale=False, rngs=rngs)
+        n_plain = N_PLAIN if config.residual else len(config.n_filters)
+        self.blocks = nnx.List([])
+        for stage, (n, m) in enumerate(itertools.pairwise((1, *config.n_filters))):
+            self.blocks.append(ConvBlock(n, m, HALVED, rngs) if stage < n_plain else ResidualBlock(n, m, rngs))
+        n_pooled = (1 if config.residual else n_frames) * n_mels * config.n_filters[-1]
         self.dense = Dense(n_pooled, config.n_units, n_classes, config.dropout, rngs)
 
     def __call__(self, log_mel: Float[Array, "batch n_frames n_mels"]) -> Float[Array, "batch n_classes"]:
         """Return the logits."""
         x = self.input_norm(log_mel)[..., None]
-        x = self.stem(x) if self.config.residual else x
         for block in self.blocks:
             x = block(x)
         # Bands stay apart: what is low and what is high tells genres from each other more than it shifts within one.
-        return self.dense(mean_and_max(x.reshape(*x.shape[:2], -1)) if self.config.residual else x.reshape(len(x), -1))
+        return self.dense(x.mean(axis=1).reshape(len(x), -1) if self.config.residual else x.reshape(len(x), -1))

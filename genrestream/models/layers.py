@@ -194,8 +194,3 @@ class ColumnNorm(nnx.Module):
         logs = jnp.log(jnp.maximum(columns, self.floor.get_value()))
         columns = jnp.where(self.is_log.get_value() > 0, logs, columns)
         return (columns - self.mean.get_value()) * self.scale.get_value()
-
-
-def mean_and_max(x: Float[Array, "batch n_frames n_channels"]) -> Float[Array, "batch 2*n_channels"]:
-    """Pool over time: what is there on the whole, and what is there at all."""
-    return jnp.concatenate([x.mean(axis=1), x.max(axis=1)], axis=-1)
