@@ -29,6 +29,7 @@ from genrestream.chunks import MIN_PIECE_S
 from genrestream.errors import AudioError, OutputError, UsageError
 from train.decode import waveform_blocks
 from train.tracks import Track
+from train.writing import writing
 
 VERSION = 1  # of what decoding gives: count it up when waveform_blocks changes what it returns
 HEADER_BYTES = 4096
@@ -37,6 +38,7 @@ FULL_SCALE = 32767
 TRACKS_A_WORKER = 25  # fewer are decoded sooner than another process has started
 OPEN_FILES = 128  # memory maps held at once; each holds a file descriptor, of which there may be only 256
 ABANDONED_S = 3600.0
+REMEDY = "make room, or name another folder with --cache"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +77,7 @@ class AudioCache:
             folder = cache / "audio"
         self.folder = folder
         self._digests = _Digests(folder / "digests.json")
-        with _reported(folder):
+        with writing(folder, REMEDY):
             folder.mkdir(parents=True, exist_ok=True)
 
     def fill(self, tracks: Sequence[Track], n_workers: int | None = None) -> Filled:
@@ -188,7 +190,7 @@ class _Digests:
             return
         self._known = self._read() | self._known
         self._is_saved = True
-        with _reported(self._path), _replacing(self._path) as file:
+        with writing(self._path, REMEDY), _replacing(self._path) as file:
             file.write(json.dumps(self._known).encode())
 
     def _read(self) -> dict[str, list]:
@@ -217,7 +219,7 @@ def _store(job: tuple[Path, Path, int]) -> str:
     """Decode one track into its file; return why it cannot be decoded, or nothing."""
     path, file, sample_rate = job
     problems: list[str] = []
-    with _reported(file.parent), tempfile.TemporaryFile(dir=file.parent) as floats:
+    with writing(file.parent, REMEDY), tempfile.TemporaryFile(dir=file.parent) as floats:
         n_samples, peak = 0, 0.0
         try:
             for block in waveform_blocks(path, sample_rate, problems):
@@ -246,17 +248,6 @@ def _replacing(file: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
-
-
-@contextmanager
-def _reported(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        cause = (error.strerror or str(error)).lower()
-        raise OutputError(
-            f"{folder}: the audio cache cannot be written ({cause}); name another with --cache"
-        ) from error
 
 
 def _spread(function: Callable[[Any], str], jobs: list, n_workers: int | None) -> Iterator[str]:

@@ -1,9 +1,8 @@
 """How training goes: a bar on the terminal, ``metrics.jsonl``, and TensorBoard's event file."""
 
-import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,9 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from tensorboardX import SummaryWriter
 
-from genrestream.errors import OutputError
+from train.writing import writing
 
 METRICS_FILE = "metrics.jsonl"
+REMEDY = "make room, then go on with --resume"
 
 
 class Progress:
@@ -41,7 +41,7 @@ class Progress:
         self._is_compiled, self._n_chunks, self._spent_s, self._waited_s = False, 0, 0.0, 0.0
         self.start_clock()
         if self._is_first:
-            with _reported(folder):
+            with writing(folder, REMEDY):
                 self._strike_out(resumed_step)
                 self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=resumed_step + 1)
 
@@ -105,23 +105,13 @@ class Progress:
         """
         row = {"step": step, "epoch": epoch, **self._figures(), **scores}
         if self._writer:
-            with _reported(self._file), self._file.open("a", encoding="utf-8") as file:
+            with writing(self._file, REMEDY), self._file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             for name, value in row.items():
                 self._writer.add_scalar(name, value, step)
         if self._is_first:
             self._console.print(_line(row), highlight=False, soft_wrap=True)
         self._kept, self._n_chunks, self._spent_s, self._waited_s = [], 0, 0.0, 0.0
-
-
-@contextlib.contextmanager
-def _reported(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror}); make room, then go on with --resume"
-        ) from error
 
 
 def _line(row: Mapping[str, Any]) -> str:

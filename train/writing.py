@@ -8,8 +8,8 @@ from genrestream.errors import OutputError
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Name the file or folder that is written if it cannot be.
+def writing(path: Path, remedy: str = "make room or name another place") -> Iterator[None]:
+    """Name the file or folder that is written if it cannot be, and what to do then.
 
     Raises:
         OutputError: The disk is full, or the place cannot be written.
@@ -18,4 +18,4 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         cause = (error.strerror or str(error)).lower()
-        raise OutputError(f"{path}: cannot be written ({cause}); make room or name another place") from error
+        raise OutputError(f"{path}: cannot be written ({cause}); {remedy}") from error

@@ -36,8 +36,9 @@ class Sizes:
 def _check_sizes(name: str, value: object, default: object) -> None:
     sizes = value if isinstance(default, tuple) else (value,)
     most = MAX_LAYERS if name == "n_layers" else MAX_UNITS
-    if not isinstance(sizes, tuple) or not bool(default) <= len(sizes) <= MAX_LAYERS:
-        raise UsageError(f"{name} must be {int(bool(default))} to {MAX_LAYERS} sizes, one a layer")
+    least = 0 if name == "n_units" else 1  # a network may end in its output layer alone
+    if not isinstance(sizes, tuple) or not least <= len(sizes) <= MAX_LAYERS:
+        raise UsageError(f"{name} must be {least} to {MAX_LAYERS} sizes, one a layer")
     if not all(isinstance(size, int) and 0 < size <= most for size in sizes):
         raise UsageError(f"{name}={value!r} must be positive and at most {most}")
 

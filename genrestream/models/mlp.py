@@ -1,6 +1,6 @@
 """Multilayer perceptron on tabular features; without hidden layers, a logistic regression.
 
-System A of the README: M1 has hidden layers of 256, 128 and 64, M2 of 512 to 64, M4 of 1024 to 128.
+System A: M1 has hidden layers of 256, 128 and 64, M2 of 512 to 64, M4 of 1024 to 64.
 """
 
 import dataclasses
@@ -8,11 +8,11 @@ import dataclasses
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import ColumnNorm, Dense
+from genrestream.models.layers import ColumnNorm, Dense, Sizes
 
 
 @dataclasses.dataclass(frozen=True)
-class MLPConfig:
+class MLPConfig(Sizes):
     """Sizes of an MLP.
 
     Attributes:
