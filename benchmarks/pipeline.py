@@ -7,17 +7,16 @@ CPU time a crop is what counts where the training itself needs the cores; it flu
 """
 
 import dataclasses
-import sys
 import time
 from pathlib import Path
 
 import tyro
 
-from genrestream.errors import GenrestreamError
 from genrestream.frontend import LogMelConfig
 from train.augment import OFF, AugmentConfig
 from train.cache import AudioCache
 from train.data import DataConfig, load
+from train.entry import entry
 from train.pipeline import batches, crops
 from train.splits import Split
 
@@ -77,7 +76,4 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Config, description=__doc__))
-    except GenrestreamError as error:
-        sys.exit(str(error))
+    entry(lambda: main(tyro.cli(Config, description=__doc__)))

@@ -9,7 +9,6 @@ fitted to the training tracks alone, since the shipped one has heard all of them
 
 import dataclasses
 import random
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,15 +17,17 @@ import tyro
 
 from genrestream import checkpoint
 from genrestream.audio import AudioSource
-from genrestream.errors import GenrestreamError
+from genrestream.errors import UsageError
 from genrestream.predictions import Prediction
 from genrestream.resample import Resampler
 from genrestream.segments import FLOOR, MEAN_SEGMENT_S, Segment, Segmenter
 from genrestream.session import Session, StreamConfig
 from train.augment import AugmentConfig
 from train.cache import AudioCache
-from train.data import Track, gtzan_tracks
+from train.data import gtzan_tracks
+from train.entry import entry
 from train.head import HeadConfig, fit_head, frozen
+from train.tracks import Track
 
 SHORTEST_S = 14.0  # full and half tracks, not the single excerpts
 TRACKS_IN_A_MEDLEY = 10
@@ -103,6 +104,8 @@ class Score:
 
 def main(config: Config) -> None:
     """Fit the head, choose the stickiness on validation medleys, and print the table of the test medleys."""
+    if not (config.data / "tracks.csv").is_file():
+        raise UsageError(f"{config.data}: skipped, GTZAN's tracks are not here; give their folder with --data")
     tracks = [track for track in gtzan_tracks(config.data) if _duration_s(track) >= SHORTEST_S]
     card = checkpoint.read(checkpoint.find("musicnn")).card
     logits_of = _classifier([track for track in tracks if track.split == "train"], card.labels)
@@ -234,10 +237,4 @@ def _waveform(track: Track, sample_rate: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    arguments = tyro.cli(Config, description=__doc__)
-    if not (arguments.data / "tracks.csv").is_file():
-        sys.exit(f"{arguments.data}: skipped, GTZAN's tracks are not here; give their folder with --data")
-    try:
-        main(arguments)
-    except GenrestreamError as error:
-        sys.exit(str(error))
+    entry(lambda: main(tyro.cli(Config, description=__doc__)))

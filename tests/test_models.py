@@ -10,7 +10,7 @@ import pytest
 from flax import nnx
 
 from genrestream.models.layers import InputConv, max_pool
-from genrestream.models.recurrent import GRU, LSTM
+from genrestream.models.recurrent import Recurrent
 
 
 def some(*shape: int, seed: int = 0) -> jax.Array:
@@ -54,16 +54,14 @@ def test_the_gradient_of_equal_values_is_not_multiplied():
     np.testing.assert_allclose(given.reshape(1, 2, 2, 2, 2, 3).sum(axis=(2, 4)), slope, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("ours", "cell", "n_gates"), [(GRU, nnx.GRUCell, 3), (LSTM, nnx.OptimizedLSTMCell, 4)], ids=["GRU", "LSTM"]
-)
-def test_recurrent_layers(ours, cell, n_gates):
+@pytest.mark.parametrize(("name", "cell", "n_gates"), [("gru", nnx.GRUCell, 3), ("lstm", nnx.OptimizedLSTMCell, 4)])
+def test_recurrent_layers(name, cell, n_gates):
     n_inputs, n_units = 5, 7
 
     def call_ours(x, inputs, states, bias):
-        layer = ours(n_inputs, n_units, nnx.Rngs(0))
+        layer = Recurrent(name, n_inputs, n_units, nnx.Rngs(0))
         layer.inputs.kernel.set_value(inputs)
-        layer.inputs.bias.set_value(bias)
+        cast(nnx.Param, layer.inputs.bias).set_value(bias)
         layer.states.kernel.set_value(states)
         return layer(x)
 

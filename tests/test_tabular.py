@@ -18,7 +18,7 @@ from genrestream.spectral import running_sum
 from genrestream.stft import istft, stft
 from genrestream.tabular import COLUMNS, tabular
 from tests.conftest import METAL, music
-from train.data import chunks_of
+from train.decode import chunks_of
 
 RATE = 22_050
 TOLERANCE = 1e-5  # of each column's size, see `sizes`

@@ -23,7 +23,8 @@ from genrestream.errors import UsageError
 from genrestream.frontend import TabularConfig
 from genrestream.program import use_compile_cache
 from genrestream.tabular import COLUMNS, tabular
-from train.data import chunks_of, gtzan_tracks
+from train.data import gtzan_tracks
+from train.decode import chunks_of
 from train.entry import entry
 from train.summary import spectrogram, summary
 from train.table import save_table

@@ -9,7 +9,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from genrestream.models.layers import Dense, Sizes
-from genrestream.models.recurrent import LSTM
+from genrestream.models.recurrent import Recurrent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ class CNNLSTM(nnx.Module):
         self.convs = nnx.List([nnx.Conv(n, m, (config.n_frames_seen,), rngs=rngs) for n, m in sizes])
         self.norms = nnx.List([nnx.BatchNorm(n, rngs=rngs) for n in config.n_filters])
         inputs = [config.n_filters[-1]] + [config.n_units] * (config.n_layers - 1)
-        self.recurrent = nnx.List([LSTM(n, config.n_units, rngs) for n in inputs])
+        self.recurrent = nnx.List([Recurrent("lstm", n, config.n_units, rngs) for n in inputs])
         self.dropout = nnx.Dropout(config.dropout, rngs=rngs)
         self.dense = Dense(config.n_units, (config.n_dense,), n_classes, config.dropout, rngs)
 

@@ -10,7 +10,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from genrestream.models.layers import ConvBlock, Dense, Sizes
-from genrestream.models.recurrent import GRU
+from genrestream.models.recurrent import Recurrent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +60,7 @@ class CRNN(nnx.Module):
         layers = zip(inputs, config.n_filters, pools, strict=True)
         self.blocks = nnx.List([ConvBlock(n, m, pool, rngs) for n, m, pool in layers])
         sizes = [n_mels * config.n_filters[-1]] + [config.n_units] * (config.n_layers - 1)
-        self.recurrent = nnx.List([GRU(n, config.n_units, rngs) for n in sizes])
+        self.recurrent = nnx.List([Recurrent("gru", n, config.n_units, rngs) for n in sizes])
         self.dropout = nnx.Dropout(config.dropout, rngs=rngs)
         self.dense = Dense(config.n_units, (), n_classes, config.dropout, rngs)
 

@@ -7,7 +7,7 @@ and with the batch on several devices they would wait for each other at every fr
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -18,44 +18,28 @@ Carry = tuple[Array, Array]  # hidden state, and the LSTM's memory
 Cell = Callable[[Carry, Array, Array], Carry]
 
 
-class GRU(nnx.Module):
-    """Gated recurrent units, the reset gate after the product as in cuDNN, from a state of zeros.
+class Recurrent(nnx.Module):
+    """A layer of gated recurrent units or of long short-term memory, from a state of zeros.
+
+    The reset gate of ``gru`` comes after the product, as in cuDNN.
 
     Args:
+        cell: Which.
         n_inputs: Channels that come in.
         n_units: Channels that go out.
         rngs: Source of the initial weights.
     """
 
-    def __init__(self, n_inputs: int, n_units: int, rngs: nnx.Rngs):
-        self.inputs, self.states = _products(n_inputs, n_units, 3, rngs)
+    def __init__(self, cell: Literal["gru", "lstm"], n_inputs: int, n_units: int, rngs: nnx.Rngs):
+        self.cell, n_gates = CELLS[cell]
+        self.inputs = nnx.Linear(n_inputs, n_gates * n_units, rngs=rngs)
+        orthogonal = nnx.initializers.orthogonal()
+        self.states = nnx.Linear(n_units, n_gates * n_units, use_bias=False, kernel_init=orthogonal, rngs=rngs)
 
     def __call__(self, x: Float[Array, "batch n_frames n_inputs"]) -> Float[Array, "batch n_frames n_units"]:
         """Return the state after each frame."""
-        return _states_after(_gru, self.inputs(x), self.states)
-
-
-class LSTM(nnx.Module):
-    """Long short-term memory, from a state of zeros.
-
-    Args:
-        n_inputs: Channels that come in.
-        n_units: Channels that go out.
-        rngs: Source of the initial weights.
-    """
-
-    def __init__(self, n_inputs: int, n_units: int, rngs: nnx.Rngs):
-        self.inputs, self.states = _products(n_inputs, n_units, 4, rngs)
-
-    def __call__(self, x: Float[Array, "batch n_frames n_inputs"]) -> Float[Array, "batch n_frames n_units"]:
-        """Return the state after each frame."""
-        return _states_after(_lstm, self.inputs(x), self.states)
-
-
-def _products(n_inputs: int, n_units: int, n_gates: int, rngs: nnx.Rngs) -> tuple[nnx.Linear, nnx.Linear]:
-    inputs = nnx.Linear(n_inputs, n_gates * n_units, rngs=rngs)
-    orthogonal = nnx.initializers.orthogonal()
-    return inputs, nnx.Linear(n_units, n_gates * n_units, use_bias=False, kernel_init=orthogonal, rngs=rngs)
+        driven = jnp.swapaxes(self.inputs(x), 0, 1)
+        return jnp.swapaxes(_states(self.cell, driven, self.states.kernel.get_value()), 0, 1)
 
 
 def _gru(carry: Carry, driven: Array, fed_back: Array) -> Carry:
@@ -74,10 +58,7 @@ def _lstm(carry: Carry, driven: Array, fed_back: Array) -> Carry:
     return nnx.sigmoid(leave) * nnx.tanh(memory), memory
 
 
-def _states_after(cell: Cell, driven: Float[Array, "batch n_frames _"], states: nnx.Linear) -> Array:
-    frames_first = jnp.swapaxes(driven, 0, 1)
-    kernel = states.kernel.get_value().astype(driven.dtype)
-    return jnp.swapaxes(_states(cell, frames_first, kernel), 0, 1)
+CELLS: dict[str, tuple[Cell, int]] = {"gru": (_gru, 3), "lstm": (_lstm, 4)}  # and its gates
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
