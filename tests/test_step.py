@@ -73,15 +73,28 @@ def test_every_optimizer_lowers_the_loss(optimizer, compute):
     assert all(array.dtype == np.float32 for array in step.start()["params"].values())
 
 
+@pytest.mark.parametrize("name", DESIGNS)
+def test_bfloat16_goes_through_to_the_logits(name):
+    """A layer that answered in float32 would make all after it compute in float32."""
+    step = step_of(DESIGNS[name], compute="bfloat16")
+    state = step.start()
+    x = jax.ShapeDtypeStruct((8, *DESIGNS[name].frontend.shape), jax.numpy.bfloat16)
+    logits, _ = jax.eval_shape(step.network.train, step._cast(state["params"]), state["statistics"], x, step.key)
+    assert logits.dtype == jax.numpy.bfloat16
+    state, figures = step.train(state, step.to_devices(batch()))
+    assert np.isfinite(figures["loss"])
+    assert all(array.dtype == np.float32 for array in step.weights(state).values())
+
+
 def test_what_is_frozen_stays():
     module = DESIGNS["cnn"].module(N_CLASSES, seed=0)
     step = Step(
-        Network(module, frozen=lambda name: name.startswith("stem")), SMALL, N_CLASSES, config=StepConfig(batch_size=8)
+        Network(module, frozen=lambda name: name.startswith("blocks.0")), SMALL, N_CLASSES, config=StepConfig(batch_size=8)
     )
     before = step.start()
     state, _ = after(step, 2)
-    assert not any(name.startswith("stem") for name in state["params"])
-    np.testing.assert_array_equal(state["statistics"]["stem.kernel"], before["statistics"]["stem.kernel"])
+    assert not any(name.startswith("blocks.0") for name in state["params"])
+    np.testing.assert_array_equal(state["statistics"]["blocks.0.conv.kernel"], before["statistics"]["blocks.0.conv.kernel"])
     assert (state["params"]["dense.layers.0.kernel"] != before["params"]["dense.layers.0.kernel"]).any()
 
 
@@ -160,6 +173,26 @@ def test_eight_devices_are_as_one(tmp_path, layout):
         np.testing.assert_allclose(eight["loss"], figures["loss"], rtol=1e-4)
         for name, array in state["params"].items():
             np.testing.assert_allclose(eight[name], array, atol=2e-4, err_msg=name)
+
+
+NO_LOOP_EXCHANGES = """
+import sys
+from tests.test_step import DESIGNS, AugmentConfig, batch, step_of
+for layout in ("replicated", "sharded"):
+    step = step_of(DESIGNS[sys.argv[1]], AugmentConfig(), state=layout)
+    program = step.train.lower(step.start(), step.to_devices(batch())).compile().as_text()
+    outside, entry = program.split("\\nENTRY ")
+    for exchange in (" all-reduce(", " all-gather(", " collective-permute("):
+        assert exchange not in outside, (layout, exchange)
+    assert " all-reduce(" in entry
+"""
+
+
+@pytest.mark.parametrize("name", ["cnn", "crnn", "cnn_lstm"])
+def test_devices_exchange_nothing_inside_loops(name):
+    """XLA's CPU devices would wait for each other for ever, now and then, and abort the process."""
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
+    subprocess.run([sys.executable, "-c", NO_LOOP_EXCHANGES, name], check=True, cwd=ROOT, env=environment, timeout=300)
 
 
 def test_a_module_is_not_spoilt_by_training():

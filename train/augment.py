@@ -177,26 +177,26 @@ def spec_augment(features: jax.Array, key: jax.Array, config: AugmentConfig) -> 
     return jnp.where(masked, features.mean(axis=(1, 2), keepdims=True), features)
 
 
-@functools.partial(jax.jit, static_argnames="config")
-def mixup(inputs: jax.Array, one_hot: jax.Array, key: jax.Array, config: AugmentConfig) -> tuple[jax.Array, jax.Array]:
+def mixup_shares(key: jax.Array, n_examples: int, config: AugmentConfig) -> jax.Array:
+    """Draw the share, 0.5 to 1, that each example keeps of itself in mixup; shape (n_examples,)."""
+    share = jax.random.beta(key, config.mixup, config.mixup, (n_examples,))
+    return jnp.maximum(share, 1 - share)
+
+
+def mixup(inputs: jax.Array, one_hot: jax.Array, shares: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Mix each example with its neighbour in the batch, and their labels alike (mixup: Zhang et al. 2018).
 
     Args:
         inputs: Waveforms or features, shape (batch, ...).
         one_hot: Labels, shape (batch, n_classes), rows that sum to 1.
-        key: Random key.
-        config: The parameter of the beta distribution.
+        shares: What each keeps of itself, shape (batch,).
 
     Returns:
         Both, mixed; same shapes and types.
     """
-    if not config.mixup:
-        return inputs, one_hot
-    share = jax.random.beta(key, config.mixup, config.mixup, inputs.shape[:1], inputs.dtype)
-    share = jnp.maximum(share, 1 - share)  # the example stays the greater part of itself
 
     def mixed(values: jax.Array) -> jax.Array:
-        of_each = share.reshape(-1, *[1] * (values.ndim - 1)).astype(values.dtype)
+        of_each = shares.reshape(-1, *[1] * (values.ndim - 1)).astype(values.dtype)
         return of_each * values + (1 - of_each) * jnp.roll(values, 1, axis=0)
 
     return mixed(inputs), mixed(one_hot)

@@ -15,7 +15,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from genrestream.errors import UsageError
 from genrestream.features import features
 from genrestream.frontend import FrontendConfig
-from train.augment import OFF, AugmentConfig, mixup, spec_augment
+from train.augment import OFF, AugmentConfig, mixup, mixup_shares, spec_augment
 
 Weights = dict[str, jax.Array]
 State = dict[str, Any]  # "step", "params", "statistics", "average", "optimizer"
@@ -158,7 +158,8 @@ class Step:
             raise UsageError(f"--batch-size {config.batch_size}: must be divisible by the {self.mesh.size} devices")
         self.optimizer = optimizer(config, n_steps)
         self.train = jax.jit(self._train, donate_argnums=0, compiler_options=_compiler_options())
-        self.probs = jax.jit(self._probs, out_shardings=NamedSharding(self.mesh, PartitionSpec()))
+        self._whole = NamedSharding(self.mesh, PartitionSpec())
+        self.probs = jax.jit(self._probs, out_shardings=self._whole)
 
     def start(self) -> State:
         """Return the state before the first step, laid out over the devices."""
@@ -202,13 +203,18 @@ class Step:
     def _train(self, state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
         keys = jax.random.split(jax.random.fold_in(self.key, state["step"]), 3)
         x = batch["inputs"] if self.frontend is None else features(batch["inputs"], self.frontend)
-        one_hot = jax.nn.one_hot(batch["label"], self.n_classes)
-        x, targets = mixup(spec_augment(x, keys[0], self.augment), one_hot, keys[1], self.augment)
+        x, targets = spec_augment(x, keys[0], self.augment), jax.nn.one_hot(batch["label"], self.n_classes)
+        if self.augment.mixup:
+            # Drawn alike on all devices, for it is a loop: XLA's CPU devices can wait for each other for ever when one
+            # exchanges values inside a loop and another already does so after it.
+            shares = jax.lax.with_sharding_constraint(mixup_shares(keys[1], len(x), self.augment), self._whole)
+            x, targets = mixup(x, targets, shares)
         targets = optax.losses.smooth_labels(targets, self.config.label_smoothing)
 
         def loss_of(params: Weights) -> tuple[jax.Array, tuple[jax.Array, Weights]]:
-            weights = self._cast(params)
-            logits, statistics = self.network.train(weights, state["statistics"], self._cast(x), keys[2])
+            # Parts of the weights are put together here, not by XLA where each is used, which may be in a loop.
+            weights, statistics = jax.lax.with_sharding_constraint((params, state["statistics"]), self._whole)
+            logits, statistics = self.network.train(self._cast(weights), statistics, self._cast(x), keys[2])
             losses = optax.losses.softmax_cross_entropy(logits.astype(jnp.float32), targets)
             return jnp.sum(losses * batch["weight"]) / jnp.maximum(1e-9, jnp.sum(batch["weight"])), (logits, statistics)
 

@@ -9,7 +9,7 @@ import itertools
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import ConvBlock, Dense, Sizes, max_pool
+from genrestream.models.layers import BatchNorm, ConvBlock, Dense, Sizes, max_pool
 
 N_PLAIN = 2  # stages of one layer before the residual ones: where there are many positions, a second layer is costly
 HALVED = (2, 2)
@@ -41,9 +41,9 @@ class ResidualBlock(nnx.Module):
 
     def __init__(self, n_inputs: int, n_filters: int, rngs: nnx.Rngs):
         self.first = nnx.Conv(n_inputs, n_filters, (3, 3), use_bias=False, rngs=rngs)
-        self.first_norm = nnx.BatchNorm(n_filters, rngs=rngs)
+        self.first_norm = BatchNorm(n_filters, rngs=rngs)
         self.second = nnx.Conv(n_filters, n_filters, (3, 3), use_bias=False, rngs=rngs)
-        self.second_norm = nnx.BatchNorm(n_filters, scale_init=nnx.initializers.zeros, rngs=rngs)
+        self.second_norm = BatchNorm(n_filters, scale_init=nnx.initializers.zeros, rngs=rngs)
         self.shortcut = nnx.Conv(n_inputs, n_filters, (1, 1), rngs=rngs)
 
     def __call__(self, x: Float[Array, "batch n_frames n_bands n_inputs"]) -> Float[Array, "batch _ _ n_filters"]:
@@ -70,7 +70,7 @@ class CNN(nnx.Module):
         if not n_frames or not n_mels:
             raise ValueError(f"an input of {shape[0]} frames and {shape[1]} mel bands cannot be halved per stage")
         self.config = config
-        self.input_norm = nnx.BatchNorm(shape[1], use_bias=False, use_scale=False, rngs=rngs)
+        self.input_norm = BatchNorm(shape[1], use_bias=False, use_scale=False, rngs=rngs)
         n_plain = N_PLAIN if config.residual else len(config.n_filters)
         self.blocks = nnx.List([])
         for stage, (n, m) in enumerate(itertools.pairwise((1, *config.n_filters))):

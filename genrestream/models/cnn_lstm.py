@@ -8,7 +8,7 @@ import dataclasses
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import Dense, Sizes
+from genrestream.models.layers import BatchNorm, Dense, Sizes
 from genrestream.models.recurrent import Recurrent
 
 
@@ -51,10 +51,10 @@ class CNNLSTM(nnx.Module):
         if n_frames < 2 ** (len(config.n_filters) - 1):
             raise ValueError(f"an input of {n_frames} frames cannot be halved per layer")
         self.config = config
-        self.input_norm = nnx.BatchNorm(n_mfcc, use_bias=False, use_scale=False, rngs=rngs)
+        self.input_norm = BatchNorm(n_mfcc, use_bias=False, use_scale=False, rngs=rngs)
         sizes = zip((n_mfcc, *config.n_filters[:-1]), config.n_filters, strict=True)
         self.convs = nnx.List([nnx.Conv(n, m, (config.n_frames_seen,), rngs=rngs) for n, m in sizes])
-        self.norms = nnx.List([nnx.BatchNorm(n, rngs=rngs) for n in config.n_filters])
+        self.norms = nnx.List([BatchNorm(n, rngs=rngs) for n in config.n_filters])
         inputs = [config.n_filters[-1]] + [config.n_units] * (config.n_layers - 1)
         self.recurrent = nnx.List([Recurrent("lstm", n, config.n_units, rngs) for n in inputs])
         self.dropout = nnx.Dropout(config.dropout, rngs=rngs)

@@ -9,7 +9,7 @@ import dataclasses
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import ConvBlock, Dense, Sizes
+from genrestream.models.layers import BatchNorm, ConvBlock, Dense, Sizes
 from genrestream.models.recurrent import Recurrent
 
 
@@ -55,7 +55,7 @@ class CRNN(nnx.Module):
         if not n_frames or not n_mels:
             raise ValueError(f"pooling by {pools} leaves nothing of {shape[0]} frames and {shape[1]} mel bands")
         self.config = config
-        self.input_norm = nnx.BatchNorm(shape[1], use_bias=False, use_scale=False, rngs=rngs)
+        self.input_norm = BatchNorm(shape[1], use_bias=False, use_scale=False, rngs=rngs)
         inputs = (1, *config.n_filters[:-1])
         layers = zip(inputs, config.n_filters, pools, strict=True)
         self.blocks = nnx.List([ConvBlock(n, m, pool, rngs) for n, m, pool in layers])

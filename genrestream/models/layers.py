@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +42,14 @@ def _check_sizes(name: str, value: object, default: object) -> None:
         raise UsageError(f"{name} must be {least} to {MAX_LAYERS} sizes, one a layer")
     if not all(isinstance(size, int) and 0 < size <= most for size in sizes):
         raise UsageError(f"{name}={value!r} must be positive and at most {most}")
+
+
+class BatchNorm(nnx.BatchNorm):
+    """Flax's, but what comes out has the type of what comes in: float32 statistics would make all after it float32."""
+
+    def __call__(self, x: Array, *args: Any, **kwargs: Any) -> Array:
+        """Return ``x`` normalised."""
+        return super().__call__(x, *args, **kwargs).astype(x.dtype)
 
 
 class InputConv(nnx.Module):
@@ -97,7 +106,7 @@ class ConvBlock(nnx.Module):
         self.pool = pool
         one = n_inputs == 1
         self.conv = InputConv(n_filters, rngs) if one else nnx.Conv(n_inputs, n_filters, (3, 3), rngs=rngs)
-        self.norm = nnx.BatchNorm(n_filters, rngs=rngs)
+        self.norm = BatchNorm(n_filters, rngs=rngs)
 
     def __call__(self, x: Float[Array, "batch n_frames n_bands n_inputs"]) -> Float[Array, "batch _ _ n_filters"]:
         """Return the pooled responses; a last piece smaller than the pool is dropped."""

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import Sizes
+from genrestream.models.layers import BatchNorm, Sizes
 
 TIMBRAL_MELS = (38, 67)  # 0.4 and 0.7 of the 96 mel bands, by 7 frames
 TEMPORAL_FRAMES = (128, 64, 32)  # by one mel band
@@ -40,8 +40,8 @@ class MusiCNNConfig(Sizes):
     dropout: float = 0.5
 
 
-def _norm(n_features: int, rngs: nnx.Rngs) -> nnx.BatchNorm:
-    return nnx.BatchNorm(n_features, epsilon=1e-3, momentum=0.99, rngs=rngs)  # TensorFlow's defaults
+def _norm(n_features: int, rngs: nnx.Rngs) -> BatchNorm:
+    return BatchNorm(n_features, epsilon=1e-3, momentum=0.99, rngs=rngs)  # TensorFlow's defaults
 
 
 def _same(n_frames: int) -> tuple[int, int]:
