@@ -58,14 +58,14 @@ class CRNN(nn.Module):
     def __init__(self, n_mels: int):
         super().__init__()
         n_inputs, layers = 1, []
-        for n_filters, frames in zip((8, 16, 32, 64, 64), (2, 2, 2, 1, 1), strict=True):
+        for n_filters, frames in zip((16, 32, 64, 64, 64), (2, 2, 2, 1, 1), strict=True):
             layers += plain(n_inputs, n_filters, (frames, 2))
             n_inputs = n_filters
         self.input_norm = nn.BatchNorm1d(n_mels, affine=False)
         self.blocks = nn.Sequential(*layers)
         self.dropout = nn.Dropout(0.3)
-        self.recurrent = nn.GRU(n_inputs * (n_mels // 32), 64, 2, batch_first=True)
-        self.output = nn.Linear(64, 10)
+        self.recurrent = nn.GRU(n_inputs * (n_mels // 32), 96, 2, batch_first=True)
+        self.output = nn.Linear(96, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits of (batch, 1, n_frames, n_mels)."""

@@ -151,13 +151,22 @@ def _check(card: Card) -> None:
     for name, its in TYPES.items():
         if not isinstance(getattr(card, name), its):
             raise UsageError(f"{name} must be a {its.__name__}")
-    if not card.name.isprintable() or not card.name or set(NOT_IN_NAMES) & set(card.name):
-        raise UsageError(f"name={card.name!r} must be printable, not empty, and without {' '.join(NOT_IN_NAMES)}")
+    check_name(card.name)
     if not (math.isfinite(card.temperature) and card.temperature > 0):
         raise UsageError(f"temperature={card.temperature} must be a positive number")
     if not 0 <= card.min_probability <= 1:
         raise UsageError(f"min_probability={card.min_probability} must be from 0 to 1")
     check_labels(card.labels)
+
+
+def check_name(name: str) -> None:
+    """Make sure that a model may be called so.
+
+    Raises:
+        UsageError: It is empty, or has a character that may not be in it.
+    """
+    if not name.isprintable() or not name or set(NOT_IN_NAMES) & set(name):
+        raise UsageError(f"name={name!r} must be printable, not empty, and without {' '.join(NOT_IN_NAMES)}")
 
 
 def check_labels(labels: Sequence[str]) -> None:

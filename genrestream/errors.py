@@ -6,7 +6,8 @@
     ├── AudioError        an input cannot be read, decoded or used
     ├── CheckpointError   a model folder is missing, foreign, damaged or too new
     ├── OutputError       a result cannot be written
-    └── UsageError        an option has a value that it cannot have
+    ├── UsageError        an option has a value that it cannot have
+    └── NotANumberError   training came to an infinite or undefined loss (train/loop.py)
 
 Each message is one line: the path or value first, then the rule, then what to do.
 """

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from genrestream import checkpoint
 from genrestream.errors import UsageError
 from genrestream.frontend import LogMelConfig, MfccConfig
 from genrestream.models import CNNConfig, CNNLSTMConfig, CRNNConfig, MusiCNNConfig
+from genrestream.network import logits_function
 from tests.conftest import ROOT, music
 from train.augment import OFF, AugmentConfig
 from train.run import Design
@@ -73,28 +75,37 @@ def test_every_optimizer_lowers_the_loss(optimizer, compute):
     assert all(array.dtype == np.float32 for array in step.start()["params"].values())
 
 
+@pytest.mark.parametrize("frozen", [(), ("input_norm", "blocks.0", "front")], ids=["all", "frozen"])
 @pytest.mark.parametrize("name", DESIGNS)
-def test_bfloat16_goes_through_to_the_logits(name):
+def test_bfloat16_goes_through_to_the_logits(name, frozen):
     """A layer that answered in float32 would make all after it compute in float32."""
-    step = step_of(DESIGNS[name], compute="bfloat16")
-    state = step.start()
-    x = jax.ShapeDtypeStruct((8, *DESIGNS[name].frontend.shape), jax.numpy.bfloat16)
-    logits, _ = jax.eval_shape(step.network.train, step._cast(state["params"]), state["statistics"], x, step.key)
-    assert logits.dtype == jax.numpy.bfloat16
-    state, figures = step.train(state, step.to_devices(batch()))
+    seen = []
+
+    def forward(module, x):
+        seen.append(module(x))
+        return seen[-1]
+
+    design = DESIGNS[name]
+    network = Network(design.module(N_CLASSES, seed=0), lambda name: name.startswith(frozen), forward)
+    config = StepConfig(batch_size=8, compute="bfloat16")
+    step = Step(network, design.frontend, N_CLASSES, config=config, n_steps=100)
+    before = step.start()
+    trained, figures = step.train(step.start(), step.to_devices(batch()))
+    assert seen[-1].dtype == jax.numpy.bfloat16
     assert np.isfinite(figures["loss"])
-    assert all(array.dtype == np.float32 for array in step.weights(state).values())
+    assert all(array.dtype == np.float32 for array in step.weights(trained).values())
+    for unchanged in network.frozen:
+        np.testing.assert_array_equal(trained["statistics"][unchanged], before["statistics"][unchanged])
 
 
 def test_what_is_frozen_stays():
-    module = DESIGNS["cnn"].module(N_CLASSES, seed=0)
-    step = Step(
-        Network(module, frozen=lambda name: name.startswith("blocks.0")), SMALL, N_CLASSES, config=StepConfig(batch_size=8)
-    )
+    name = "blocks.0.conv.kernel"
+    network = Network(DESIGNS["cnn"].module(N_CLASSES, seed=0), frozen=lambda name: name.startswith("blocks.0"))
+    step = Step(network, SMALL, N_CLASSES, config=StepConfig(batch_size=8))
     before = step.start()
     state, _ = after(step, 2)
     assert not any(name.startswith("blocks.0") for name in state["params"])
-    np.testing.assert_array_equal(state["statistics"]["blocks.0.conv.kernel"], before["statistics"]["blocks.0.conv.kernel"])
+    np.testing.assert_array_equal(state["statistics"][name], before["statistics"][name])
     assert (state["params"]["dense.layers.0.kernel"] != before["params"]["dense.layers.0.kernel"]).any()
 
 
@@ -116,8 +127,9 @@ def test_a_step_follows_from_its_seed():
     assert after(other, 3)[1]["loss"] != one["loss"]
 
 
-def test_examples_of_no_weight_do_not_count():
-    step = step_of(label_smoothing=0.0)
+@pytest.mark.parametrize("augment", [OFF, AugmentConfig(mixup=1.0)], ids=["plain", "mixup"])
+def test_examples_of_no_weight_do_not_count(augment):
+    step = step_of(augment=augment, label_smoothing=0.0)
     whole = batch()
     silent = whole | {"weight": np.array([1, 1, 1, 1, 0, 0, 0, 0], np.float32)}
     wrong = silent | {"label": np.where(silent["weight"] > 0, silent["label"], 3 - silent["label"])}
@@ -127,9 +139,6 @@ def test_examples_of_no_weight_do_not_count():
 
 def test_inference_equals_the_stream():
     """What is validated is what ``genrestream file`` computes from the exported weights."""
-    from genrestream import checkpoint
-    from genrestream.network import logits_function
-
     design = DESIGNS["crnn"]
     step = step_of(design)
     weights = step.weights(after(step, 2)[0])
@@ -182,7 +191,7 @@ for layout in ("replicated", "sharded"):
     step = step_of(DESIGNS[sys.argv[1]], AugmentConfig(), state=layout)
     program = step.train.lower(step.start(), step.to_devices(batch())).compile().as_text()
     outside, entry = program.split("\\nENTRY ")
-    for exchange in (" all-reduce(", " all-gather(", " collective-permute("):
+    for exchange in (" all-reduce(", " all-gather(", " all-to-all(", " reduce-scatter(", " collective-permute("):
         assert exchange not in outside, (layout, exchange)
     assert " all-reduce(" in entry
 """
@@ -202,15 +211,19 @@ def test_a_module_is_not_spoilt_by_training():
     jax.tree.map(np.testing.assert_array_equal, before, nnx.to_pure_dict(nnx.state(module, nnx.Param)))
 
 
-@pytest.mark.parametrize(("flags", "expected"), [("", 1), ("--xla_force_host_platform_device_count=3", 3)])
-def test_cores_are_devices_as_far_as_they_divide_the_batch(flags, expected):
+N_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+MOST_THAT_DIVIDE = max(n for n in range(1, N_CORES + 1) if 1680 % n == 0)
+
+
+@pytest.mark.parametrize(
+    ("flags", "batch_size", "expected"),
+    [("", 997, 1), ("--xla_force_host_platform_device_count=3", 997, 3), ("", 1680, MOST_THAT_DIVIDE)],
+)
+def test_cores_are_devices_as_far_as_they_divide_the_batch(flags, batch_size, expected):
     """A batch of a prime above the cores stays on one device; who set the number of devices keeps it."""
-    code = "import jax, train.step; train.step.use_every_core(997); print(jax.device_count())"
-    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"} | {"XLA_FLAGS": flags}
+    code = f"import jax, train.step; train.step.use_every_core({batch_size}); print(jax.device_count())"
+    environment = {name: value for name, value in os.environ.items() if name != "JAX_NUM_CPU_DEVICES"}
+    environment |= {"XLA_FLAGS": flags}
     run = [sys.executable, "-c", code]
     out = subprocess.run(run, check=True, cwd=ROOT, env=environment, timeout=300, capture_output=True, text=True)
     assert int(out.stdout) == expected
-    environment["XLA_FLAGS"] = ""
-    run[-1] = code.replace("997", "2 * 3 * 5 * 7 * 8")
-    out = subprocess.run(run, check=True, cwd=ROOT, env=environment, timeout=300, capture_output=True, text=True)
-    assert int(out.stdout) == max(n for n in range(1, len(os.sched_getaffinity(0)) + 1) if 1680 % n == 0)

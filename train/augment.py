@@ -1,7 +1,7 @@
 """Augmentation: the same music as other masterings, codecs, rooms, microphones and players would give it.
 
 Those of the waveform are NumPy and run in the input pipeline; SpecAugment and mixup are ``jax.numpy`` and run inside
-the training step. Labels stay what they are, shapes too, and nothing leaves -1 to 1.
+the training step. Shapes stay what they are, labels too but for mixup's, and no waveform leaves -1 to 1.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ class AugmentConfig:
     """How strongly music is changed in training; 0 switches a change off.
 
     Attributes:
-        share: Of crops that are changed in pitch and tempo, and share of those that are equalised.
+        share: Share of crops whose pitch or tempo is changed; likewise of those that are equalised.
         gain_db: Louder or quieter by up to this, in dB; never so loud that it clips.
         noise: Share of crops with added noise, white or pink.
         noise_snr_db: Its signal to noise ratio, from and to, in dB.

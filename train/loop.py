@@ -11,7 +11,7 @@ import grain
 import jax
 import numpy as np
 
-from genrestream.errors import UsageError
+from genrestream.errors import GenrestreamError, UsageError
 from train.progress import Progress
 from train.saved import Saved
 from train.step import State, Step, Weights
@@ -42,7 +42,7 @@ class LoopConfig:
                 raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be at least {least}")
 
 
-class NotANumberError(UsageError):
+class NotANumberError(GenrestreamError):
     """The loss became infinite or undefined; the checkpoint before it is whole."""
 
 
@@ -164,9 +164,11 @@ class _Run:
         for number, figures in enumerate(fetched, first):
             for name, words in (("loss", "loss"), ("weights_norm", "norm of the weights")):
                 if not math.isfinite(figures[name]):
+                    kept = self.saved.latest_step
                     raise NotANumberError(
-                        f"step {number}: the {words} is {figures[name]}; the checkpoint of step"
-                        f" {self.saved.latest_step} is kept, try a lower --learning-rate or --clip-norm 1"
+                        f"step {number}: the {words} is {figures[name]};"
+                        f" {f'the checkpoint of step {kept} is kept' if kept else 'nothing was saved yet'},"
+                        f" try a lower --learning-rate{'' if self.step.config.clip_norm else ' or --clip-norm 1'}"
                     )
         self.progress.stepped(self.number, fetched, self.step.config.batch_size)
         self.figures = []

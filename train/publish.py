@@ -55,8 +55,14 @@ def publish(config: Config) -> checkpoint.Checkpoint:
         UsageError: There is no report of the run, it is not of held-out tracks, or the model is too large to ship.
         CheckpointError: The run has no model of everything, or it cannot be written.
     """
+    checkpoint.check_name(config.output.resolve().name)
     model = checkpoint.read(config.run / "all" / "model")
     facts, figures = _reported(config, model.card.name)
+    if figures["n_tracks"] < (n_tracks := model.card.provenance.get("n_training_tracks", 0)):
+        raise UsageError(
+            f"{config.run}: its folds were scored on {figures['n_tracks']} of the {n_tracks} tracks that {model.path}"
+            " was trained on; train the missing folds with --folds, and evaluate again"
+        )
     size = sum(file.stat().st_size for file in (model.path / checkpoint.WEIGHTS_FOLDER).rglob("*") if file.is_file())
     if size > MAX_BYTES:
         raise UsageError(f"{model.path}: {size / 1e6:.1f} MB of weights, at most {MAX_BYTES / 1e6:g} MB are shipped")
@@ -64,7 +70,7 @@ def publish(config: Config) -> checkpoint.Checkpoint:
     protocol = f"{model.card.provenance.get('split', 'unknown')}_folds"
     card = dataclasses.replace(
         model.card,
-        name=config.output.name,
+        name=config.output.resolve().name,
         temperature=round(figures["temperature"]["of_all"], 4),
         metrics={**model.card.metrics, protocol: summary(figures)},
         provenance={
@@ -107,17 +113,18 @@ def _rounded(value: Any) -> Any:
 
 def _reported(config: Config, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     file = (config.report or config.run / "report") / "report.json"
+    remedy = f"run python -m train.evaluate {config.run} --data DIR --output {file.parent}"
     try:
         numbers = json.loads(file.read_text(encoding="utf-8"))
         systems = numbers["systems"]
     except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"{file}: cannot be read ({error}); run python -m train.evaluate {config.run}") from error
+        raise UsageError(f"{file}: cannot be read ({error}); {remedy}") from error
     names = [candidate for candidate in (config.run.name, name) if candidate in systems]
     if not names:
-        raise UsageError(f"{file}: has no figures of {config.run.name}; run python -m train.evaluate {config.run}")
+        raise UsageError(f"{file}: has no figures of {config.run.name}; {remedy}")
     figures = systems[names[0]]
     if not figures["temperature"]["is_cross_fitted"]:
-        raise UsageError(f"{file}: {names[0]} was not scored by folds; run python -m train.evaluate {config.run}")
+        raise UsageError(f"{file}: {names[0]} was not scored by folds; {remedy}")
     return numbers["facts"], figures
 
 

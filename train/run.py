@@ -37,6 +37,7 @@ from train.data import DataConfig, Split, Track, load
 from train.entry import entry
 from train.loop import LoopConfig, Validation, train
 from train.provenance import provenance
+from train.saved import check_same_run
 from train.splits import PUBLISHED
 from train.step import Network, Step, StepConfig, Weights, gathered, use_every_core
 
@@ -207,6 +208,7 @@ def export(
             "fold": config.data.fold,
             "n_folds": config.data.n_folds,
             "seed": config.seed,
+            "identity": identity(config, split),
             "n_training_tracks": len(split.train),
             "held_out": [track.name for track in split.test],
             **({"pretrained": pretrained.card.provenance} if pretrained else {}),
@@ -224,11 +226,14 @@ def export(
 
 def run(config: Config, trainer: Trainer[Config]) -> None:
     """Train one model, or with ``folds`` one a fold and one on everything."""
+    checkpoint.check_name(config.output.resolve().name)
     for part, folder in _parts(config):
+        split, cache = load(part.data, part.design.frontend.sample_rate)
         if config.folds and (folder / "model" / checkpoint.CARD_FILE).is_file():
+            finished = checkpoint.read(folder / "model").card.provenance.get("identity")
+            check_same_run(folder, finished, identity(part, split))
             print(f"{folder}: was finished before")
             continue
-        split, cache = load(part.data, part.design.frontend.sample_rate)
         print(f"{folder}: {len(split.train)} tracks to train on, {len(split.validation)} to validate,"
               f" {len(split.test)} held out", flush=True)  # fmt: skip
         try:

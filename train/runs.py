@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -21,6 +22,7 @@ from train.progress import METRICS_FILE
 from train.splits import PART_S
 from train.tracks import Track
 
+PIECE = re.compile(r"(?P<whole>.+)@(?P<start>\d+(\.\d+)?)s")  # as train.splits.parts names them
 MAX_FOLDS = 1000  # that a card may count
 Split = Literal["held-out", "train", "validation", "test", "all"]
 
@@ -95,9 +97,10 @@ def find_system(name: str, tracks: Sequence[Track], split: Split = "held-out") -
     for seed in parts:
         _check_once([track.name for part in seed for track in part.tracks])
     warnings = _perhaps_heard(name, parts)
-    for seed in zip(folders, parts, strict=True):
-        warnings += _unfinished(*seed)
-    return System(parts[0][0].model.card.name if len(parts[0]) == 1 else folder.name, parts, ". ".join(warnings))
+    for seed_folder, seed in zip(folders, parts, strict=True):
+        warnings += _unfinished(seed_folder, seed)
+    is_one = len(parts) == len(parts[0]) == 1
+    return System(parts[0][0].model.card.name if is_one else folder.name, parts, ". ".join(warnings))
 
 
 def _perhaps_heard(name: str, seeds: Sequence[Sequence[Part]]) -> list[str]:
@@ -162,10 +165,10 @@ def _track(name: str, named: Mapping[str, Track]) -> Track | None:
     """Return a track, or the piece of one that ``train.splits.parts`` named ``track@3s``; None where there is none."""
     if name in named:
         return named[name]
-    whole, _, start = name.rpartition("@")
-    if whole not in named:
+    piece = PIECE.fullmatch(name)
+    if not piece or piece["whole"] not in named:
         return None
-    return dataclasses.replace(named[whole], name=name, start_s=float(start.removesuffix("s")), seconds=PART_S)
+    return dataclasses.replace(named[piece["whole"]], name=name, start_s=float(piece["start"]), seconds=PART_S)
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:

@@ -103,11 +103,7 @@ class Saved:
         with self._reported("read"), _quiet():
             about = self._checkpoints.checkpointables_metadata(step)
             known: Any = about.custom_metadata or {}
-            if known.get("identity") != self._identity:
-                raise UsageError(
-                    f"--resume: {self.folder} holds a run with another network, data, split, seed or other options;"
-                    " repeat its options, or name another --output"
-                )
+            check_same_run(self.folder, known.get("identity"), self._identity)
             return self._checkpoints.load_checkpointables(step, wanted)["state"]
 
     @contextlib.contextmanager
@@ -119,6 +115,19 @@ class Saved:
             raise OutputError(
                 f"{self.folder / 'state'}: cannot be {done} ({cause}); make room, then go on with --resume"
             ) from error
+
+
+def check_same_run(folder: Path, found: object, identity: str) -> None:
+    """Make sure that a run goes on with its own options.
+
+    Raises:
+        UsageError: What the folder holds is of another run.
+    """
+    if found != identity:
+        raise UsageError(
+            f"--output {folder}: holds a run with another network, data, split, seed or other options;"
+            " repeat its options, or name another folder"
+        )
 
 
 @contextlib.contextmanager

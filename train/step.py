@@ -99,12 +99,11 @@ class Network:
         self.forward = forward or (lambda module, x: module(x))
         self._graph, state, self._random = nnx.split(module, nnx.Not(nnx.RngState), ...)
         self._variables = {".".join(map(str, path)): (path, leaf) for path, leaf in nnx.to_flat_state(state)}
-        trained = {
-            name for name, (_, leaf) in self._variables.items() if issubclass(leaf.type, nnx.Param) and not frozen(name)
-        }
+        parameters = {name for name, (_, leaf) in self._variables.items() if issubclass(leaf.type, nnx.Param)}
+        self.frozen = {name for name in parameters if frozen(name)}
         arrays = {name: jnp.asarray(leaf.get_value()) for name, (_, leaf) in self._variables.items()}
-        self.params = {name: array for name, array in arrays.items() if name in trained}
-        self.statistics = {name: array for name, array in arrays.items() if name not in trained}
+        self.params = {name: array for name, array in arrays.items() if name in parameters - self.frozen}
+        self.statistics = {name: array for name, array in arrays.items() if name not in self.params}
 
     def train(self, params: Weights, statistics: Weights, x: jax.Array, key: jax.Array) -> tuple[jax.Array, Weights]:
         """Return the logits with dropout, and the statistics that the batch changed."""
@@ -112,7 +111,8 @@ class Network:
         nnx.reseed(module, default=key, dropout=key)
         logits = self.forward(module, x)
         after = dict(nnx.to_flat_state(nnx.state(module, nnx.Not(nnx.RngState))))
-        return logits, {name: after[self._variables[name][0]].get_value() for name in statistics}
+        changed = set(statistics) - self.frozen
+        return logits, {name: after[self._variables[name][0]].get_value() for name in changed}
 
     def infer(self, weights: Weights, x: jax.Array) -> jax.Array:
         """Return the logits as the stream computes them."""
@@ -168,7 +168,7 @@ class Step:
             "step": jnp.zeros((), jnp.int32),
             "params": params,
             "statistics": statistics,
-            "average": params | statistics,
+            "average": params | statistics if self.config.average_decay else {},
             "optimizer": jax.tree.leaves(self.optimizer.init(params)),
         }
         copies = jax.tree.map(jnp.copy, state)  # the step gives its state's memory away, twice the same is not allowed
@@ -180,7 +180,7 @@ class Step:
         return {name: jax.make_array_from_process_local_data(sharding, array) for name, array in batch.items()}
 
     def to_all_devices(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
-        """Lay a batch that every host has whole out over all devices, in as many parts as divide it."""
+        """Lay a batch that every host has whole out over the devices: in parts, or whole where they do not divide it."""
         n_rows = len(batch["inputs"])
         spec = PartitionSpec("data") if n_rows % self.mesh.size == 0 else PartitionSpec()
         sharding = NamedSharding(self.mesh, spec)
@@ -208,12 +208,14 @@ class Step:
             # Drawn alike on all devices, for it is a loop: XLA's CPU devices can wait for each other for ever when one
             # exchanges values inside a loop and another already does so after it.
             shares = jax.lax.with_sharding_constraint(mixup_shares(keys[1], len(x), self.augment), self._whole)
-            x, targets = mixup(x, targets, shares)
+            neighbour_counts = jnp.roll(batch["weight"], 1) > 0
+            x, targets = mixup(x, targets, jnp.where(neighbour_counts, shares, 1.0))
         targets = optax.losses.smooth_labels(targets, self.config.label_smoothing)
 
         def loss_of(params: Weights) -> tuple[jax.Array, tuple[jax.Array, Weights]]:
             # Parts of the weights are put together here, not by XLA where each is used, which may be in a loop.
             weights, statistics = jax.lax.with_sharding_constraint((params, state["statistics"]), self._whole)
+            statistics |= self._cast({name: statistics[name] for name in self.network.frozen})
             logits, statistics = self.network.train(self._cast(weights), statistics, self._cast(x), keys[2])
             losses = optax.losses.softmax_cross_entropy(logits.astype(jnp.float32), targets)
             return jnp.sum(losses * batch["weight"]) / jnp.maximum(1e-9, jnp.sum(batch["weight"])), (logits, statistics)
@@ -222,10 +224,11 @@ class Step:
         rules = jax.tree.unflatten(self._rules, state["optimizer"])
         updates, rules = self.optimizer.update(gradients, rules, state["params"])
         params: Any = optax.apply_updates(state["params"], updates)
-        statistics = {name: array.astype(state["statistics"][name].dtype) for name, array in statistics.items()}
-        # Early on the average follows faster, or it would remember the initial weights.
+        statistics = state["statistics"] | statistics
+        # Early on the average follows faster, or it would remember the initial weights. Without one it is empty.
         decay = jnp.minimum(self.config.average_decay, (1 + state["step"]) / (10 + state["step"]))
-        average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state["average"], params | statistics)
+        now = {name: (params | statistics)[name] for name in state["average"]}
+        average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state["average"], now)
         hits = jnp.sum((logits.argmax(axis=-1) == targets.argmax(axis=-1)) * (batch["weight"] > 0))
         after = {
             "step": state["step"] + 1,

@@ -8,6 +8,7 @@ import csv
 import dataclasses
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,15 +56,15 @@ def read_table(path: Path, genres: tuple[str, ...] = GENRES, columns: tuple[str,
     Args:
         path: A CSV file with ``filename``, features and ``label``, or an ``.npz`` file that ``save_table`` wrote.
         genres: The labels that may occur.
-        columns: Features to read; of a CSV file the 57 where not given, unless ``filename`` and ``label`` are the
-            only ones that it shares with GTZAN's.
+        columns: Features to read; where not given those of an ``.npz`` file, and of a CSV file the 57, unless
+            ``filename`` and ``label`` are the only ones that it shares with GTZAN's.
 
     Raises:
         UsageError: It is missing, of another form, or has a column, number, label or row that cannot be used.
     """
     try:
         if path.suffix == ".npz":
-            return _checked(path, _read_npz(path), genres)
+            return _checked(path, _read_npz(path, columns), genres)
         with path.open(newline="", encoding="utf-8") as lines:
             return _checked(path, _read_csv(path, csv.DictReader(lines), columns), genres)
     except OSError as error:
@@ -75,9 +76,7 @@ def read_table(path: Path, genres: tuple[str, ...] = GENRES, columns: tuple[str,
 def _read_csv(path: Path, lines: csv.DictReader, columns: tuple[str, ...] | None) -> dict[str, np.ndarray]:
     header = tuple(lines.fieldnames or ())
     features = columns or _features(header)
-    if missing := [name for name in ("filename", *features, "label") if name not in header]:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise UsageError(f"{path}: has no column {missing[0]!r}{more}; see GTZAN's features_30_sec.csv")
+    _all_there(path, ("filename", *features, "label"), header)
     rows = list(lines)
     return {
         "columns": np.array(features),
@@ -104,9 +103,21 @@ def _numbers(path: Path, line: int, row: dict[str, str | None], features: tuple[
     return numbers
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in ("columns", "values", "names", "genres")}
+def _read_npz(path: Path, columns: tuple[str, ...] | None) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in ("columns", "values", "names", "genres")}
+    if columns is None:
+        return arrays
+    there = [str(name) for name in arrays["columns"]]
+    places = [there.index(name) for name in _all_there(path, columns, there)]
+    return {**arrays, "columns": arrays["columns"][places], "values": arrays["values"][:, places]}
+
+
+def _all_there(path: Path, wanted: tuple[str, ...], there: Sequence[str]) -> tuple[str, ...]:
+    if missing := [name for name in wanted if name not in there]:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UsageError(f"{path}: has no column {missing[0]!r}{more}; see GTZAN's features_30_sec.csv")
+    return wanted
 
 
 def _checked(path: Path, arrays: dict[str, np.ndarray], genres: tuple[str, ...]) -> Table:

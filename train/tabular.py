@@ -53,7 +53,7 @@ class TabularRunConfig(RunConfig):
 
     Attributes:
         output: Folder of the run.
-        preset: Sizes and optimizer of system A, in place of those given by themselves.
+        preset: Sizes, optimizer and learning rate of system A, in place of those given by themselves.
         model: Sizes of the network.
         train_hop_s: Seconds from one training chunk to the next.
         n_copies: Changed copies of each training chunk, beside itself.
@@ -68,6 +68,12 @@ class TabularRunConfig(RunConfig):
     train_hop_s: float = 1.5
     n_copies: int = 3
     table: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.train_hop_s > 0:
+            raise UsageError(f"--train-hop-s {self.train_hop_s}: must be positive")
+        if self.n_copies < 0:
+            raise UsageError(f"--n-copies {self.n_copies}: must not be negative")
 
     @property
     def design(self) -> Design:
@@ -107,7 +113,7 @@ class Trainer:
 
     def __call__(self, config: TabularRunConfig, split: Split, cache: AudioCache, folder: Path) -> None:
         """Train a network on the chunks of the training tracks, and write its model."""
-        design, rule = config.design, config.rule
+        design = config.design
         if config.table:
             self._given = rows_by_track(config.table, split)
         augmentations = [OFF, *[config.augment] * config.n_copies]
@@ -116,15 +122,15 @@ class Trainer:
         standardise(module, rows.columns[rows.weight > 0])
         rows = dataclasses.replace(rows, weight=rows.weight * balance(rows, config.sampling))
         examples = pipeline.rows(standardised(module, rows.columns), rows.label, rows.weight)
-        config = dataclasses.replace(config, step=rule)
+        n = n_steps(config, len(examples))
         augment = dataclasses.replace(OFF, mixup=config.augment.mixup)
         network = Network(module, forward=lambda module, x: module.dense(x))  # the inputs are standardised already
-        step = Step(network, None, len(split.genres), augment, rule, n_steps(config, len(examples)), config.seed)
+        step = Step(network, None, len(split.genres), augment, config.rule, n, config.seed)
         validation = self.validation(module, split.validation, split.genres, cache)
         weights = train(
             step,
             shared_batches(config, examples),
-            n_steps(config, len(examples)),
+            n,
             config.loop,
             folder,
             identity(config, split),
@@ -199,7 +205,8 @@ def rows_by_track(path: Path, split: Split) -> dict[str, tuple[np.ndarray, np.nd
     for track in [*split.train, *split.validation]:
         if track.name not in places:
             raise UsageError(f"{path}: has no row of {track.name}; make it anew with train.extract")
-    is_sound = (table.values != 0).any(axis=1)
+    rms = table.values[:, COLUMNS.index("rms_mean")]
+    is_sound = 20 * np.log10(np.maximum(rms, 1e-12)) >= pipeline.SILENCE_DB
     return {
         name: (table.values[rows].astype(np.float32), is_sound[rows].astype(np.float32))
         for name, rows in places.items()

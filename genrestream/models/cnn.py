@@ -68,7 +68,8 @@ class CNN(nnx.Module):
     def __init__(self, config: CNNConfig, shape: tuple[int, ...], n_classes: int, *, rngs: nnx.Rngs):
         n_frames, n_mels = (size // 2 ** len(config.n_filters) for size in shape)
         if not n_frames or not n_mels:
-            raise ValueError(f"an input of {shape[0]} frames and {shape[1]} mel bands cannot be halved per stage")
+            times = len(config.n_filters)
+            raise ValueError(f"an input of {shape[0]} frames and {shape[1]} mel bands cannot be halved {times} times")
         self.config = config
         self.input_norm = BatchNorm(shape[1], use_bias=False, use_scale=False, rngs=rngs)
         n_plain = N_PLAIN if config.residual else len(config.n_filters)

@@ -5,10 +5,11 @@ System E is "1-D CNN-LSTM": three 1-D convolution layers of 32, two LSTM layers 
 
 import dataclasses
 
+import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import BatchNorm, Dense, Sizes
+from genrestream.models.layers import BatchNorm, Dense, Sizes, max_pool
 from genrestream.models.recurrent import Recurrent
 
 
@@ -49,7 +50,7 @@ class CNNLSTM(nnx.Module):
     def __init__(self, config: CNNLSTMConfig, shape: tuple[int, ...], n_classes: int, *, rngs: nnx.Rngs):
         n_frames, n_mfcc = shape
         if n_frames < 2 ** (len(config.n_filters) - 1):
-            raise ValueError(f"an input of {n_frames} frames cannot be halved per layer")
+            raise ValueError(f"an input of {n_frames} frames cannot be halved {len(config.n_filters) - 1} times")
         self.config = config
         self.input_norm = BatchNorm(n_mfcc, use_bias=False, use_scale=False, rngs=rngs)
         sizes = zip((n_mfcc, *config.n_filters[:-1]), config.n_filters, strict=True)
@@ -65,7 +66,8 @@ class CNNLSTM(nnx.Module):
         x = self.input_norm(mfcc)
         for number, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             x = norm(nnx.relu(conv(x)))
-            x = x if number == len(self.convs) - 1 else nnx.max_pool(x, (2,), (2,))
+            if number < len(self.convs) - 1:
+                x = jnp.squeeze(max_pool(x[:, :, None], (2, 1)), 2)
         x = self.dropout(x)
         for layer in self.recurrent:
             x = layer(x)

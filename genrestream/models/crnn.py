@@ -26,10 +26,10 @@ class CRNNConfig(Sizes):
         dropout: Rate before the first GRU layer and before the output, in training.
     """
 
-    n_filters: tuple[int, ...] = (8, 16, 32, 64, 64)
+    n_filters: tuple[int, ...] = (16, 32, 64, 64, 64)
     pool_frames: tuple[int, ...] = (2, 2, 2, 1, 1)
     pool_mels: tuple[int, ...] = (2, 2, 2, 2, 2)
-    n_units: int = 64
+    n_units: int = 96
     n_layers: int = 2
     dropout: float = 0.3
 
@@ -49,6 +49,11 @@ class CRNN(nnx.Module):
 
     def __init__(self, config: CRNNConfig, shape: tuple[int, ...], n_classes: int, *, rngs: nnx.Rngs):
         n_frames, n_mels = shape
+        if not len(config.pool_frames) == len(config.pool_mels) == len(config.n_filters):
+            raise ValueError(
+                f"pool_frames={config.pool_frames} and pool_mels={config.pool_mels} must have one size for each of the"
+                f" {len(config.n_filters)} layers of n_filters"
+            )
         pools = list(zip(config.pool_frames, config.pool_mels, strict=True))
         for pool in pools:
             n_frames, n_mels = n_frames // pool[0], n_mels // pool[1]

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import itertools
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -18,10 +18,10 @@ BANDS_AT_ONCE = 4
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """Base of the networks' configs, which checks each field by the kind of its default.
+    """Base of the networks' configs, which checks each field by its type.
 
     Raises:
-        UsageError: A size is not positive or is beyond reason, or a rate is not from 0 to below 1.
+        UsageError: A size is not positive or is beyond reason, a rate is not from 0 to below 1, or a choice is none.
     """
 
     def __post_init__(self) -> None:
@@ -30,7 +30,11 @@ class Sizes:
             if isinstance(field.default, float):
                 if not isinstance(value, int | float) or not 0 <= value < 1:
                     raise UsageError(f"{field.name}={value!r} must be at least 0 and below 1")
-            elif not isinstance(field.default, bool | str):
+            elif isinstance(field.default, bool | str):
+                choices = get_args(field.type) or (False, True)
+                if value not in choices or type(value) is not type(field.default):
+                    raise UsageError(f"{field.name}={value!r} must be one of {', '.join(map(str, choices))}")
+            else:
                 _check_sizes(field.name, value, field.default)
 
 
@@ -39,7 +43,7 @@ def _check_sizes(name: str, value: object, default: object) -> None:
     most = MAX_LAYERS if name == "n_layers" else MAX_UNITS
     least = 0 if name == "n_units" else 1  # a network may end in its output layer alone
     if not isinstance(sizes, tuple) or not least <= len(sizes) <= MAX_LAYERS:
-        raise UsageError(f"{name} must be {least} to {MAX_LAYERS} sizes, one a layer")
+        raise UsageError(f"{name}={value!r} must be {least} to {MAX_LAYERS} sizes, one a layer")
     if not all(isinstance(size, int) and 0 < size <= most for size in sizes):
         raise UsageError(f"{name}={value!r} must be positive and at most {most}")
 
@@ -93,7 +97,7 @@ _conv_of_one.defvjp(
 
 
 class ConvBlock(nnx.Module):
-    """3x3 convolution, ReLU, maximum pooling, batch norm: the layer of the plain CNN and of the CRNN.
+    """3x3 convolution, maximum pooling, ReLU, batch norm: the layer of the CNN's plain stages and of the CRNN.
 
     Args:
         n_inputs: Channels that come in.

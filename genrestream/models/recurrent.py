@@ -21,17 +21,17 @@ Cell = Callable[[Carry, Array, Array], Carry]
 class Recurrent(nnx.Module):
     """A layer of gated recurrent units or of long short-term memory, from a state of zeros.
 
-    The reset gate of ``gru`` comes after the product, as in cuDNN.
+    The reset gate of ``gru`` comes after the product, as in cuDNN, but there is one bias, not two.
 
     Args:
-        cell: Which.
+        cell: ``gru`` or ``lstm``.
         n_inputs: Channels that come in.
         n_units: Channels that go out.
         rngs: Source of the initial weights.
     """
 
     def __init__(self, cell: Literal["gru", "lstm"], n_inputs: int, n_units: int, rngs: nnx.Rngs):
-        self.cell, n_gates = CELLS[cell]
+        self.advance, n_gates = CELLS[cell]
         self.inputs = nnx.Linear(n_inputs, n_gates * n_units, rngs=rngs)
         orthogonal = nnx.initializers.orthogonal()
         self.states = nnx.Linear(n_units, n_gates * n_units, use_bias=False, kernel_init=orthogonal, rngs=rngs)
@@ -39,7 +39,7 @@ class Recurrent(nnx.Module):
     def __call__(self, x: Float[Array, "batch n_frames n_inputs"]) -> Float[Array, "batch n_frames n_units"]:
         """Return the state after each frame."""
         driven = jnp.swapaxes(self.inputs(x), 0, 1)
-        return jnp.swapaxes(_states(self.cell, driven, self.states.kernel.get_value()), 0, 1)
+        return jnp.swapaxes(_states(self.advance, driven, self.states.kernel.get_value()), 0, 1)
 
 
 def _gru(carry: Carry, driven: Array, fed_back: Array) -> Carry:
