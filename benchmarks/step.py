@@ -17,11 +17,11 @@ import numpy as np
 import tyro
 
 from benchmarks.paired import ratio, seconds_of
-from genrestream.frontend import LogMelConfig
-from genrestream.models import CNNConfig, CRNNConfig
+from genrestream.errors import UsageError
 from train.cnn import Config as CNNRun
 from train.crnn import Config as CRNNRun
 from train.data import DataConfig
+from train.entry import entry
 from train.run import Design
 from train.step import Network, Step, StepConfig, use_every_core
 
@@ -43,29 +43,53 @@ class Config:
 
 
 class Peer:
-    """A process with PyTorch that makes some steps whenever it is told to."""
+    """A process with PyTorch that makes some steps whenever it is told to.
 
-    def __init__(self, python: Path, design: Design, layout: str):
+    Raises:
+        UsageError: It does not start, or its network has not the layers of ours.
+    """
+
+    def __init__(self, python: Path, design: Design, layout: str, n_parameters: int):
         script = Path(__file__).with_name("torch_step.py")
-        sizes = [design.model, layout, *map(str, (IN_A_ROW, BATCH_SIZE, *design.frontend.shape))]
-        self.process = subprocess.Popen(
-            [str(python), str(script), *sizes], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        arguments = [design.model, layout, *map(str, (IN_A_ROW, BATCH_SIZE, *design.frontend.shape))]
+        try:
+            self.process = subprocess.Popen(
+                [str(python), str(script), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+        except OSError as error:
+            raise UsageError(f"--torch {python}: cannot be started ({error.strerror})") from error
+        self.python = python
+        if self._line() != n_parameters:
+            self.close()
+            raise UsageError(f"{script}: its {design.model} does not have our {n_parameters:,} parameters; change it")
 
     def seconds(self) -> float:
         """Return the seconds of a step, the mean of one turn."""
         assert self.process.stdin
-        assert self.process.stdout
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        return float(self.process.stdout.readline())
+        return self._line()
+
+    def _line(self) -> float:
+        assert self.process.stdout
+        if not (line := self.process.stdout.readline()):
+            raise UsageError(f"--torch {self.python}: ended; it must be a Python that has torch and numpy")
+        return float(line)
+
+    def close(self) -> None:
+        """End it."""
+        self.process.kill()
+        self.process.communicate()
 
 
 def compare(name: str, design: Design, config: Config) -> None:
     """Print both times and the ratio."""
-    peers = {layout: Peer(config.torch, design, layout) for layout in ("channels_last", "channels_first")}
+    network = Network(design.module(N_CLASSES, seed=0))
+    n_parameters = sum(array.size for array in network.params.values())
+    layouts = ("channels_last", "channels_first")
+    peers = {layout: Peer(config.torch, design, layout, n_parameters) for layout in layouts}
     step = Step(
-        Network(design.module(N_CLASSES, seed=0)),
+        network,
         None,
         N_CLASSES,
         config=StepConfig(batch_size=BATCH_SIZE, optimizer="adam", clip_norm=0, average_decay=0, label_smoothing=0),
@@ -99,20 +123,16 @@ def compare(name: str, design: Design, config: Config) -> None:
     print(f"{name}: " + ", ".join(f"{who} {ms:.0f} ms" for who, ms in medians_ms.items()))
     print(f"{name}: times faster than PyTorch ({best}) {ratio(seconds['ours'], seconds[best])}", flush=True)
     for peer in peers.values():
-        peer.process.kill()
+        peer.close()
 
 
 def main(config: Config) -> None:
     """Compare both networks."""
     use_every_core(BATCH_SIZE)
     data = DataConfig(Path())
-    cnn, crnn = CNNRun(data=data), CRNNRun(data=data)
-    assert isinstance(cnn.model, CNNConfig)
-    assert isinstance(crnn.model, CRNNConfig)
-    assert isinstance(cnn.frontend, LogMelConfig)
-    compare("cnn", cnn.design, config)
-    compare("crnn", crnn.design, config)
+    compare("cnn", CNNRun(data=data).design, config)
+    compare("crnn", CRNNRun(data=data).design, config)
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Config, description=__doc__))
+    entry(lambda: main(tyro.cli(Config, description=__doc__)))

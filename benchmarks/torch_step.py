@@ -74,9 +74,18 @@ class CRNN(nn.Module):
         return self.output(self.dropout(self.recurrent(self.dropout(x))[0].mean(1)))
 
 
+def second_biases(model: nn.Module) -> int:
+    """Return the number of recurrent biases: beside the inputs' there is no need for them, and ours has none."""
+    return sum(one.numel() for name, one in model.named_parameters() if "bias_hh" in name)
+
+
 def main(name: str, layout: str, in_a_row: int, batch_size: int, n_frames: int, n_mels: int) -> None:
-    """Make some steps for each line after one that is not counted, and print the seconds of one."""
+    """Print the number of parameters; then for each line make some steps and print the seconds of one.
+
+    The first step of each turn is not counted.
+    """
     model = {"cnn": CNN, "crnn": CRNN}[name](n_mels)
+    print(sum(one.numel() for one in model.parameters()) - second_biases(model), flush=True)
     x, labels = torch.randn(batch_size, 1, n_frames, n_mels), torch.arange(batch_size) % 10
     if layout == "channels_last":
         model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)

@@ -15,8 +15,10 @@ from train.classifiers import FAMILIES, pipeline
 from train.data import DataConfig
 from train.loop import LoopConfig
 from train.run import run
+from train.splits import Split
 from train.table import save_table
-from train.tabular import PRESETS, TabularRunConfig, Trainer, standardise, standardised
+from train.tabular import PRESETS, TabularRunConfig, TabularTrainer, rows_by_track, standardise, standardised
+from train.tracks import Track
 
 
 def mlp(**fields) -> MLP:
@@ -63,14 +65,31 @@ def config_of(folder, **fields) -> TabularRunConfig:
 
 
 def test_training_learns_what_is_plain_and_the_model_streams(songs):
-    run(config_of(songs, n_copies=1, model=MLPConfig((32,))), Trainer())
+    run(config_of(songs, n_copies=1, model=MLPConfig((32,))), TabularTrainer())
     last = json.loads((songs / "run" / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["val_accuracy"] == 1
     model = genrestream.load(songs / "run" / "model")
     assert model.classify(songs / "songs" / "high" / "high0.wav").final.probs.keys() == {"high", "low"}
 
 
+def test_silent_rows_of_a_table_weigh_nothing(tmp_path):
+    values = np.ones((2, 57))
+    values[1, COLUMNS.index("rms_mean")] = 1e-4
+    names = ["rock.00000", "rock.00001"]
+    save_table(tmp_path / "table.csv", COLUMNS, values, [f"{name}.0.wav" for name in names], ["rock", "rock"])
+    rows = rows_by_track(
+        tmp_path / "table.csv", Split([Track(name, tmp_path, "rock") for name in names], [], [], ("rock",))
+    )
+    assert [weights.tolist() for _, weights in rows.values()] == [[1], [0]]
+
+
+@pytest.mark.parametrize(("field", "value"), [("train_hop_s", 0.0), ("n_copies", -1)])
+def test_what_cannot_be_is_refused(field, value, tmp_path):
+    with pytest.raises(UsageError, match=f"--{field.replace('_', '-')} {value}: must"):
+        TabularRunConfig(data=DataConfig(tmp_path), **{field: value})
+
+
 def test_a_table_that_lacks_a_track_is_named(songs):
     save_table(songs / "table.npz", COLUMNS, np.ones((1, 57)), ["high0.0.wav"], ["high"])
     with pytest.raises(UsageError, match=r"table.npz: has no row of \S+; make it anew"):
-        run(config_of(songs, table=songs / "table.npz"), Trainer())
+        run(config_of(songs, table=songs / "table.npz"), TabularTrainer())

@@ -54,6 +54,16 @@ def test_what_was_not_scored_by_folds_is_not_published(finished, tmp_path):
         publish(Config(folder, tmp_path / "mine"))
 
 
+def test_folds_that_lack_tracks_are_not_published(finished, tmp_path):
+    folder, figures = finished
+    write(folder, figures)
+    card = json.loads((folder / "all" / "model" / "checkpoint.json").read_text())
+    card["provenance"]["n_training_tracks"] = figures["n_tracks"] + 1
+    (folder / "all" / "model" / "checkpoint.json").write_text(json.dumps(card))
+    with pytest.raises(UsageError, match=rf"scored on {figures['n_tracks']} of the {figures['n_tracks'] + 1} tracks"):
+        publish(Config(folder, tmp_path / "mine"))
+
+
 def test_another_runs_report_is_refused(finished, tmp_path):
     folder, figures = finished
     (folder / "report" / "report.json").write_text(json.dumps({"facts": {}, "systems": {"other": figures}}))

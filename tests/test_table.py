@@ -29,6 +29,15 @@ def test_what_was_written_is_read(tmp_path, values, suffix):
     assert table.tracks.tolist() == ["blues.00000", "blues.00000", "rock.00001"]
 
 
+def test_columns_are_chosen_by_name(tmp_path, values):
+    save_table(tmp_path / "table.npz", COLUMNS, values, NAMES, GENRES)
+    table = read_table(tmp_path / "table.npz", columns=COLUMNS[5:2:-1])
+    assert table.columns == COLUMNS[5:2:-1]
+    np.testing.assert_allclose(table.values, values[:, 5:2:-1])
+    with pytest.raises(UsageError, match=r"table\.npz: has no column 'other' and 1 more"):
+        read_table(tmp_path / "table.npz", columns=("other", "another"))
+
+
 def changed(path, values, change):
     """Write a CSV file after changing its rows, header first."""
     save_table(path, COLUMNS, values, NAMES, GENRES)

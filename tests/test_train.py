@@ -177,6 +177,7 @@ def test_a_batch_must_fit_the_devices(data, tmp_path):
     [
         (("--learning-rate", -1), "--learning-rate -1.0: must be positive"),
         (("--n-epochs", 0), "--n-epochs 0: must be at least 1"),
+        (("--output", "a:b"), "name='a:b' must be printable"),
         (("--fold", 7), "--fold 7: must be from 0 to 2"),
         (("--n-mels", 2), "cannot be halved"),
         (("--dropout", 2), "dropout=2.0 must be at least 0 and below 1"),
@@ -202,4 +203,6 @@ def test_folds_go_on_where_they_were(data, tmp_path):
     shutil.rmtree(output / "fold1")
     run = train(data, output, *options)
     assert run.stdout.count("was finished before") == 3
+    run = train(data, output, "--folds", "--no-validate", "--n-epochs", 2, code=2)
+    assert f"--output {output / 'fold0'}: holds a run with another network" in said(run)
     assert Path(output / "fold1" / "model" / "checkpoint.json").is_file()

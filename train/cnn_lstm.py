@@ -5,7 +5,7 @@ On a laptop; on one GPU; on a TPU slice of several hosts, each of which runs the
     python -m train.cnn_lstm --data ../shared/data/gtzan
     python -m train.cnn_lstm --data ../shared/data/gtzan --batch-size 256 --n-workers 8
     python -m train.cnn_lstm --data ~/fma --split official --batch-size 1024 --distributed
-    python -m train.cnn_lstm --data ../shared/data/gtzan --folds --no-validate  # the figures of the README
+    python -m train.cnn_lstm --data ../shared/data/gtzan --folds --no-validate  # five folds and all, one after another
 """
 
 import dataclasses

@@ -5,7 +5,7 @@ On a laptop; on one GPU; on a TPU slice of several hosts, each of which runs the
     python -m train.crnn --data ../shared/data/gtzan
     python -m train.crnn --data ../shared/data/gtzan --compute bfloat16 --batch-size 256 --n-workers 8
     python -m train.crnn --data ~/fma --split official --compute bfloat16 --batch-size 1024 --distributed
-    python -m train.crnn --data ../shared/data/gtzan --folds --no-validate      # the figures of the README
+    python -m train.crnn --data ../shared/data/gtzan --folds --no-validate   # five folds and all, one after another
 """
 
 import dataclasses

@@ -4,7 +4,7 @@ The features are computed once, 60 chunks a second on one core, or read from a t
 an epoch takes a second::
 
     python -m train.mlp --data ../shared/data/gtzan                                   # one fold, validated
-    python -m train.mlp --data ../shared/data/gtzan --folds --no-validate             # the figures of the README
+    python -m train.mlp --data ../shared/data/gtzan --folds --no-validate             # five folds and all
     python -m train.mlp --data ../shared/data/gtzan --table runs/features_3_sec.csv   # features that are there already
     python -m train.mlp --data ../shared/data/gtzan --preset M1 --output runs/m1      # 256-128-64, Adam
     python -m train.mlp --data ../shared/data/gtzan --preset M2 --output runs/m2      # 512-256-128-64, Adam
@@ -13,7 +13,7 @@ an epoch takes a second::
 """
 
 from train.run import main
-from train.tabular import TabularRunConfig, Trainer
+from train.tabular import TabularRunConfig, TabularTrainer
 
 if __name__ == "__main__":
-    main(TabularRunConfig, Trainer())
+    main(TabularRunConfig, TabularTrainer())

@@ -1,6 +1,6 @@
 """Train MusiCNN for genres: a logistic head on the pretrained network, then, if asked, its upper layers with it.
 
-On a laptop; with the upper layers, on one GPU; the figures of the README::
+On a laptop; with the upper layers, on one GPU; five folds and all, one after another::
 
     python -m train.musicnn --data ../shared/data/gtzan
     python -m train.musicnn --data ../shared/data/gtzan --fine-tune --batch-size 64 --n-workers 8

@@ -180,7 +180,7 @@ class Step:
         return {name: jax.make_array_from_process_local_data(sharding, array) for name, array in batch.items()}
 
     def to_all_devices(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
-        """Lay a batch that every host has whole out over the devices: in parts, or whole where they do not divide it."""
+        """Lay a batch that every host has whole out over the devices; in parts if they divide it, or whole on each."""
         n_rows = len(batch["inputs"])
         spec = PartitionSpec("data") if n_rows % self.mesh.size == 0 else PartitionSpec()
         sharding = NamedSharding(self.mesh, spec)

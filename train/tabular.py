@@ -102,7 +102,7 @@ class Rows:
     track: np.ndarray
 
 
-class Trainer:
+class TabularTrainer:
     """Fits MLPs; what it has computed of a track it remembers for the next fold."""
 
     def __init__(self) -> None:
