@@ -101,7 +101,7 @@ def test_what_is_wrong_is_named(folder, spoil, said):
         ({"model_config": {"n_timbral": 10**8}}, "n_timbral=100000000 must be positive and at most"),
         ({"model": "crnn", "model_config": {"pool_frames": [0, 2, 2, 1, 1]}}, "pool_frames=.* must be positive"),
         ({"model": "crnn", "model_config": {"n_layers": 10**9}}, "n_layers=1000000000 must be .* at most 16"),
-        ({"model": "cnn", "model_config": {"n_filters": []}}, "n_filters must be 1 to 16 sizes"),
+        ({"model": "cnn", "model_config": {"n_filters": []}}, r"n_filters=\(\) must be 1 to 16 sizes"),
         ({"model": "cnn", "model_config": {"dropout": 1.0}}, "dropout=1.0 must be at least 0 and below 1"),
         ({"model_config": {"n_midend": 10**5}}, "more than 1,000,000,000 parameters"),
     ],
