@@ -9,7 +9,7 @@ import itertools
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import BatchNorm, ConvBlock, Dense, Sizes, max_pool
+from genrestream.models.layers import BatchNorm, ConvBlock, Dense, Sizes, computed_once, max_pool
 
 N_PLAIN = 2  # stages of one layer before the residual ones: where there are many positions, a second layer is costly
 HALVED = (2, 2)
@@ -48,7 +48,8 @@ class ResidualBlock(nnx.Module):
 
     def __call__(self, x: Float[Array, "batch n_frames n_bands n_inputs"]) -> Float[Array, "batch _ _ n_filters"]:
         """Return the block's channels."""
-        inner = nnx.relu(self.first_norm(self.first(x)))
+        x = computed_once(x)
+        inner = computed_once(nnx.relu(self.first_norm(self.first(x))))
         return nnx.relu(max_pool(self.second_norm(self.second(inner)) + self.shortcut(x), HALVED))
 
 

@@ -96,6 +96,19 @@ _conv_of_one.defvjp(
 )
 
 
+@jax.custom_vjp
+def computed_once(x: Array) -> Array:
+    """Return ``x``, the input of a convolution.
+
+    XLA on a CPU would compute it once for the convolution and again, from all that came before, while it turns it round
+    for the kernel's gradient: a fifth of a training step. What depends on two arrays of its size it computes once.
+    """
+    return jnp.where(jnp.isnan(x), jnp.nan, x)
+
+
+computed_once.defvjp(lambda x: (computed_once(x), None), lambda _, slope: (computed_once(slope),))
+
+
 class ConvBlock(nnx.Module):
     """3x3 convolution, maximum pooling, ReLU, batch norm: the layer of the CNN's plain stages and of the CRNN.
 
@@ -114,7 +127,7 @@ class ConvBlock(nnx.Module):
 
     def __call__(self, x: Float[Array, "batch n_frames n_bands n_inputs"]) -> Float[Array, "batch _ _ n_filters"]:
         """Return the pooled responses; a last piece smaller than the pool is dropped."""
-        return self.norm(nnx.relu(max_pool(self.conv(x), self.pool)))  # rectified when there is less of it
+        return self.norm(nnx.relu(max_pool(self.conv(computed_once(x)), self.pool)))  # rectified when there is less of it
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
