@@ -127,7 +127,7 @@ class ConvBlock(nnx.Module):
 
     def __call__(self, x: Float[Array, "batch n_frames n_bands n_inputs"]) -> Float[Array, "batch _ _ n_filters"]:
         """Return the pooled responses; a last piece smaller than the pool is dropped."""
-        return self.norm(nnx.relu(max_pool(self.conv(computed_once(x)), self.pool)))  # rectified when there is less of it
+        return self.norm(nnx.relu(max_pool(self.conv(computed_once(x)), self.pool)))  # rectified when it is less
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
