@@ -22,8 +22,9 @@ from train.cnn import Config as CNNRun
 from train.crnn import Config as CRNNRun
 from train.data import DataConfig
 from train.entry import entry
+from train.machine import keep_memory, use_every_core
 from train.run import Design
-from train.step import Network, Step, StepConfig, use_every_core
+from train.step import Network, Step, StepConfig
 
 BATCH_SIZE, N_CLASSES = 32, 10
 IN_A_ROW = 10  # steps; each side's first after the other's turn is not counted, its threads must wake
@@ -129,6 +130,7 @@ def compare(name: str, design: Design, config: Config) -> None:
 def main(config: Config) -> None:
     """Compare both networks."""
     use_every_core(BATCH_SIZE)
+    keep_memory()
     data = DataConfig(Path())
     compare("cnn", CNNRun(data=data).design, config)
     compare("crnn", CRNNRun(data=data).design, config)

@@ -209,21 +209,3 @@ def test_a_module_is_not_spoilt_by_training():
     before = jax.tree.map(np.array, nnx.to_pure_dict(nnx.state(module, nnx.Param)))
     after(Step(Network(module), SMALL, N_CLASSES, config=StepConfig(batch_size=8)), 1)
     jax.tree.map(np.testing.assert_array_equal, before, nnx.to_pure_dict(nnx.state(module, nnx.Param)))
-
-
-N_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-MOST_THAT_DIVIDE = max(n for n in range(1, N_CORES + 1) if 1680 % n == 0)
-
-
-@pytest.mark.parametrize(
-    ("flags", "batch_size", "expected"),
-    [("", 997, 1), ("--xla_force_host_platform_device_count=3", 997, 3), ("", 1680, MOST_THAT_DIVIDE)],
-)
-def test_cores_are_devices_as_far_as_they_divide_the_batch(flags, batch_size, expected):
-    """A batch of a prime above the cores stays on one device; who set the number of devices keeps it."""
-    code = f"import jax, train.step; train.step.use_every_core({batch_size}); print(jax.device_count())"
-    environment = {name: value for name, value in os.environ.items() if name != "JAX_NUM_CPU_DEVICES"}
-    environment |= {"XLA_FLAGS": flags}
-    run = [sys.executable, "-c", code]
-    out = subprocess.run(run, check=True, cwd=ROOT, env=environment, timeout=300, capture_output=True, text=True)
-    assert int(out.stdout) == expected

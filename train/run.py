@@ -36,10 +36,11 @@ from train.cache import AudioCache
 from train.data import DataConfig, Split, Track, load
 from train.entry import entry
 from train.loop import LoopConfig, Validation, train
+from train.machine import keep_memory, use_every_core
 from train.provenance import provenance
 from train.saved import check_same_run
 from train.splits import PUBLISHED
-from train.step import Network, Step, StepConfig, Weights, gathered, use_every_core
+from train.step import Network, Step, StepConfig, Weights, gathered
 
 EVALUATION_BATCH = 64
 PROCESS_VARIABLES = ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
@@ -273,6 +274,7 @@ def main(config_type: type[Config], trainer: Trainer[Config] = fit) -> None:
             _join_the_others()
         else:
             use_every_core(config.step.batch_size)
+        keep_memory()
         provenance()
         run(config, trainer)
 

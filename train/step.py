@@ -1,7 +1,6 @@
 """One training step: front end, augmentation, network, loss, update, jitted with the batch sharded over all devices."""
 
 import dataclasses
-import os
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -258,19 +257,6 @@ def gathered(weights: Weights) -> dict[str, np.ndarray]:
     """Return whole arrays on every host, each of which must call it; parts of them may lie on others."""
     whole = jax.jit(lambda arrays: arrays, out_shardings=NamedSharding(mesh(), PartitionSpec()))(weights)
     return {name: np.asarray(array) for name, array in whole.items()}
-
-
-def use_every_core(batch_size: int) -> None:
-    """Make each core of this machine a device, if jax has only its CPU; must come before jax is first used.
-
-    XLA computes most of a small network's step on one core; with a part of the batch on each, all have their work.
-    As many devices as divide the batch; a number that XLA_FLAGS or JAX_NUM_CPU_DEVICES set is left as it is.
-    """
-    if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "") or "JAX_NUM_CPU_DEVICES" in os.environ:
-        return
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    n_devices = max(n for n in range(1, n_cores + 1) if batch_size % n == 0)
-    jax.config.update("jax_num_cpu_devices", n_devices)
 
 
 def _compiler_options() -> dict[str, bool]:
