@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from genrestream.models.layers import InputConv, max_pool
+from genrestream.models.layers import InputConv, computed_once, max_pool
 from genrestream.models.recurrent import Recurrent
 
 
@@ -76,3 +76,10 @@ def test_recurrent_layers(name, cell, n_gates):
 
     arguments = [some(n_inputs, n_gates * n_units, seed=4), some(n_units, n_gates * n_units, seed=5)]
     assert_same(call_ours, call_theirs, some(3, 6, n_inputs), *arguments, some(n_gates * n_units, seed=6))
+
+
+def test_what_is_computed_once_stays_as_it_is():
+    """Also what is not a number: a step must see it and stop."""
+    assert_same(lambda x: computed_once(x) ** 2, lambda x: x**2, some(2, 5, 4, 3))
+    strange = jnp.array([jnp.nan, jnp.inf, -jnp.inf, 0.0])
+    np.testing.assert_array_equal(computed_once(strange), strange)
