@@ -121,8 +121,7 @@ def page(config: ExploreConfig, table: Table, dataset: Dataset, heard: Heard) ->
         for match in sorted(heard.same, key=lambda match: (match.first, match.second))
     ]  # fmt: skip
     here = {track.name for track in dataset.tracks}
-    listed = sorted({(min(pair), max(pair)) for pair in dataset.duplicates})  # the folder may repeat the published list
-    missed = [pair for pair in listed if set(pair) <= here and frozenset(pair) not in _pairs(heard.same)]
+    missed = [pair for pair in dataset.duplicates if set(pair) <= here and frozenset(pair) not in _pairs(heard.same)]
     sections = [
         ("Correlation of the mean columns", "correlations.png", f"{len(table.values)} rows of {config.table.name}."),
         ("Tempo by genre", "tempo.png", "Beats per minute; the box is the middle half, the line the median."),

@@ -29,7 +29,8 @@ def listed(dataset: Dataset) -> Dataset:
         name = _plain(track.name)
         tracks.append(dataclasses.replace(track, name=name, split=splits.get(name, "none"), fold=folds.get(name, -1)))
     pairs = [(_plain(one), _plain(other)) for one, other in dataset.duplicates]
-    return dataclasses.replace(dataset, tracks=tuple(tracks), duplicates=(*pairs, *_duplicates()))
+    known = dict.fromkeys([*pairs, *_duplicates()])  # the folder may hold the published list itself
+    return dataclasses.replace(dataset, tracks=tuple(tracks), duplicates=tuple(known))
 
 
 def _plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Makes the most of this machine's cores and memory; before jax is first used."""
+"""Makes the most of this machine's cores and memory in training."""
 
 import ctypes
 import os
@@ -6,8 +6,8 @@ import sys
 
 import jax
 
-# Of glibc's malloc.h: the most that is given back to the system, what is taken from it beside what is asked for, and
-# from what size on an array has pages of its own, which are given back when it goes.
+# Of glibc's malloc.h, in bytes: how much may lie free before some is given back to the system, what is taken from it
+# beside what is asked for, and from what size on an array has pages of its own, which are given back when it goes.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 KEPT = {M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 2**28, M_MMAP_THRESHOLD: 2**30}
 
