@@ -30,22 +30,17 @@ class HeadConfig:
 
     Attributes:
         pretrained: The frozen network: the name of a model, or its folder.
-        whiten: How far the features are decorrelated before: 0 not at all, each has unit deviation; 1 all directions
-            have.
         strength: Inverse regularisation C of the logistic regression.
         hop_s: Seconds between the starts of the chunks that it hears.
         n_views: Changed copies of each chunk that it hears beside them.
     """
 
     pretrained: str = "musicnn-tags"
-    whiten: float = 0.75
-    strength: float = 1e-4
+    strength: float = 3e-4
     hop_s: float = 1.5
     n_views: int = 2
 
     def __post_init__(self) -> None:
-        if not 0 <= self.whiten <= 1:
-            raise UsageError(f"--whiten {self.whiten}: must be from 0 to 1")
         if not self.strength > 0:
             raise UsageError(f"--strength {self.strength}: must be positive")
         if not 0.1 <= self.hop_s <= 60:
@@ -125,39 +120,17 @@ def fit_head(
     labels = np.array([genres.index(one.genre) for one in tracks])[track]
     weights = np.bincount(track)[track] ** (length_power - 1)
     weights *= len(weights) / len(genres) / np.bincount(labels, weights)[labels]
-    return fit(np.concatenate([row for row in rows if len(row)]), labels, weights, config)
+    return fit(np.concatenate([row for row in rows if len(row)]), labels, weights, config.strength)
 
 
 def fit(
-    features: np.ndarray, labels: np.ndarray, weights: np.ndarray, config: HeadConfig
+    features: np.ndarray, labels: np.ndarray, weights: np.ndarray, strength: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a logistic regression on whitened features.
-
-    Whitening is linear, so it goes into the kernel. It lets the head lean on directions in which the features vary
-    little, which plain regularisation all but forbids.
-
-    Args:
-        features: Shape (n_rows, n_features).
-        labels: Shape (n_rows,), each class at least once.
-        weights: Of the rows, positive.
-        config: How far to whiten, and how strongly to regularise.
-
-    Returns:
-        The kernel, shape (n_features, n_classes), and the bias, for features as they come.
-    """
+    """Fit a logistic regression; return its kernel (n_features, n_classes) and bias for features as they come."""
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
-    standard = ((features - mean) / scale).astype(np.float64)
-    whitening = _whitening(standard, config.whiten)
-    head = LogisticRegression(C=config.strength, max_iter=300).fit(standard @ whitening, labels, sample_weight=weights)
+    head = LogisticRegression(C=strength, max_iter=300).fit((features - mean) / scale, labels, sample_weight=weights)
     coefficients, intercept = head.coef_, head.intercept_
     if len(coefficients) == 1:  # of two classes scikit-learn keeps the difference only
         coefficients, intercept = (np.concatenate([-half, half]) for half in (coefficients / 2, intercept / 2))
-    kernel = whitening @ coefficients.T / scale[:, None]
+    kernel = coefficients.T / scale[:, None]
     return kernel.astype(np.float32), (intercept - mean @ kernel).astype(np.float32)
-
-
-def _whitening(standard: np.ndarray, share: float) -> np.ndarray:
-    """Return the matrix that divides each principal direction by its deviation to the power of share."""
-    variances, directions = np.linalg.eigh(standard.T @ standard / len(standard))
-    deviations = np.sqrt(np.maximum(variances, 1e-5 * variances[-1]))  # what hardly varies is rounding
-    return directions / deviations**share
