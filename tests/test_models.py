@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from genrestream.models.layers import InputConv, computed_once, max_pool
+from genrestream.models.layers import BatchNorm, Conv, InputConv, computed_once, max_pool
 from genrestream.models.recurrent import Recurrent
 
 
@@ -26,20 +26,42 @@ def assert_same(ours: Callable[..., jax.Array], theirs: Callable[..., jax.Array]
         np.testing.assert_allclose(got, expected, atol=1e-5 * float(jnp.abs(expected).max()))
 
 
+def called(layer: nnx.Module) -> Callable[..., jax.Array]:
+    """The layer as a function of its input and its parameters, in the order of their names."""
+    graph, params, rest = nnx.split(layer, nnx.Param, ...)
+
+    def call(x, *values):
+        new = nnx.State({name: nnx.Param(value) for name, value in zip(sorted(params), values, strict=True)})
+        return nnx.merge(graph, new, rest, copy=True)(x)
+
+    return call
+
+
 @pytest.mark.parametrize("shape", [(2, 13, 12, 1), (1, 5, 96, 1), (2, 7, 10, 1)])
 def test_input_conv(shape):
     ours, theirs = InputConv(8, nnx.Rngs(0)), nnx.Conv(1, 8, (3, 3), rngs=nnx.Rngs(0))
+    assert_same(called(ours), called(theirs), some(*shape), some(8, seed=3), some(3, 3, 1, 8, seed=2))
 
-    def called(layer):
-        graph, params = nnx.split(layer)
 
-        def call(x, kernel, bias):
-            return nnx.merge(graph, nnx.State({"kernel": nnx.Param(kernel), "bias": nnx.Param(bias)}))(x)
+@pytest.mark.parametrize("shape", [(2, 13, 12, 4), (1, 1, 1, 3), (5, 2, 7, 2)])
+def test_conv(shape):
+    sizes = shape[-1], 6
+    ours, theirs = Conv(*sizes, nnx.Rngs(0)), nnx.Conv(*sizes, (3, 3), rngs=nnx.Rngs(0))
+    assert_same(called(ours), called(theirs), some(*shape), some(6, seed=3), some(3, 3, *sizes, seed=2))
 
-        assert {*params} == {"kernel", "bias"}
-        return call
 
-    assert_same(called(ours), called(theirs), some(*shape), some(3, 3, 1, 8, seed=2), some(8, seed=3))
+@pytest.mark.parametrize("shape", [(4, 5, 6, 3), (7, 9, 3), (6, 3)])
+def test_batch_norm(shape):
+    ours, theirs = BatchNorm(3, rngs=nnx.Rngs(0)), nnx.BatchNorm(3, rngs=nnx.Rngs(0))
+    x = 2 * some(*shape) + 5
+    assert_same(called(ours), called(theirs), x, some(3, seed=2), some(3, seed=3))
+    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-5, atol=1e-6)
+    for got, expected in ((ours.mean, theirs.mean), (ours.var, theirs.var)):
+        np.testing.assert_allclose(got.get_value(), expected.get_value(), rtol=1e-5)
+    for layer in (ours, theirs):
+        layer.eval()
+    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-5)
+    assert ours(x.astype(jnp.bfloat16)).dtype == jnp.bfloat16
 
 
 @pytest.mark.parametrize(("shape", "pool"), [((2, 8, 6, 3), (2, 2)), ((2, 9, 7, 3), (2, 3)), ((1, 4, 6, 2), (1, 2))])

@@ -9,7 +9,7 @@ import itertools
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import BatchNorm, ConvBlock, Dense, Sizes, computed_once, max_pool
+from genrestream.models.layers import BatchNorm, Conv, ConvBlock, Dense, Sizes, computed_once, max_pool
 
 N_PLAIN = 2  # stages of one layer before the residual ones: where there are many positions, a second layer is costly
 HALVED = (2, 2)
@@ -40,9 +40,9 @@ class ResidualBlock(nnx.Module):
     """
 
     def __init__(self, n_inputs: int, n_filters: int, rngs: nnx.Rngs):
-        self.first = nnx.Conv(n_inputs, n_filters, (3, 3), use_bias=False, rngs=rngs)
+        self.first = Conv(n_inputs, n_filters, rngs, use_bias=False)
         self.first_norm = BatchNorm(n_filters, rngs=rngs)
-        self.second = nnx.Conv(n_filters, n_filters, (3, 3), use_bias=False, rngs=rngs)
+        self.second = Conv(n_filters, n_filters, rngs, use_bias=False)
         self.second_norm = BatchNorm(n_filters, scale_init=nnx.initializers.zeros, rngs=rngs)
         self.shortcut = nnx.Conv(n_inputs, n_filters, (1, 1), rngs=rngs)
 
