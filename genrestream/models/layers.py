@@ -186,6 +186,26 @@ def _kernel_slope(x: Array, slope: Array) -> Array:
 _conv_of_many.defvjp(lambda x, kernel: (_conv(x, kernel), (x, kernel)), _conv_of_many_backward)
 
 
+class PointConv(nnx.Conv):
+    """1x1 convolution, as the matrix product that it is: XLA on a CPU finds that one's gradient in half the time.
+
+    Args:
+        n_inputs: Channels that come in.
+        n_filters: Channels that go out.
+        rngs: Source of the initial weights.
+    """
+
+    def __init__(self, n_inputs: int, n_filters: int, rngs: nnx.Rngs):
+        super().__init__(n_inputs, n_filters, (1, 1), rngs=rngs)
+
+    def __call__(
+        self, inputs: Float[Array, "batch n_frames n_bands n_inputs"], *args: Any, **kwargs: Any
+    ) -> Float[Array, "batch n_frames n_bands n_filters"]:
+        """Return the responses."""
+        assert self.bias is not None
+        return inputs @ self.kernel.get_value()[0, 0] + self.bias.get_value()
+
+
 @jax.custom_vjp
 def computed_once(x: Array) -> Array:
     """Return ``x``, the input of a convolution; in training computed once.
