@@ -78,7 +78,8 @@ def _normalised_forward(x: Array, scale: Array, bias: Array, epsilon: float | Ar
     mean = values.mean(axes)
     variance = jnp.maximum(0, (values * values).mean(axes) - mean * mean)  # as flax does: one pass finds both
     inverse = jax.lax.rsqrt(variance + epsilon)
-    normalised = ((values - mean) * (scale * inverse) + bias).astype(x.dtype)
+    gain = scale * inverse
+    normalised = (values * gain + (bias - mean * gain)).astype(x.dtype)
     return (normalised, mean, variance), (x, mean, inverse, scale)
 
 
@@ -86,7 +87,8 @@ def _normalised_backward(saved: tuple[Array, ...], slopes: tuple[Array, ...]) ->
     x, mean, inverse, scale = saved
     slope, values, axes = slopes[0].astype(jnp.float32), x.astype(jnp.float32), tuple(range(x.ndim - 1))
     n_values = x.size // x.shape[-1]
-    bias_slope, scale_slope = slope.sum(axes), (slope * (values - mean)).sum(axes) * inverse
+    bias_slope = slope.sum(axes)
+    scale_slope = ((slope * values).sum(axes) - mean * bias_slope) * inverse  # XLA would write out values - mean
     of_values, gain = inverse * scale_slope / n_values, scale * inverse
     x_slope = gain * slope - gain * of_values * values + gain * (of_values * mean - bias_slope / n_values)
     return x_slope.astype(x.dtype), scale_slope.astype(scale.dtype), bias_slope.astype(scale.dtype), None
