@@ -50,7 +50,8 @@ class ResidualBlock(nnx.Module):
         """Return the block's channels."""
         x = computed_once(x)
         inner = computed_once(nnx.relu(self.first_norm(self.first(x))))
-        return nnx.relu(max_pool(self.second_norm(self.second(inner)) + self.shortcut(x), HALVED))
+        whole = computed_once(self.second_norm(self.second(inner)) + self.shortcut(x))
+        return nnx.relu(max_pool(whole, HALVED))
 
 
 class CNN(nnx.Module):

@@ -117,15 +117,15 @@ class InputConv(nnx.Module):
 
 @jax.custom_vjp
 def _conv_of_one(x: Array, kernel: Array) -> Array:
-    """One channel is too few for XLA on a CPU: with bands as channels it takes a seventh of the time."""
+    """One channel is too few for XLA on a CPU: four bands at once, from six, take a sixth of the time."""
     batch, n_frames, n_bands, _ = x.shape
-    if n_bands % BANDS_AT_ONCE:
-        return _conv(x, kernel)
     n = BANDS_AT_ONCE
-    # Band k of a group responds to the bands k - 1 to k + 1: n + k - 1 onwards of the 3n bands of three groups.
-    shifted = [jnp.pad(kernel[:, :, 0], ((0, 0), (n - 1 + k, 2 * n - 2 - k), (0, 0))) for k in range(n)]
-    kernel = jnp.stack(shifted, axis=2).reshape(3, 3, n, -1)
-    return _conv(x.reshape(batch, n_frames, n_bands // n, n), kernel).reshape(batch, n_frames, n_bands, -1)
+    if n_bands % n:
+        return _conv(x, kernel)
+    shifted = [jnp.pad(kernel[:, :, 0], ((0, 0), (k, n - 1 - k), (0, 0))) for k in range(n)]
+    kernel = jnp.stack(shifted, axis=2).reshape(3, n + 2, 1, -1)
+    responses = jax.lax.conv_general_dilated(x, kernel, (1, n), ((1, 1), (1, 1)), dimension_numbers=LAYOUT)
+    return responses.reshape(batch, n_frames, n_bands, -1)
 
 
 def _conv(x: Array, kernel: Array) -> Array:
@@ -210,11 +210,11 @@ class PointConv(nnx.Conv):
 
 @jax.custom_vjp
 def computed_once(x: Array) -> Array:
-    """Return ``x``, the input of a convolution; in training computed once.
+    """Return ``x``, which is used more than once; in training computed once.
 
-    XLA on a CPU would compute it for the convolution and again, from all that came before, while it turns it round for
-    the kernel's gradient: up to a fifth of a step. It does not where the last operation depends on two arrays of its
-    size, so in training that is a choice which changes nothing.
+    XLA on a CPU would compute the input of a convolution for it and again, from all that came before, while it turns
+    it round for the kernel's gradient: up to a fifth of a step. It does not where the last operation depends on two
+    arrays of its size, so in training that is a choice which changes nothing.
     """
     return x
 
@@ -244,7 +244,8 @@ class ConvBlock(nnx.Module):
 
     def __call__(self, x: Float[Array, "batch n_frames n_bands n_inputs"]) -> Float[Array, "batch _ _ n_filters"]:
         """Return the pooled responses; a last piece smaller than the pool is dropped."""
-        return self.norm(nnx.relu(max_pool(self.conv(computed_once(x)), self.pool)))  # rectified when it is less
+        pooled = computed_once(max_pool(self.conv(computed_once(x)), self.pool))
+        return self.norm(nnx.relu(pooled))  # rectified when it is less
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
