@@ -53,7 +53,7 @@ class BatchNorm(nnx.BatchNorm):
     """Flax's, with two changes.
 
     What comes out has the type of what comes in, for float32 statistics would make all after it float32. And the
-    gradient is written out: it takes half the passes over the examples that the derivative of each line takes.
+    gradient is written out, which takes fewer passes over the examples than the derivative of line after line.
     """
 
     def __call__(self, x: Float[Array, "*batch n_channels"], *args: Any, **kwargs: Any) -> Array:
@@ -69,7 +69,7 @@ class BatchNorm(nnx.BatchNorm):
 
 @jax.custom_vjp
 def _normalised(x: Array, scale: Array, bias: Array, epsilon: float | Array) -> tuple[Array, Array, Array]:
-    """Return x with mean and variance of each channel made equal to bias and squared scale; and both as they were."""
+    """Return x with each channel's mean made equal to bias and its deviation to scale; and mean and variance of x."""
     return _normalised_forward(x, scale, bias, epsilon)[0]
 
 
