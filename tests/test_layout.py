@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 
 ORDER = [
     "errors", "cache", "audio", "resample", "chunks", "frontend", "log_mel", "stft", "medians", "hpss", "chroma",
-    "spectral", "tempo", "tabular", "features", "models.layers", "models.recurrent",
+    "spectral", "tempo", "tabular", "features", "models.layers", "models.convolution", "models.recurrent",
     "models.classical", "models.cnn", "models.cnn_lstm",
     "models.crnn", "models.mlp", "models.musicnn", "models", "checkpoint", "network",
     "program", "vote", "predictions", "session", "classifier", "live", "text", "records", "screen", "plot",

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from genrestream.models.layers import BatchNorm, Conv, InputConv, PointConv, computed_once, max_pool
+from genrestream.models.convolution import Conv, computed_once, max_pool
+from genrestream.models.layers import BatchNorm
 from genrestream.models.recurrent import Recurrent
 
 
@@ -37,22 +38,18 @@ def called(layer: nnx.Module) -> Callable[..., jax.Array]:
     return call
 
 
-@pytest.mark.parametrize("shape", [(2, 13, 12, 1), (1, 5, 96, 1), (2, 7, 10, 1)])
-def test_input_conv(shape):
-    ours, theirs = InputConv(8, nnx.Rngs(0)), nnx.Conv(1, 8, (3, 3), rngs=nnx.Rngs(0))
-    assert_same(called(ours), called(theirs), some(*shape), some(8, seed=3), some(3, 3, 1, 8, seed=2))
-
-
-@pytest.mark.parametrize("shape", [(2, 13, 12, 4), (1, 1, 1, 3), (5, 2, 7, 2)])
-def test_conv(shape):
-    sizes = shape[-1], 6
-    ours, theirs = Conv(*sizes, nnx.Rngs(0)), nnx.Conv(*sizes, (3, 3), rngs=nnx.Rngs(0))
-    assert_same(called(ours), called(theirs), some(*shape), some(6, seed=3), some(3, 3, *sizes, seed=2))
-
-
-def test_point_conv():
-    ours, theirs = PointConv(4, 6, nnx.Rngs(0)), nnx.Conv(4, 6, (1, 1), rngs=nnx.Rngs(0))
-    assert_same(called(ours), called(theirs), some(2, 5, 3, 4), some(6, seed=3), some(1, 1, 4, 6, seed=2))
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((2, 13, 12, 1), 3), ((1, 5, 96, 1), 3), ((2, 7, 10, 1), 3),  # of one channel
+        ((2, 13, 12, 4), 3), ((1, 1, 1, 3), 3), ((5, 2, 7, 2), 3), ((2, 5, 3, 4), 1),
+    ],
+)  # fmt: skip
+def test_conv(shape, size):
+    ours = Conv(shape[-1], 6, nnx.Rngs(0), size=size)
+    theirs = nnx.Conv(shape[-1], 6, (size, size), rngs=nnx.Rngs(0))
+    kernel = some(size, size, shape[-1], 6, seed=2)
+    assert_same(called(ours), called(theirs), some(*shape), some(6, seed=3), kernel)
 
 
 @pytest.mark.parametrize("shape", [(4, 5, 6, 3), (7, 9, 3), (6, 3)])

@@ -9,7 +9,8 @@ import itertools
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import BatchNorm, Conv, ConvBlock, Dense, PointConv, Sizes, computed_once, max_pool
+from genrestream.models.convolution import Conv, ConvBlock, computed_once, max_pool
+from genrestream.models.layers import BatchNorm, Dense, Sizes
 
 N_PLAIN = 2  # stages of one layer before the residual ones: where there are many positions, a second layer is costly
 HALVED = (2, 2)
@@ -44,7 +45,7 @@ class ResidualBlock(nnx.Module):
         self.first_norm = BatchNorm(n_filters, rngs=rngs)
         self.second = Conv(n_filters, n_filters, rngs, use_bias=False)
         self.second_norm = BatchNorm(n_filters, scale_init=nnx.initializers.zeros, rngs=rngs)
-        self.shortcut = PointConv(n_inputs, n_filters, rngs)
+        self.shortcut = Conv(n_inputs, n_filters, rngs, size=1)
 
     def __call__(self, x: Float[Array, "batch n_frames n_bands n_inputs"]) -> Float[Array, "batch _ _ n_filters"]:
         """Return the block's channels."""

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import BatchNorm, Dense, Sizes, max_pool
+from genrestream.models.convolution import max_pool
+from genrestream.models.layers import BatchNorm, Dense, Sizes
 from genrestream.models.recurrent import Recurrent
 
 

@@ -9,7 +9,8 @@ import dataclasses
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import BatchNorm, ConvBlock, Dense, Sizes
+from genrestream.models.convolution import ConvBlock
+from genrestream.models.layers import BatchNorm, Dense, Sizes
 from genrestream.models.recurrent import Recurrent
 
 
