@@ -306,6 +306,8 @@ def _cause(error: Exception) -> str:
     """Return an exception's reason without FFmpeg's numbers and addresses."""
     if isinstance(error, av.error.InvalidDataError):
         return "is not audio that FFmpeg can decode"
+    if isinstance(error, av.error.EOFError):  # FFmpeg's words, "End of file", tell a listener nothing
+        return "ends too early: it is cut short, or is not audio"
     if isinstance(error, av.error.FFmpegError | OSError) and error.strerror:
         return error.strerror[0].lower() + error.strerror[1:]
     return str(error)

@@ -82,6 +82,7 @@ def empty_folder(folder):
         (empty_folder, "empty: no audio file in this folder"),
         (made("empty.wav"), "empty.wav: is empty"),
         (made("text.wav", b"this is no music\n" * 100), "text.wav: is not audio that FFmpeg can decode"),
+        (made("short.ogg", b"not audio"), "short.ogg: ends too early: it is cut short, or is not audio"),
         (made("noise.mp3", bytes(range(256)) * 50), "noise.mp3: "),
         (truncated_mp3, "cut.mp3: cut short: 5.0 s of the 10.0 s"),
         (only_pictures, "film.mp4: has no audio stream"),
