@@ -27,6 +27,7 @@ from train.cache import AudioCache
 from train.data import gtzan_tracks
 from train.entry import entry
 from train.head import HeadConfig, fit_head, frozen
+from train.pipeline import SamplingConfig
 from train.tracks import Track
 
 SHORTEST_S = 14.0  # full and half tracks, not the single excerpts
@@ -194,7 +195,7 @@ def _classifier(tracks: list[Track], labels: tuple[str, ...]) -> Callable[[np.nd
     head = HeadConfig()
     network = frozen(head.pretrained)
     cache = AudioCache(network.model.card.frontend.sample_rate)
-    kernel, bias = fit_head(cache.fill(tracks).tracks, labels, cache, head, AugmentConfig())
+    kernel, bias = fit_head(cache.fill(tracks).tracks, labels, cache, head, AugmentConfig(), SamplingConfig())
     return lambda chunk: network.features(chunk[0])[None] @ kernel + bias
 
 

@@ -1,6 +1,7 @@
 import dataclasses
 import itertools
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import grain
@@ -162,6 +163,14 @@ def test_each_class_is_heard_alike(tracks, cached):
     assert all(count == pytest.approx(1000, abs=2) for count in drawn.values())
 
 
+def unheard(*genres, artists=()):
+    artists = artists or ("",) * len(genres)
+    return [
+        Track(f"{number}", Path("none.flac"), genre, artist=artist)
+        for number, (genre, artist) in enumerate(zip(genres, artists, strict=True))
+    ]
+
+
 @pytest.mark.parametrize(
     ("balance", "share", "weights"),
     [
@@ -172,10 +181,20 @@ def test_each_class_is_heard_alike(tracks, cached):
 )
 def test_balance(balance, share, weights):
     sampling = SamplingConfig(balance=balance)
-    found = shares(np.array([0, 0, 1]), np.array([4, 4, 1]), sampling)
+    found = shares(unheard("jazz", "jazz", "rock"), np.array([4, 4, 1]), sampling)
     np.testing.assert_allclose(found, (share, weights))
-    by_seconds, _ = shares(np.array([0, 0, 1]), np.array([9, 1, 5]), SamplingConfig(length_power=1.0))
+    by_seconds, _ = shares(unheard("jazz", "jazz", "rock"), np.array([9, 1, 5]), SamplingConfig(length_power=1.0))
     np.testing.assert_allclose(by_seconds, [0.45, 0.05, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("power", "share"), [(0.0, [0.125, 0.125, 0.25, 0.5]), (1.0, [1 / 6, 1 / 6, 1 / 6, 0.5]), (0.5, None)]
+)
+def test_an_artist_is_not_its_genre(power, share):
+    songs = unheard("jazz", "jazz", "jazz", "rock", artists=("Ella", "Ella", "", "Ella"))
+    found, _ = shares(songs, np.array([4, 4, 4, 1]), SamplingConfig(artist_power=power))
+    weight = np.array([2**-0.5, 2**-0.5, 1])
+    np.testing.assert_allclose(found, share or [*(weight / weight.sum() / 2), 0.5])
 
 
 def test_silence_teaches_nothing(tmp_path):
@@ -251,5 +270,7 @@ def test_impossible_requests():
         batches(rows(np.zeros((0, 3)), np.zeros(0, int)), 8)
     with pytest.raises(UsageError, match="--length-power 2"):
         SamplingConfig(length_power=2)
+    with pytest.raises(UsageError, match="--artist-power -1"):
+        SamplingConfig(artist_power=-1)
     with pytest.raises(UsageError, match="--crops-per-epoch -1"):
         SamplingConfig(crops_per_epoch=-1)

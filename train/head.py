@@ -103,10 +103,10 @@ def fit_head(
     cache: AudioCache,
     config: HeadConfig,
     augment: AugmentConfig,
-    length_power: float = 0.5,
+    sampling: pipeline.SamplingConfig,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit the head to tracks; classes weigh alike, whatever their seconds, and a track of n chunks n to a power.
+    """Fit the head to tracks, of which each class, artist and track weighs as ``sampling`` says.
 
     Returns:
         The kernel, shape (n_features, n_classes), and the bias, for features as they come.
@@ -116,11 +116,12 @@ def fit_head(
         track_features(track, cache, config, augment, seed)
         for track in progress(tracks, "frozen network", console=console, disable=not console.is_terminal)
     ]
-    track = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
-    labels = np.array([genres.index(one.genre) for one in tracks])[track]
-    weights = np.bincount(track)[track] ** (length_power - 1)
-    weights *= len(weights) / len(genres) / np.bincount(labels, weights)[labels]
-    return fit(np.concatenate([row for row in rows if len(row)]), labels, weights, config.strength)
+    n_rows = np.array([len(row) for row in rows])
+    number = np.repeat(np.arange(len(rows)), n_rows)
+    share, weight = pipeline.shares(tracks, n_rows, sampling)
+    weights = (share * weight / np.maximum(1, n_rows))[number]
+    labels = np.array([genres.index(track.genre) for track in tracks])[number]
+    return fit(np.concatenate([row for row in rows if len(row)]), labels, weights / weights.mean(), config.strength)
 
 
 def fit(

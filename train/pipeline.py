@@ -7,6 +7,7 @@ the number of threads and worker processes, and the iterators' state can be save
 
 import dataclasses
 import functools
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
@@ -43,22 +44,26 @@ class Frontend(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class SamplingConfig:
-    """How often tracks and classes are heard in training.
+    """How often tracks, artists and classes are heard in training.
 
     Attributes:
         balance: Each class equally often (sampler), or as often as it is there and weighted in the loss instead
             (loss), or not balanced (none).
         length_power: A track of n chunks is heard in proportion to n to this power: 0 all tracks alike, 1 all seconds.
+        artist_power: An artist of n tracks in a class is heard in proportion to n to this power: 0 all artists alike,
+            so that none is taken for the class; 1 all tracks. A track of an unknown artist is one of its own.
         crops_per_epoch: Crops that are called an epoch; 0 for as many as the tracks have chunks.
     """
 
     balance: Literal["sampler", "loss", "none"] = "sampler"
     length_power: float = 0.5
+    artist_power: float = 0.0
     crops_per_epoch: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.length_power <= 1:
-            raise UsageError(f"--length-power {self.length_power}: must be from 0 to 1")
+        for name in ("length_power", "artist_power"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be from 0 to 1")
         if self.crops_per_epoch < 0:
             raise UsageError(f"--crops-per-epoch {self.crops_per_epoch}: must be at least 1, or 0 for all chunks")
 
@@ -103,7 +108,7 @@ class _Draw:
         self.tracks, self.cache, self.frontend, self.augment = tracks, cache, frontend, augment
         self.labels = np.array([genres.index(track.genre) for track in tracks])
         n_chunks = np.array([len(spans(cache.n_samples(track), frontend)) for track in tracks])
-        share, self.weights = shares(self.labels, n_chunks, sampling)
+        share, self.weights = shares(tracks, n_chunks, sampling)
         self.until = np.cumsum(share) / share.sum()
         self.n_crops = sampling.crops_per_epoch or int(n_chunks.sum())
 
@@ -128,14 +133,17 @@ class _Draw:
         return warp.apply(np.resize(piece, n_needed), n_samples, sample_rate)
 
 
-def shares(labels: np.ndarray, n_chunks: np.ndarray, sampling: SamplingConfig) -> tuple[np.ndarray, np.ndarray]:
+def shares(tracks: Sequence[Track], n_chunks: np.ndarray, sampling: SamplingConfig) -> tuple[np.ndarray, np.ndarray]:
     """Return how often each track is drawn and what its crops weigh in the loss, both of shape (n_tracks,).
 
     In sum over the draws each class weighs the same, unless that is switched off; weights are 1 on average.
     """
-    share = n_chunks.astype(float) ** sampling.length_power
+    genres, labels = np.unique([track.genre for track in tracks], return_inverse=True)
+    n_by = Counter((track.genre, track.artist) for track in tracks)
+    n_by_artist = np.array([n_by[track.genre, track.artist] if track.artist else 1 for track in tracks], float)
+    share = n_chunks**sampling.length_power * n_by_artist ** (sampling.artist_power - 1)
     share /= share.sum()
-    of_class = np.bincount(labels, share)[labels] * len(np.unique(labels))
+    of_class = np.bincount(labels, share)[labels] * len(genres)
     if sampling.balance == "sampler":
         return share / of_class, np.ones(len(labels))
     return share, 1 / of_class if sampling.balance == "loss" else np.ones(len(labels))

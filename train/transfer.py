@@ -45,9 +45,7 @@ def transfer(config: TransferConfig, split: Split, cache: AudioCache, folder: Pa
     pretrained = frozen(config.head.pretrained)
     if pretrained.model.card.frontend != config.design.frontend:
         raise UsageError(f"--pretrained {config.head.pretrained}: its front end is not the one that is to be trained")
-    kernel, bias = fit_head(
-        split.train, split.genres, cache, config.head, config.augment, config.sampling.length_power, config.seed
-    )
+    kernel, bias = fit_head(split.train, split.genres, cache, config.head, config.augment, config.sampling, config.seed)
     module = config.design.module(len(split.genres), config.seed)
     weights = pretrained.weights | {"output.kernel": kernel, "output.bias": bias}
     for path, variable in nnx.to_flat_state(nnx.state(module, nnx.Not(nnx.RngState))):
