@@ -9,6 +9,7 @@ with updated weights: forward, loss, backward, Adam, on all cores.
 """
 
 import dataclasses
+import math
 import subprocess
 from pathlib import Path
 
@@ -23,10 +24,10 @@ from train.crnn import Config as CRNNRun
 from train.data import DataConfig
 from train.entry import entry
 from train.machine import keep_memory, use_every_core
-from train.run import Design
+from train.run import Design, RunConfig
 from train.step import Network, Step, StepConfig
 
-BATCH_SIZE, N_CLASSES = 32, 10
+N_CLASSES = 10
 IN_A_ROW = 10  # steps; each side's first after the other's turn is not counted, its threads must wake
 
 
@@ -37,10 +38,12 @@ class Config:
     Attributes:
         torch: A Python that has torch.
         pairs: Turns of each, of several steps in a row.
+        batch_size: Chunks in a step; what each network is trained with where 0.
     """
 
     torch: Path
     pairs: int = 20
+    batch_size: int = 0
 
 
 class Peer:
@@ -50,9 +53,9 @@ class Peer:
         UsageError: It does not start, or its network has not the layers of ours.
     """
 
-    def __init__(self, python: Path, design: Design, layout: str, n_parameters: int):
+    def __init__(self, python: Path, design: Design, layout: str, batch_size: int, n_parameters: int):
         script = Path(__file__).with_name("torch_step.py")
-        arguments = [design.model, layout, *map(str, (IN_A_ROW, BATCH_SIZE, *design.frontend.shape))]
+        arguments = [design.model, layout, *map(str, (IN_A_ROW, batch_size, *design.frontend.shape))]
         try:
             self.process = subprocess.Popen(
                 [str(python), str(script), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -83,25 +86,27 @@ class Peer:
         self.process.communicate()
 
 
-def compare(name: str, design: Design, config: Config) -> None:
+def compare(run: RunConfig, config: Config) -> None:
     """Print both times and the ratio."""
+    design, batch_size = run.design, config.batch_size or run.step.batch_size
+    name = f"{design.model}, {batch_size} chunks"
     network = Network(design.module(N_CLASSES, seed=0))
     n_parameters = sum(array.size for array in network.params.values())
     layouts = ("channels_last", "channels_first")
-    peers = {layout: Peer(config.torch, design, layout, n_parameters) for layout in layouts}
+    peers = {layout: Peer(config.torch, design, layout, batch_size, n_parameters) for layout in layouts}
     step = Step(
         network,
         None,
         N_CLASSES,
-        config=StepConfig(batch_size=BATCH_SIZE, optimizer="adam", clip_norm=0, average_decay=0, label_smoothing=0),
+        config=StepConfig(batch_size=batch_size, optimizer="adam", clip_norm=0, average_decay=0, label_smoothing=0),
         n_steps=1000,
     )
     rng = np.random.default_rng(0)
     batch = step.to_devices(
         {
-            "inputs": rng.normal(size=(BATCH_SIZE, *design.frontend.shape)).astype(np.float32),
-            "label": np.arange(BATCH_SIZE, dtype=np.int32) % N_CLASSES,
-            "weight": np.ones(BATCH_SIZE, np.float32),
+            "inputs": rng.normal(size=(batch_size, *design.frontend.shape)).astype(np.float32),
+            "label": np.arange(batch_size, dtype=np.int32) % N_CLASSES,
+            "weight": np.ones(batch_size, np.float32),
         }
     )
     state = step.start()
@@ -129,11 +134,12 @@ def compare(name: str, design: Design, config: Config) -> None:
 
 def main(config: Config) -> None:
     """Compare both networks."""
-    use_every_core(BATCH_SIZE)
-    keep_memory()
     data = DataConfig(Path())
-    compare("cnn", CNNRun(data=data).design, config)
-    compare("crnn", CRNNRun(data=data).design, config)
+    runs = (CNNRun(data=data), CRNNRun(data=data))
+    use_every_core(config.batch_size or math.gcd(*(run.step.batch_size for run in runs)))
+    keep_memory()
+    for run in runs:
+        compare(run, config)
 
 
 if __name__ == "__main__":

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from genrestream.errors import CheckpointError, OutputError, UsageError
@@ -21,3 +25,12 @@ def test_an_error_is_a_line_and_an_exit_code(capsys, error, code, said):
         entry(fail)
     assert ended.value.code == code
     assert capsys.readouterr().err == said
+
+
+def test_a_reader_that_went_away_is_no_fault():
+    reader, writer = os.pipe()
+    os.close(reader)
+    script = "from train.entry import entry; entry(lambda: print('figures', flush=True))"
+    ended = subprocess.run([sys.executable, "-c", script], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, "")

@@ -14,27 +14,20 @@ from pathlib import Path
 
 from genrestream.frontend import LogMelConfig
 from genrestream.models import CNNConfig
-from train.run import Design, RunConfig, main
+from train.loop import LoopConfig
+from train.run import ScratchConfig, main
+from train.step import StepConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(RunConfig):
-    """The training of a CNN.
-
-    Attributes:
-        output: Folder of the run.
-        model: Sizes of the network.
-        frontend: The log-mel spectrogram that it sees.
-    """
+class Config(ScratchConfig):
+    """The training of a CNN."""
 
     output: Path = Path("runs/cnn")
+    step: StepConfig = StepConfig(batch_size=16, learning_rate=1.4e-3)
+    loop: LoopConfig = LoopConfig(n_epochs=16)
     model: CNNConfig = CNNConfig()
     frontend: LogMelConfig = LogMelConfig(n_fft=1024, hop_length=512, n_mels=64, n_frames=94)
-
-    @property
-    def design(self) -> Design:
-        """What is trained."""
-        return Design("cnn", self.model, self.frontend)
 
 
 if __name__ == "__main__":

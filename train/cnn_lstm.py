@@ -13,27 +13,20 @@ from pathlib import Path
 
 from genrestream.frontend import MfccConfig
 from genrestream.models import CNNLSTMConfig
-from train.run import Design, RunConfig, main
+from train.loop import LoopConfig
+from train.run import ScratchConfig, main
+from train.step import StepConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(RunConfig):
-    """The training of a CNN-LSTM.
-
-    Attributes:
-        output: Folder of the run.
-        model: Sizes of the network.
-        frontend: The coefficients that it sees.
-    """
+class Config(ScratchConfig):
+    """The training of a CNN-LSTM."""
 
     output: Path = Path("runs/cnn_lstm")
+    step: StepConfig = StepConfig(batch_size=64, learning_rate=2e-3)
+    loop: LoopConfig = LoopConfig(n_epochs=20)
     model: CNNLSTMConfig = CNNLSTMConfig()
     frontend: MfccConfig = MfccConfig(n_fft=1024, hop_length=512, n_mels=64, n_frames=94)
-
-    @property
-    def design(self) -> Design:
-        """What is trained."""
-        return Design("cnn_lstm", self.model, self.frontend)
 
 
 if __name__ == "__main__":

@@ -13,27 +13,20 @@ from pathlib import Path
 
 from genrestream.frontend import LogMelConfig
 from genrestream.models import CRNNConfig
-from train.run import Design, RunConfig, main
+from train.loop import LoopConfig
+from train.run import ScratchConfig, main
+from train.step import StepConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(RunConfig):
-    """The training of a CRNN.
-
-    Attributes:
-        output: Folder of the run.
-        model: Sizes of the network.
-        frontend: The log-mel spectrogram that it sees.
-    """
+class Config(ScratchConfig):
+    """The training of a CRNN."""
 
     output: Path = Path("runs/crnn")
+    step: StepConfig = StepConfig(learning_rate=2e-3)
+    loop: LoopConfig = LoopConfig(n_epochs=14)
     model: CRNNConfig = CRNNConfig()
     frontend: LogMelConfig = LogMelConfig(sample_rate=12_000, n_samples=36_000, n_frames=141)
-
-    @property
-    def design(self) -> Design:
-        """What is trained."""
-        return Design("crnn", self.model, self.frontend)
 
 
 if __name__ == "__main__":

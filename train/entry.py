@@ -1,9 +1,10 @@
 """The end of a command of ``train``: errors are one line, and the exit codes are those of ``genrestream``."""
 
+import os
 import sys
 from collections.abc import Callable
 
-from genrestream.cli import FAILED, INTERRUPTED, USAGE
+from genrestream.cli import CLOSED_PIPE, FAILED, INTERRUPTED, USAGE
 from genrestream.errors import GenrestreamError, UsageError
 
 
@@ -16,6 +17,9 @@ def entry(function: Callable[[], None], interrupted: str = "interrupted") -> Non
     """
     try:
         function()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+        sys.exit(CLOSED_PIPE)
     except UsageError as error:
         _fail(error, USAGE)
     except GenrestreamError as error:

@@ -101,6 +101,26 @@ class RunConfig(abc.ABC):
         """What is trained."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScratchConfig(RunConfig):
+    """What the training of networks from scratch has in common; they gain nothing by stronger augmentation.
+
+    Attributes:
+        model: Sizes of the network.
+        frontend: What it hears through.
+    """
+
+    augment: AugmentConfig = AugmentConfig(equalise_db=0, noise=0.2, distort=0.2, spec_masks=1, mixup=0.1)
+    model: Any
+    frontend: Any
+
+    @property
+    def design(self) -> Design:
+        """What is trained."""
+        name = next(name for name, (config, _) in MODELS.items() if isinstance(self.model, config))
+        return Design(name, self.model, self.frontend)
+
+
 Config = TypeVar("Config", bound=RunConfig)
 Trainer = Callable[[Config, Split, AudioCache, Path], None]
 

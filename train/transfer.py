@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from genrestream.errors import UsageError
+from train.augment import AugmentConfig
 from train.cache import AudioCache
 from train.data import Split
 from train.head import HeadConfig, fit_head, frozen
@@ -30,6 +31,7 @@ class TransferConfig(RunConfig):
         loop: How long, and what is kept.
     """
 
+    augment: AugmentConfig = AugmentConfig(codec=0.1)
     head: HeadConfig = HeadConfig()
     fine_tune: bool = False
     step: StepConfig = StepConfig(learning_rate=1e-4, label_smoothing=0.0)
