@@ -20,7 +20,7 @@ from tests.conftest import encode, music
 from train.augment import OFF, AugmentConfig
 from train.cache import AudioCache
 from train.decode import waveform_blocks
-from train.pipeline import SamplingConfig, batches, chunks, crops, once, rows, shares, spans
+from train.pipeline import SamplingConfig, batches, chunks, crops, once, row_weights, rows, shares, spans
 from train.tracks import Track
 
 FRONTEND = LogMelConfig(sample_rate=8_000, n_fft=256, hop_length=128, n_mels=16, n_samples=8_000, n_frames=32)
@@ -195,6 +195,12 @@ def test_an_artist_is_not_its_genre(power, share):
     found, _ = shares(songs, np.array([4, 4, 4, 1]), SamplingConfig(artist_power=power))
     weight = np.array([2**-0.5, 2**-0.5, 1])
     np.testing.assert_allclose(found, share or [*(weight / weight.sum() / 2), 0.5])
+
+
+def test_rows_weigh_as_their_tracks_are_drawn():
+    songs, number = unheard("jazz", "jazz", "rock"), np.array([0, 0, 0, 0, 1, 2])
+    weights = row_weights(songs, number, SamplingConfig(length_power=0.0))
+    np.testing.assert_allclose(weights, 6 * np.array([1 / 16] * 4 + [1 / 4, 1 / 2]))
 
 
 def test_silence_teaches_nothing(tmp_path):

@@ -116,12 +116,10 @@ def fit_head(
         track_features(track, cache, config, augment, seed)
         for track in progress(tracks, "frozen network", console=console, disable=not console.is_terminal)
     ]
-    n_rows = np.array([len(row) for row in rows])
-    number = np.repeat(np.arange(len(rows)), n_rows)
-    share, weight = pipeline.shares(tracks, n_rows, sampling)
-    weights = (share * weight / np.maximum(1, n_rows))[number]
+    number = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     labels = np.array([genres.index(track.genre) for track in tracks])[number]
-    return fit(np.concatenate([row for row in rows if len(row)]), labels, weights / weights.mean(), config.strength)
+    weights = pipeline.row_weights(tracks, number, sampling)
+    return fit(np.concatenate([row for row in rows if len(row)]), labels, weights, config.strength)
 
 
 def fit(

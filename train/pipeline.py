@@ -22,7 +22,7 @@ from train.batching import N_SEEDS, Element, batches, once
 from train.cache import AudioCache
 from train.tracks import Track
 
-__all__ = ["Element", "SamplingConfig", "batches", "chunks", "crops", "once", "rows", "shares", "spans"]
+__all__ = ["Element", "SamplingConfig", "batches", "chunks", "crops", "once", "row_weights", "rows", "shares", "spans"]
 
 SILENCE_DB = StreamConfig.silence_db
 MAX_DRAWS = 4  # of a crop that is not silent
@@ -147,6 +147,23 @@ def shares(tracks: Sequence[Track], n_chunks: np.ndarray, sampling: SamplingConf
     if sampling.balance == "sampler":
         return share / of_class, np.ones(len(labels))
     return share, 1 / of_class if sampling.balance == "loss" else np.ones(len(labels))
+
+
+def row_weights(tracks: Sequence[Track], number: np.ndarray, sampling: SamplingConfig) -> np.ndarray:
+    """Return what each of precomputed rows weighs, so that all that ``sampling`` names is heard as it says.
+
+    Args:
+        tracks: Whose rows they are.
+        number: The place in ``tracks`` of each row's track, shape (n_rows,).
+        sampling: How often tracks, artists and classes are heard.
+
+    Returns:
+        Shape (n_rows,), 1 on average.
+    """
+    n_rows = np.bincount(number, minlength=len(tracks))
+    share, weight = shares(tracks, n_rows, sampling)
+    per_row = (share * weight / np.maximum(1, n_rows))[number]
+    return per_row / per_row.mean()
 
 
 def chunks(

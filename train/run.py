@@ -103,7 +103,7 @@ class RunConfig(abc.ABC):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScratchConfig(RunConfig):
-    """What the training of networks from scratch has in common; they gain nothing by stronger augmentation.
+    """What the training of networks from scratch has in common: less is changed in the music than elsewhere.
 
     Attributes:
         model: Sizes of the network.

@@ -120,7 +120,8 @@ class TabularTrainer:
         rows = self.rows(split.train, split.genres, cache, config.train_hop_s, augmentations, config.seed)
         module: Any = design.module(len(split.genres), config.seed)
         standardise(module, rows.columns[rows.weight > 0])
-        rows = dataclasses.replace(rows, weight=rows.weight * balance(rows, split.train, config.sampling))
+        weights = pipeline.row_weights(split.train, rows.track, config.sampling).astype(np.float32)
+        rows = dataclasses.replace(rows, weight=rows.weight * weights)
         examples = pipeline.rows(standardised(module, rows.columns), rows.label, rows.weight)
         n = n_steps(config, len(examples))
         augment = dataclasses.replace(OFF, mixup=config.augment.mixup)
@@ -229,11 +230,3 @@ def standardise(module: MLP, columns: np.ndarray) -> None:
 def standardised(module: MLP, columns: np.ndarray) -> np.ndarray:
     """Return the columns as the network's input norm makes them."""
     return np.asarray(module.input_norm(jax.numpy.asarray(columns)))
-
-
-def balance(rows: Rows, tracks: Sequence[Track], sampling: pipeline.SamplingConfig) -> np.ndarray:
-    """Return what each row weighs, so that classes, artists and tracks weigh as ``sampling`` says; 1 on average."""
-    n_rows = np.bincount(rows.track, minlength=len(tracks))
-    share, weight = pipeline.shares(tracks, n_rows, sampling)
-    per_row = (share * weight / np.maximum(1, n_rows))[rows.track]
-    return (per_row / per_row.mean()).astype(np.float32)
