@@ -20,7 +20,7 @@ import av
 import numpy as np
 
 from benchmarks.paired import Run, ratio, run
-from genrestream.audio import AudioSource
+from genrestream.audio.source import AudioSource
 
 CLIP = Path(__file__).parent.parent / "examples" / "metal.ogg"
 OURS = [str(Path(sys.executable).with_name("genrestream")), "file"]

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from genrestream.audio import AudioSource
-from genrestream.resample import Resampler
+from genrestream.audio.resample import Resampler
+from genrestream.audio.source import AudioSource
 
 ROOT = Path(__file__).parent.parent
 RATE = 16_000

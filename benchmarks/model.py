@@ -14,8 +14,9 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.paired import ratio, seconds_of
-from genrestream.checkpoint import find, read
-from genrestream.network import bind, load_weights
+from genrestream.inference.checkpoint import read
+from genrestream.inference.network import bind, load_weights
+from genrestream.inference.shipped import find
 
 N_ROUNDS, WARM_UP = 60, 5
 

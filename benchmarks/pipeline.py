@@ -12,13 +12,15 @@ from pathlib import Path
 
 import tyro
 
-from genrestream.frontend import LogMelConfig
-from train.augment import OFF, AugmentConfig
-from train.cache import AudioCache
-from train.data import DataConfig, load
-from train.entry import entry
-from train.pipeline import batches, crops
-from train.splits import Split
+from genrestream.features.config import LogMelConfig
+from train.augment.config import OFF, AugmentConfig
+from train.command.entry import entry
+from train.data.cache import AudioCache
+from train.data.load import load
+from train.data.splits import Split
+from train.data.tracks import DataConfig
+from train.input.batching import batches
+from train.input.examples import crops
 
 BATCH_SIZE = 32
 SWITCHES = {

@@ -15,20 +15,20 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from genrestream import checkpoint
-from genrestream.audio import AudioSource
+from genrestream.audio.resample import Resampler
+from genrestream.audio.source import AudioSource
 from genrestream.errors import UsageError
-from genrestream.predictions import Prediction
-from genrestream.resample import Resampler
-from genrestream.segments import FLOOR, MEAN_SEGMENT_S, Segment, Segmenter
-from genrestream.session import Session, StreamConfig
-from train.augment import AugmentConfig
-from train.cache import AudioCache
-from train.data import gtzan_tracks
-from train.entry import entry
-from train.head import HeadConfig, fit_head, frozen
-from train.pipeline import SamplingConfig
-from train.tracks import Track
+from genrestream.inference import checkpoint, shipped
+from genrestream.streaming.predictions import Prediction
+from genrestream.streaming.segments import FLOOR, MEAN_SEGMENT_S, Segment, Segmenter
+from genrestream.streaming.session import Session, StreamConfig
+from train.augment.config import AugmentConfig
+from train.command.entry import entry
+from train.data.cache import AudioCache
+from train.data.load import gtzan_tracks
+from train.data.tracks import Track
+from train.input.sampling import SamplingConfig
+from train.transfer.head import HeadConfig, fit_head, frozen
 
 SHORTEST_S = 14.0  # full and half tracks, not the single excerpts
 TRACKS_IN_A_MEDLEY = 10
@@ -108,7 +108,7 @@ def main(config: Config) -> None:
     if not (config.data / "tracks.csv").is_file():
         raise UsageError(f"{config.data}: skipped, GTZAN's tracks are not here; give their folder with --data")
     tracks = [track for track in gtzan_tracks(config.data) if _duration_s(track) >= SHORTEST_S]
-    card = checkpoint.read(checkpoint.find("musicnn")).card
+    card = checkpoint.read(shipped.find("musicnn")).card
     logits_of = _classifier([track for track in tracks if track.split == "train"], card.labels)
     medleys = {
         split: list(_medleys([t for t in tracks if t.split == split], card, logits_of, config.seed))

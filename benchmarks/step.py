@@ -20,12 +20,13 @@ import tyro
 from benchmarks.paired import ratio, seconds_of
 from genrestream.errors import UsageError
 from train.cnn import Config as CNNRun
+from train.command.entry import entry
 from train.crnn import Config as CRNNRun
-from train.data import DataConfig
-from train.entry import entry
-from train.machine import keep_memory, use_every_core
-from train.run import Design, RunConfig
-from train.step import Network, Step, StepConfig
+from train.data.tracks import DataConfig
+from train.loop.config import Design, RunConfig
+from train.loop.optimizer import StepConfig
+from train.loop.sharding import keep_memory, use_every_core
+from train.loop.step import Network, Step
 
 N_CLASSES = 10
 IN_A_ROW = 10  # steps; each side's first after the other's turn is not counted, its threads must wake

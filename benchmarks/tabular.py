@@ -15,13 +15,13 @@ import numpy as np
 import tyro
 
 from benchmarks.paired import ratio, seconds_of
-from genrestream.chroma import chroma
-from genrestream.hpss import harmonic_mask, hpss
-from genrestream.log_mel import cepstrum
-from genrestream.spectral import centroid_and_bandwidth, rolloff
-from genrestream.stft import stft
-from genrestream.tabular import COLUMNS, decibels, tabular
-from genrestream.tempo import tempo
+from genrestream.features.mel import cepstrum
+from genrestream.features.tabular.chroma import chroma
+from genrestream.features.tabular.columns import COLUMNS, decibels, tabular
+from genrestream.features.tabular.hpss import harmonic_mask, hpss
+from genrestream.features.tabular.spectral import centroid_and_bandwidth, rolloff
+from genrestream.features.tabular.stft import stft
+from genrestream.features.tabular.tempo import tempo
 
 RATE, N_SAMPLES = 22_050, 66_150
 

@@ -7,11 +7,11 @@
 'metal'
 """
 
-from genrestream.audio import RawFormat
-from genrestream.classifier import Classifier, Stream, load
+from genrestream.api import Classifier, Stream, load
+from genrestream.audio.formats import RawFormat
 from genrestream.errors import AudioError, CheckpointError, GenrestreamError, OutputError, UsageError
-from genrestream.predictions import Decision, Prediction, Verdict
-from genrestream.session import Session, StreamConfig
+from genrestream.streaming.predictions import Decision, Prediction, Verdict
+from genrestream.streaming.session import Session, StreamConfig
 
 __version__ = "0.1.0"
 

@@ -1,5 +1,5 @@
 """``python -m genrestream`` is the ``genrestream`` command."""
 
-from genrestream.cli import run
+from genrestream.cli.main import run
 
 run()

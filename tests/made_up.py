@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from genrestream import checkpoint
-from genrestream.network import load_weights
+from genrestream.inference import checkpoint, shipped
+from genrestream.inference.network import load_weights
 from tests.conftest import encode, music
-from train.scored import Scored
+from train.evaluation.scores import Scored
 
 GENRES = ("blues", "jazz", "rock")
 
@@ -51,11 +51,11 @@ def labelled(folder: Path, genres: tuple[str, ...], n_each: int = 2, seconds: fl
 
 def run(folder: Path, name: str, folds: list[list[str]], shift: float = 0.0, **more: int) -> Path:
     """Write a run whose folds are the shipped model, its first genre's logit shifted; each holds out some tracks."""
-    shipped = checkpoint.read(checkpoint.find("musicnn"))
-    weights = load_weights(shipped)
-    bias = weights["output.bias"] + shift * (np.arange(len(shipped.card.labels)) == 0)
+    base = checkpoint.read(shipped.find("musicnn"))
+    weights = load_weights(base)
+    bias = weights["output.bias"] + shift * (np.arange(len(base.card.labels)) == 0)
     for number, held_out in enumerate(folds):
-        card = dataclasses.replace(shipped.card, name=name, provenance={"held_out": held_out, **more})
+        card = dataclasses.replace(base.card, name=name, provenance={"held_out": held_out, **more})
         checkpoint.write(folder / f"fold{number}" / "model", card, weights | {"output.bias": bias.astype(np.float32)})
         lines = [
             {"step": 10 * epoch, "epoch": epoch, "loss": 1 / epoch, "accuracy": 0.5, "val_loss": 2 / epoch}

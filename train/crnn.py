@@ -11,11 +11,12 @@ On a laptop; on one GPU; on a TPU slice of several hosts, each of which runs the
 import dataclasses
 from pathlib import Path
 
-from genrestream.frontend import LogMelConfig
+from genrestream.features.config import LogMelConfig
 from genrestream.models import CRNNConfig
-from train.loop import LoopConfig
-from train.run import ScratchConfig, main
-from train.step import StepConfig
+from train.loop.config import ScratchConfig
+from train.loop.loop import LoopConfig
+from train.loop.optimizer import StepConfig
+from train.loop.run import main
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

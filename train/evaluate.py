@@ -22,22 +22,21 @@ import numpy as np
 import tyro
 
 import genrestream
-from genrestream.classifier import Classifier
+from genrestream.api import Classifier
 from genrestream.errors import UsageError
-from genrestream.program import use_compile_cache
-from train import report
-from train.assess import assess, over_seeds, paired
-from train.calibrate import cross_fitted, temperature
-from train.cost import ms_per_chunk, n_parameters
-from train.distort import DISTORTIONS
-from train.entry import entry
-from train.folders import read
-from train.metrics import holm
-from train.provenance import provenance
-from train.robustness import robustness, subset
-from train.runs import Part, Split, System, find_system, key_of
-from train.score import score
-from train.scored import Scored, joined, load, save
+from genrestream.inference.program import use_compile_cache
+from train.augment.distort import DISTORTIONS
+from train.command.entry import entry
+from train.command.provenance import provenance
+from train.data.readers.folders import read
+from train.evaluation import report
+from train.evaluation.calibrate import cross_fitted, temperature
+from train.evaluation.figures import assess, ms_per_chunk, n_parameters, over_seeds, paired
+from train.evaluation.metrics import holm
+from train.evaluation.robustness import robustness, subset
+from train.evaluation.runs import Part, Split, System, find_system, key_of
+from train.evaluation.scores import Scored, joined, load, save
+from train.evaluation.scoring import score
 
 
 @dataclasses.dataclass(frozen=True)

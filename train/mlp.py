@@ -1,7 +1,7 @@
 """Train the MLP on the 57 tabular features of 3 s chunks (system A), and its four presets.
 
-The features are computed once, 60 chunks a second on one core, or read from a table that ``train.extract`` wrote; then
-an epoch takes a second::
+The features are computed once, 60 chunks a second on one core, or read from a table that ``train.tabular.extract``
+wrote; after that an epoch takes a second::
 
     python -m train.mlp --data ../shared/data/gtzan                                   # one fold, validated
     python -m train.mlp --data ../shared/data/gtzan --folds --no-validate             # five folds and all
@@ -12,8 +12,8 @@ an epoch takes a second::
     python -m train.mlp --data ../shared/data/gtzan --preset M4 --output runs/m4      # 1024-512-256-128-64, RMSProp
 """
 
-from train.run import main
-from train.tabular import TabularRunConfig, TabularTrainer
+from train.loop.run import main
+from train.tabular.training import TabularRunConfig, TabularTrainer
 
 if __name__ == "__main__":
     main(TabularRunConfig, TabularTrainer())

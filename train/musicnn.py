@@ -10,10 +10,11 @@ On a laptop; with the upper layers, on one GPU; five folds and all, one after an
 import dataclasses
 from pathlib import Path
 
-from genrestream.frontend import LogMelConfig
+from genrestream.features.config import LogMelConfig
 from genrestream.models import MusiCNNConfig
-from train.run import Design, main
-from train.transfer import TransferConfig, transfer
+from train.loop.config import Design
+from train.loop.run import main
+from train.transfer.transfer import TransferConfig, transfer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

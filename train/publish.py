@@ -17,10 +17,10 @@ from typing import Any
 
 import tyro
 
-from genrestream import checkpoint
 from genrestream.errors import UsageError
-from genrestream.network import load_weights
-from train.entry import entry
+from genrestream.inference import checkpoint
+from genrestream.inference.network import load_weights
+from train.command.entry import entry
 
 OF_FIRST_SEED = (
     "macro_recall", "recall", "accuracy_chunks_95", "calibration_error_track", "calibration_error_first_chunk",

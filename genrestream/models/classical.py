@@ -1,8 +1,8 @@
 """The classical classifiers as arrays: linear, kernel and tree models on tabular features, alone or voting.
 
-What scikit-learn fitted is written here as numbers (``train/export.py``), so that a model on disk holds no code, needs
-no scikit-learn and no pickle, and streams through the same compiled program as the networks. The answers are
-scikit-learn's but for float32.
+What scikit-learn fitted is stored as numbers (``train/study/classical/to_arrays.py``), so a model on disk holds no
+code, needs no scikit-learn and no pickle, and streams through the same compiled program as the networks. The answers equal
+scikit-learn's up to float32 rounding.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import ColumnNorm
+from genrestream.models.layers.norm import ColumnNorm
 
 MAX_DEPTH = 64
 

@@ -9,8 +9,11 @@ import itertools
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.convolution import Conv, ConvBlock, computed_once, max_pool
-from genrestream.models.layers import BatchNorm, Dense, Sizes
+from genrestream.models.config import Sizes
+from genrestream.models.layers.convolution import Conv, ConvBlock, computed_once
+from genrestream.models.layers.dense import Dense
+from genrestream.models.layers.norm import BatchNorm
+from genrestream.models.layers.pooling import max_pool
 
 N_PLAIN = 2  # stages of one layer before the residual ones: where there are many positions, a second layer is costly
 HALVED = (2, 2)

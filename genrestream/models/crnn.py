@@ -9,9 +9,11 @@ import dataclasses
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.convolution import ConvBlock
-from genrestream.models.layers import BatchNorm, Dense, Sizes
-from genrestream.models.recurrent import Recurrent
+from genrestream.models.config import Sizes
+from genrestream.models.layers.convolution import ConvBlock
+from genrestream.models.layers.dense import Dense
+from genrestream.models.layers.norm import BatchNorm
+from genrestream.models.layers.recurrent import Recurrent
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,9 @@ import dataclasses
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import ColumnNorm, Dense, Sizes
+from genrestream.models.config import Sizes
+from genrestream.models.layers.dense import Dense
+from genrestream.models.layers.norm import ColumnNorm
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """MusiCNN: a musically motivated convolutional network (Pons & Serra, ISMIR 2019 late-breaking).
 
 The layers, their order and their constants follow the authors' TensorFlow code (PyPI ``musicnn``, ISC licence), so
-that its weights can be read: see ``train/convert_musicnn.py``.
+that its weights can be read: see ``train/study/convert_musicnn.py``.
 """
 
 import dataclasses
@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from genrestream.models.layers import BatchNorm, Sizes
+from genrestream.models.config import Sizes
+from genrestream.models.layers.norm import BatchNorm
 
 TIMBRAL_MELS = (38, 67)  # 0.4 and 0.7 of the 96 mel bands, by 7 frames
 TEMPORAL_FRAMES = (128, 64, 32)  # by one mel band

@@ -1,0 +1,53 @@
+"""The input level meter: loudness, peak and clipping of the last blocks."""
+
+import math
+
+import numpy as np
+
+FALL_DB_PER_S = 20.0  # how fast the meter falls; it rises at once
+CLIPPED = 0.999
+CLIPPED_S = 1.0  # for how long the mark stays
+
+
+class Level:
+    """A meter that rises at once and falls slowly.
+
+    Attributes:
+        rms_db: Loudness in dB below full scale.
+        peak_db: The loudest sample, in dB below full scale.
+    """
+
+    def __init__(self) -> None:
+        self.rms_db = self.peak_db = SILENT_DB
+        self._since_clip_s = math.inf
+
+    def push(self, samples: np.ndarray, duration_s: float) -> None:
+        """Take a block, shape (n_channels, n_samples)."""
+        if not samples.size:
+            return
+        peak = float(np.abs(samples).max())
+        if not math.isfinite(peak):
+            return  # the session refuses the block
+        rms = math.sqrt(float(np.mean(np.square(samples, dtype=np.float64))))
+        fallen_db = FALL_DB_PER_S * duration_s
+        self.peak_db = max(_db(peak), self.peak_db - fallen_db)
+        self.rms_db = max(_db(rms), self.rms_db - fallen_db)
+        self._since_clip_s = 0.0 if peak >= CLIPPED else self._since_clip_s + duration_s
+
+    @property
+    def is_clipped(self) -> bool:
+        """Whether a sample of the last second was at full scale."""
+        return self._since_clip_s < CLIPPED_S
+
+
+def _db(amplitude: float) -> float:
+    return max(SILENT_DB, 20 * math.log10(amplitude)) if amplitude > 0 else SILENT_DB
+
+
+SILENT_DB = -120.0  # what exact silence is reported as
+
+
+def loudness_db(waveform: np.ndarray) -> float:
+    """Return the RMS in dB below full scale, -120 at the least."""
+    power = float(np.mean(np.square(waveform, dtype=np.float64)))
+    return max(SILENT_DB, 10 * math.log10(power)) if power > 0 else SILENT_DB

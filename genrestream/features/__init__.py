@@ -1,0 +1,1 @@
+"""Waveform to what a network sees: the front ends."""

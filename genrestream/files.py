@@ -1,0 +1,50 @@
+"""Writing files: a failure is one line that names the file, and a file is either whole or not there."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from genrestream.errors import OutputError
+
+PACKAGE = Path(__file__).parent  # where this code is installed
+
+
+@contextlib.contextmanager
+def writing(path: str | Path, remedy: str = "make room or name another place") -> Iterator[None]:
+    """Turn an ``OSError`` raised in the block into one line that names what was written and what to do.
+
+    Args:
+        path: The file or folder, or the option that names it.
+        remedy: What the user can do.
+
+    Raises:
+        OutputError: The disk is full, or the place cannot be written.
+    """
+    try:
+        yield
+    except BrokenPipeError:  # the reader of a pipe went away: that is no fault of the output
+        raise
+    except OSError as error:
+        cause = (error.strerror or str(error)).lower()
+        raise OutputError(f"{path}: cannot be written ({cause}); {remedy}") from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes the place of ``path`` only when the block ends, and is on the disk by then.
+
+    A process that is killed inside the block leaves ``path`` as it was, and a file named ``*.part`` beside it.
+    """
+    handle, part = tempfile.mkstemp(suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,66 @@
+"""The network of a checkpoint as a function of its weights: built from shapes alone, never with initial values."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from genrestream.errors import CheckpointError, UsageError
+from genrestream.features.frontend import features
+from genrestream.inference.checkpoint import Card, Checkpoint, read_weights
+from genrestream.models import MODELS
+
+
+def abstract_module(card: Card) -> nnx.Module:
+    """Return the card's network with shapes in place of weights.
+
+    Raises:
+        CheckpointError: This version does not have that network, or not with such a config.
+    """
+    if card.model not in MODELS:
+        raise CheckpointError(f"{card.name}: network {card.model!r} is none of {', '.join(MODELS)}")
+    config_type, module_type = MODELS[card.model]
+    try:
+        fields = card.model_config.items()
+        config = config_type(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields})
+        return nnx.eval_shape(lambda: module_type(config, card.frontend.shape, len(card.labels), rngs=nnx.Rngs(0)))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UsageError) as error:
+        raise CheckpointError(f"{card.name}: {card.model} cannot be built from its config ({error})") from error
+
+
+def weights_of(module: nnx.Module) -> dict[str, Any]:
+    """Return the network's parameters and statistics by dotted name; no random state."""
+    state = nnx.state(module, nnx.Not(nnx.RngState))
+    return {".".join(map(str, path)): variable.get_value() for path, variable in nnx.to_flat_state(state)}
+
+
+def load_weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    """Return the checkpoint's weights by name, checked against its network's shapes.
+
+    Raises:
+        CheckpointError: The network is unknown, or the weights are unreadable or another network's.
+    """
+    shapes = {name: tuple(leaf.shape) for name, leaf in weights_of(abstract_module(checkpoint.card)).items()}
+    return read_weights(checkpoint, shapes)
+
+
+def bind(card: Card) -> Callable[[Mapping[str, Any]], Any]:
+    """Return the function from weights by name to the network with them, set to inference; for use inside a jit."""
+    mode = {"deterministic": True, "use_running_average": True}
+    module = nnx.view(abstract_module(card), raise_if_not_found=False, **mode)  # an MLP has no batch norm
+    graph, state, random = nnx.split(module, nnx.Not(nnx.RngState), ...)
+    variables = nnx.to_flat_state(state)
+
+    def bound(weights: Mapping[str, Any]) -> Any:
+        flat = [(path, variable.replace(weights[".".join(map(str, path))])) for path, variable in variables]
+        return nnx.merge(graph, nnx.from_flat_state(flat), random)
+
+    return bound
+
+
+def logits_function(card: Card) -> Callable[[Mapping[str, Any], Any], jax.Array]:
+    """Return the function from weights by name and chunks, shape (batch, n_samples), to logits (batch, n_classes)."""
+    network = bind(card)
+    return lambda weights, chunks: network(weights)(features(chunks, card.frontend))

@@ -1,0 +1,36 @@
+"""The models that come with the package, found by name."""
+
+import os
+from pathlib import Path
+
+from genrestream.errors import CheckpointError, UsageError
+from genrestream.files import PACKAGE
+from genrestream.inference.checkpoint import CARD_FILE
+
+DEFAULT_MODEL = "musicnn"
+
+
+def folders() -> list[Path]:
+    """Return the places where shipped models lie: the installed package, then a checkout."""
+    places = (PACKAGE / "checkpoints", PACKAGE.parent / "checkpoints")
+    return [place for place in places if place.is_dir()]
+
+
+def names() -> list[str]:
+    """Return the names of the shipped models, sorted."""
+    return sorted({card.parent.name for place in folders() for card in place.glob(f"*/{CARD_FILE}")})
+
+
+def find(name: str | Path) -> Path:
+    """Return the folder of a shipped model by its name, or of any model by its path.
+
+    Raises:
+        UsageError: Nothing has that name.
+    """
+    if str(name) in names():
+        return next(place / name for place in folders() if (place / name / CARD_FILE).is_file())
+    if os.path.isdir(name):
+        return Path(name)
+    if isinstance(name, Path) or any(separator in name for separator in "/\\"):
+        raise CheckpointError(f"{name}: no such model folder; give the folder that holds {CARD_FILE}")
+    raise UsageError(f"--model {name}: no such model; choose one of {', '.join(names())}, or give a folder's path")

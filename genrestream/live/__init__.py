@@ -1,0 +1,1 @@
+"""Real time: microphones, sources played in real time, and the loop of a live run."""

@@ -1,0 +1,51 @@
+"""What to listen to, and how: the options of a live run."""
+
+import dataclasses
+import math
+import os
+
+from genrestream.audio.formats import RawFormat, is_url
+from genrestream.errors import AudioError, OptionError
+from genrestream.streaming.session import StreamConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class ListenConfig:
+    """What to listen to, for how long, and how the stream is cut and voted on.
+
+    Attributes:
+        device: Number or part of the name of the input ('genrestream devices' lists them); the default one where
+            not given.
+        source: Play this file, http(s):// address or pipe (-) in real time instead of listening to a device.
+        speed: With a source: times real time; inf for as fast as it can be classified.
+        duration_s: Stop after so many seconds.
+        stream: How the stream is cut, voted on and decided.
+        raw: The format of standard input where it is bare samples.
+    """
+
+    device: str | None = None
+    source: str | None = None
+    speed: float = 1.0
+    duration_s: float | None = None
+    stream: StreamConfig = dataclasses.field(default_factory=lambda: StreamConfig(hop_s=1.0, vote="decay"))
+    raw: RawFormat = dataclasses.field(default_factory=RawFormat)
+
+    def __post_init__(self) -> None:
+        if not self.speed > 0:
+            raise OptionError("speed", self.speed, "must be more than 0")
+        if self.source is None and self.speed != 1:
+            raise OptionError("speed", self.speed, "needs a source to play; a device has its own pace")
+        if self.source is not None and self.device is not None:
+            raise OptionError("device", self.device, f"cannot be used together with source {self.source}")
+        if self.duration_s is not None and not 0 < self.duration_s < math.inf:
+            raise OptionError("duration_s", self.duration_s, "must be more than 0 seconds, and finite")
+
+    def check_source(self) -> None:
+        """Make sure that a source that is a path is there, before the model is loaded.
+
+        Raises:
+            AudioError: It is not.
+        """
+        source = self.source or "-"
+        if source != "-" and not is_url(source) and not os.path.exists(source):
+            raise AudioError(f"{source}: no such file or directory")

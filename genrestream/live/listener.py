@@ -1,0 +1,235 @@
+"""The loop of a live run: blocks from the feed through the session to predictions, events and the run's status."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from genrestream.audio.chunks import MIN_PIECE_S
+from genrestream.audio.level import Level
+from genrestream.errors import AudioError, GenrestreamError, OutputError
+from genrestream.live.config import ListenConfig
+from genrestream.live.feed import Block, Feed
+from genrestream.live.hop import AdaptiveHop
+from genrestream.live.stats import Stats
+from genrestream.output.recording import Recording
+from genrestream.streaming.predictions import Prediction, Verdict
+from genrestream.streaming.session import Session
+from genrestream.streaming.status import Event, LiveState, Status, state_after
+
+TICK_S = 0.1
+NO_INPUT_S = 1.7  # without a block; with a tick and a screen's frame still within two seconds
+STARTING_S = 3.0  # a device may take longer for its first block
+NOTICE_S = 10.0  # at most one event on dropped blocks in this time
+
+Update = Prediction | Event | Status
+
+
+class LiveSource(Protocol):
+    """What fills the feed: a microphone, or a file that plays in real time.
+
+    Attributes:
+        name: Its name, for messages.
+        problems: What was wrong with its data, one line each.
+    """
+
+    name: str
+    problems: list[str]
+
+    def close(self) -> None:
+        """Stop it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a live run ended.
+
+    Attributes:
+        verdict: On all that was listened to.
+        error: Why it ended early, or why there is nothing to say; None where all went well.
+        failed: Whether there was an error, or something was wrong with the input or the recording.
+    """
+
+    verdict: Verdict
+    error: GenrestreamError | None
+    failed: bool
+
+
+class Listener:
+    """One live run; everything but the device's callback and the file's reader happens in its iteration.
+
+    Args:
+        config: What to listen to, and how.
+        session: The session of its stream.
+        feed: Where blocks come from.
+        source: What fills the feed.
+        recording: Where the input is recorded, if it is.
+        should_stop: Asked at each tick; a true answer ends the run.
+
+    Attributes:
+        status: The run at the moment.
+        stats: How well it went so far.
+    """
+
+    def __init__(
+        self,
+        config: ListenConfig,
+        session: Session,
+        feed: Feed,
+        source: LiveSource,
+        recording: Recording | None = None,
+        should_stop: Callable[[], object] = lambda: False,
+    ):
+        self._config, self._session, self._feed, self._source = config, session, feed, source
+        self._recording, self._should_stop = recording, should_stop
+        self._hop = AdaptiveHop(config.stream.hop_s, config.speed, feed.limit_s)
+        self._level, self.stats = Level(), Stats()
+        self.status = Status(hop_s=config.stream.hop_s)
+        self._problems: list[str] = []
+        self._heard_s = self._no_input_s = 0.0
+        self._n_losses = self._n_reported = 0
+        self._reported_s = -math.inf
+        self._is_lost = False
+
+    def updates(self) -> Iterator[Update]:
+        """Yield each prediction and event when it is there, and the status after each tick, until the run ends."""
+        try:
+            while not self._should_stop() and not self._is_over():
+                block = self._feed.get(TICK_S)
+                if block:
+                    yield from self._take(block)
+                yield from self._watch(block)
+                yield self._measured()
+            yield from self._answers(self._session.flush())
+            yield from self._end_recording()
+        finally:
+            self._source.close()
+            self._recording = None if self._recording is None else self._recording.close()
+
+    def report(self) -> list[str]:
+        """Return the statistics of the run, a fact a line."""
+        return self.stats.lines(self._heard_s, self._feed.n_dropped, self._feed.n_overflows)
+
+    def outcome(self) -> Outcome:
+        """Return how the run ended.
+
+        Raises:
+            Exception: What went wrong in the source's thread, where it was no fault of the input.
+        """
+        error = self._feed.error
+        if error and not isinstance(error, GenrestreamError):
+            raise error
+        problems = [*self._problems, *self._source.problems]
+        failed = bool(problems or error)
+        if self._is_lost:
+            self._no_input_s += self._feed.quiet_s
+        if self._n_losses:
+            times = f"{self._n_losses} time{'s' * (self._n_losses > 1)}"
+            problems.append(f"the input was lost {times}, {self._no_input_s:.1f} s in all")
+        if self.status.n_dropped:
+            problems.append(f"{self.status.n_dropped} blocks dropped")
+        verdict = self._session.verdict(tuple(problems))
+        if verdict.n_chunks == 0 and not error:
+            heard = f"{self._heard_s:.2g} s of audio"
+            error = AudioError(f"{verdict.source}: {heard}, at least {MIN_PIECE_S:g} s is needed")
+        return Outcome(verdict, error, failed or error is not None)
+
+    def _is_over(self) -> bool:
+        if self._feed.is_over and not self._feed.waiting_s:
+            return True
+        quiet_s = self._feed.quiet_s if self._feed.quiet_s > NO_INPUT_S else 0.0
+        limit_s = self._config.duration_s
+        return limit_s is not None and self.status.time_s + quiet_s * min(self._config.speed, 1.0) >= limit_s
+
+    def _take(self, block: Block) -> Iterator[Update]:
+        """Take a block through the meter, the recording and the session."""
+        samples, sample_rate = block.samples, block.sample_rate
+        if self._config.duration_s is not None:
+            left_s = self._config.duration_s - self.status.time_s - block.lost_s
+            samples = samples[:, : max(0, math.ceil(left_s * sample_rate))]
+        duration_s = samples.shape[1] / sample_rate
+        if block.lost_s:
+            yield from self._answers(self._session.skip(block.lost_s))
+            self.status.time_s += block.lost_s
+        self.status.time_s += duration_s
+        self._heard_s += duration_s
+        self._level.push(samples, duration_s)
+        yield from self._record(samples, sample_rate)
+        began_s = time.monotonic()
+        try:
+            predictions = self._session.push_block(samples, sample_rate)
+        except AudioError as error:
+            yield from self._problem(f"a block was dropped: {error}")
+            yield from self._answers(self._session.skip(duration_s))
+            return
+        busy_s = time.monotonic() - began_s
+        self.stats.busy_s += busy_s
+        yield from self._answers(predictions, block)
+        if predictions and (change := self._hop.adapt(self._feed.waiting_s, busy_s / len(predictions))):
+            self._session.hop_s = self.status.hop_s = self._hop.hop_s
+            yield self._event(self.status.state, change)
+
+    def _answers(self, predictions: list[Prediction], block: Block | None = None) -> Iterator[Update]:
+        for prediction in predictions:
+            self.status.prediction, self.status.state = prediction, state_after(prediction)
+            yield prediction
+            if block:
+                # The samples after the chunk's last one came with this block, so they came when it ended.
+                after_s = max(0.0, self.status.time_s - prediction.end_s) / self._config.speed
+                self.status.delay_s = max(0.0, time.monotonic() - block.captured_s + after_s)
+                self.stats.delays.add(self.status.delay_s)
+                self.stats.n_answers += 1
+
+    def _watch(self, block: Block | None) -> Iterator[Event]:
+        """Notice that the input went away or came back, and that blocks were dropped."""
+        feed, status = self._feed, self.status
+        allowed_s = NO_INPUT_S if self._heard_s else STARTING_S
+        if self._is_lost and block and feed.connected:
+            self._is_lost = False
+            self._no_input_s += block.lost_s
+            yield self._event("unsure", f"{self._source.name} delivers again")
+        elif self._is_lost:
+            status.state, status.notice = "no input", feed.notice or status.notice
+        elif not feed.is_over and (not feed.connected or feed.quiet_s > allowed_s):
+            self._is_lost, self._level = True, Level()
+            self._n_losses += 1
+            yield self._event("no input", feed.notice if not feed.connected else f"{self._source.name} is silent")
+        n_dropped = feed.n_dropped + feed.n_overflows
+        status.n_dropped = n_dropped
+        if n_dropped > self._n_reported and time.monotonic() - self._reported_s > NOTICE_S:
+            message = f"{n_dropped - self._n_reported} blocks dropped ({feed.n_overflows} by the device so far)"
+            self._n_reported, self._reported_s = n_dropped, time.monotonic()
+            yield self._event(status.state, message)
+
+    def _measured(self) -> Status:
+        status, level = self.status, self._level
+        status.level_db, status.peak_db, status.is_clipped = level.rms_db, level.peak_db, level.is_clipped
+        return status
+
+    def _event(self, state: LiveState, message: str) -> Event:
+        self.status.state, self.status.notice = state, message
+        return Event(self.status.time_s, state, message)
+
+    def _problem(self, message: str) -> Iterator[Event]:
+        if message not in self._problems:
+            self._problems.append(message)
+            yield self._event(self.status.state, message)
+
+    def _record(self, samples: np.ndarray, sample_rate: int) -> Iterator[Event]:
+        if self._recording:
+            try:
+                self._recording.write(samples, sample_rate)
+            except OutputError as error:
+                self._recording = None
+                yield from self._problem(str(error))
+
+    def _end_recording(self) -> Iterator[Event]:
+        if self._recording:
+            recording, self._recording = self._recording, None
+            try:
+                recording.close()
+            except OutputError as error:
+                yield from self._problem(str(error))

@@ -1,0 +1,93 @@
+"""A file, pipe or network stream played into the feed in real time, as if a device delivered it."""
+
+import contextlib
+import math
+import threading
+import time
+
+from genrestream.audio.formats import RawFormat
+from genrestream.audio.source import AudioSource
+from genrestream.errors import AudioError
+from genrestream.live.feed import Block, Feed
+
+LATE_S = 1.0  # further behind than this, the clock is set anew instead of rushing after it
+FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
+STEADY_S = 10.0  # a station that played so long is opened again without delay
+CLOSING_S = 1.0
+
+
+class Player:
+    """Plays a source into a feed until its end or until closed; a radio station that breaks off is opened again.
+
+    Args:
+        source: A path, an ``http(s)://`` address, or ``-`` for standard input.
+        raw: The format of bare samples.
+        speed: Times real time; infinite for as fast as it is listened to.
+        feed: Where its blocks go.
+
+    It is opened in the thread that plays it, since a pipe or a server may keep one waiting; that it cannot be opened is
+    the feed's error.
+
+    Attributes:
+        problems: What was wrong with the data, one line each.
+    """
+
+    def __init__(self, source: str, raw: RawFormat, speed: float, feed: Feed):
+        self.name, self._raw, self._speed, self._feed = source, raw, speed, feed
+        self.problems: list[str] = []
+        self._retry_s = FIRST_RETRY_S
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="player", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop playing; a read that blocks is left to the end of the process."""
+        self._closing.set()
+        self._feed.end()
+        self._thread.join(CLOSING_S)
+
+    def _run(self) -> None:
+        try:
+            audio = AudioSource(self.name, self._raw)
+            is_endless = audio.is_endless
+            self._play(audio)
+            if not is_endless:  # of a station, each break is told when it happens
+                self.problems += audio.problems
+            while is_endless and (again := self._reopen()):
+                with contextlib.suppress(AudioError):  # nothing that could be decoded: it is tried again
+                    self._play(again)
+            self._feed.end()
+        except Exception as error:  # a thread's own end would go unseen: the listener raises it
+            self._feed.end(error)
+
+    def _play(self, source: AudioSource) -> None:
+        """Play a source to its end, each block when its last sample is due."""
+        gap_from_s = self._feed.last_put_s
+        began_s, played_s = time.monotonic(), 0.0
+        with source:
+            for samples, sample_rate in source:
+                played_s += samples.shape[1] / sample_rate
+                due_s = began_s + played_s / self._speed
+                now_s = time.monotonic()
+                if math.isinf(self._speed) or now_s - due_s > LATE_S:
+                    began_s, due_s = began_s + now_s - due_s, now_s
+                if self._closing.wait(max(0.0, due_s - now_s)):
+                    return
+                if played_s > STEADY_S:
+                    self._retry_s = FIRST_RETRY_S
+                lost_s = due_s - gap_from_s - samples.shape[1] / sample_rate if gap_from_s else 0.0
+                gap_from_s = None
+                self._feed.connected = True
+                if not self._feed.put_waiting(Block(samples, sample_rate, due_s, max(0.0, lost_s))):
+                    return
+
+    def _reopen(self) -> AudioSource | None:
+        """Open a station again, waiting longer each time; return None where closed meanwhile."""
+        self._feed.connected, self._feed.notice = False, f"{self.name} broke off; trying to open it again"
+        while not self._closing.wait(self._retry_s):
+            self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
+            try:
+                return AudioSource(self.name, self._raw)
+            except AudioError as error:
+                self._feed.notice = f"{error}; next try in {self._retry_s:g} s"
+        return None

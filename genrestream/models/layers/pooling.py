@@ -1,0 +1,58 @@
+"""Maximum pooling with a gradient that is fast on a CPU too."""
+
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def max_pool(
+    x: Float[Array, "batch n_frames n_bands n_channels"], pool: tuple[int, int]
+) -> Float[Array, "batch _ _ n_channels"]:
+    """Return the maxima of pieces that do not overlap; a last piece smaller than the pool is dropped.
+
+    On a CPU its gradient, which goes to the first maximum, takes a tenth of the time of ``nnx.max_pool``'s, which
+    scatters one value after another.
+    """
+    return _max_and_place(x, pool)[0]
+
+
+def _max_and_place(x: Array, pool: tuple[int, int]) -> tuple[Array, Array]:
+    batch, n_frames, n_bands, n_channels = x.shape
+    frames, bands = n_frames // pool[0], n_bands // pool[1]
+    kept = x[:, : frames * pool[0], : bands * pool[1]]
+    pieces = kept.reshape(batch, frames, pool[0], bands, pool[1], n_channels)
+    most, place = pieces[:, :, 0, :, 0], jnp.zeros((batch, frames, bands, n_channels), jnp.int32)
+    for frame, band in itertools.product(range(pool[0]), range(pool[1])):
+        piece = pieces[:, :, frame, :, band]
+        place = jnp.where(piece > most, frame * pool[1] + band, place)
+        most = jnp.maximum(piece, most)
+    return most, place
+
+
+def _max_pool_forward(x: Array, pool: tuple[int, int]) -> tuple[Array, tuple[Array, Array]]:
+    most, place = _max_and_place(x, pool)
+    return most, (place, jnp.zeros((0, *x.shape[1:]), x.dtype))  # of x the shape alone
+
+
+def _max_pool_backward(pool: tuple[int, int], saved: tuple[Array, Array], slope: Array) -> tuple[Array]:
+    place, like_x = saved
+    batch, frames, bands, n_channels = slope.shape
+
+    def spread(array: Array) -> Array:
+        wide = jnp.broadcast_to(array[:, :, None, :, None], (batch, frames, pool[0], bands, pool[1], n_channels))
+        return wide.reshape(batch, frames * pool[0], bands * pool[1], n_channels)
+
+    frame, band = jnp.arange(frames * pool[0]) % pool[0], jnp.arange(bands * pool[1]) % pool[1]
+    here = (frame[:, None] * pool[1] + band)[..., None]
+    sloped = jnp.where(spread(place) == here, spread(slope), 0)
+    if sloped.shape[1:] == like_x.shape[1:]:
+        return (sloped,)
+    whole = jnp.zeros((batch, *like_x.shape[1:]), slope.dtype)  # padding would not be vectorised
+    return (whole.at[:, : sloped.shape[1], : sloped.shape[2]].set(sloped),)
+
+
+max_pool.defvjp(_max_pool_forward, _max_pool_backward)

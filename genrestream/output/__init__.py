@@ -1,0 +1,1 @@
+"""Predictions to people and machines: screens, lines, records, plots, segments, recordings."""

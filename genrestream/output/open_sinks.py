@@ -1,0 +1,81 @@
+"""Where results go: the view on the terminal, records in a file or on standard output."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from genrestream.errors import UsageError
+from genrestream.files import writing
+from genrestream.output.records import FORMATS, open_output
+from genrestream.output.sink import Sink
+from genrestream.output.text import Lines, printable
+
+
+def chosen_format(given: str | None, output: str | None) -> str:
+    """Return the format given, or the one that the output's suffix names, or text."""
+    suffix = Path(output or "").suffix.removeprefix(".").lower()
+    return given or (suffix if suffix in FORMATS else "text")
+
+
+def check_outputs(outputs: dict[str, str | None], sources: Sequence[str]) -> None:
+    """Check before anything is written that no output is a source or another output.
+
+    Args:
+        outputs: Paths by option, None where an option was not given.
+        sources: What is read.
+
+    Raises:
+        UsageError: Two of them are one file.
+    """
+    used = {os.path.realpath(source): source for source in sources if os.path.isfile(source)}
+    for option, path in outputs.items():
+        if path and (real := os.path.realpath(path)) in used:
+            raise UsageError(f"{option} {path}: would overwrite {used[real]}; name another file")
+        if path:
+            used[os.path.realpath(path)] = f"{option} {path}"
+
+
+@contextlib.contextmanager
+def opened(
+    output: str | None,
+    given_format: str | None,
+    labels: tuple[str, ...],
+    n_sources: int,
+    screen: Callable[[], Sink],
+    more: Sequence[Sink] = (),
+) -> Iterator[list[Sink]]:
+    """Open what a run writes to, and close it after.
+
+    Args:
+        output: The file for the results; standard output where None.
+        given_format: Their format, where it was given.
+        labels: The model's labels.
+        n_sources: How many sources there will be.
+        screen: Makes the view for a terminal.
+        more: Further sinks.
+
+    Raises:
+        OutputError: The file cannot be opened, or later not be written.
+    """
+    with writing(output or "standard output"), contextlib.ExitStack() as stack:
+        sinks: list[Sink] = []
+        file: TextIO = stack.enter_context(open_output(output)) if output else sys.stdout
+        form = chosen_format(given_format, output)
+        if form != "text":
+            sinks.append(FORMATS[form](file, labels))
+        elif output:
+            sinks.append(Lines(file, n_sources))
+        if output or form == "text":
+            sinks.append(screen() if sys.stdout.isatty() else Lines(sys.stdout, n_sources))
+        sinks += more
+        for sink in sinks:
+            stack.callback(sink.close)
+        yield sinks
+
+
+def report(problem: object) -> None:
+    """Print a problem on standard error, in one line."""
+    print(f"genrestream: {printable(str(problem))}", file=sys.stderr, flush=True)

@@ -1,0 +1,86 @@
+"""Segments as CSV, JSON Lines or Audacity labels, written as they end."""
+
+import csv
+import json
+from pathlib import Path
+from typing import TextIO
+
+from genrestream.errors import OutputError, UsageError
+from genrestream.output.sink import Sink
+from genrestream.streaming.predictions import Prediction
+from genrestream.streaming.segments import Segment, Segmenter
+from genrestream.streaming.status import Event
+
+SUFFIXES = (".csv", ".jsonl", ".txt")
+
+
+def check_segments(path: str, n_sources: int = 1) -> None:
+    """Check before any work that segments can be written there.
+
+    Raises:
+        UsageError: There is not exactly one source, or the suffix names no format.
+    """
+    if n_sources != 1:
+        raise UsageError(f"--segments {path}: is written for one input, {n_sources} are given")
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--segments {path}: must end in .csv, .jsonl or .txt (Audacity labels)")
+
+
+class SegmentFile(Sink):
+    """Finds the segments of one stream and writes each when it ends.
+
+    Args:
+        path: The file; its suffix says the format.
+        labels: The model's labels.
+        is_live: Whether to decide at once rather than in hindsight.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+
+    def __init__(self, path: str, labels: tuple[str, ...], is_live: bool):
+        self._path, self._suffix = path, Path(path).suffix.lower()
+        self._segmenter = Segmenter(labels, is_live)
+        try:
+            self._file: TextIO = open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")  # noqa: SIM115 - closed by close
+            if self._suffix == ".csv":
+                csv.writer(self._file).writerow(["start", "end", "genre", "confidence"])
+                self._file.flush()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def chunk(self, source: str, prediction: Prediction) -> None:
+        """Take a chunk; write the segments that it ended."""
+        self._write(self._segmenter.push(prediction))
+
+    def event(self, source: str, event: Event) -> None:
+        """End the segment where the input is lost: what comes after may be something else."""
+        if event.state == "no input":
+            self._write(self._segmenter.flush())
+
+    def close(self) -> None:
+        """Write the segments that were left, and close the file."""
+        self._write(self._segmenter.flush())
+        self._file.close()
+
+    def _write(self, segments: list[Segment]) -> None:
+        try:
+            for segment in segments:
+                self._write_one(segment)
+            self._file.flush()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _write_one(self, segment: Segment) -> None:
+        start, end = round(segment.start_s, 3), round(segment.end_s, 3)
+        genre, confidence = segment.genre, round(segment.confidence, 4)
+        if self._suffix == ".csv":
+            csv.writer(self._file).writerow([start, end, genre, confidence])
+        elif self._suffix == ".jsonl":
+            fields = {"start": start, "end": end, "genre": genre, "confidence": confidence}
+            self._file.write(json.dumps(fields, ensure_ascii=False) + "\n")
+        else:
+            self._file.write(f"{start:.3f}\t{end:.3f}\t{genre} {confidence:.2f}\n")
+
+    def _failed(self, error: OSError) -> OutputError:
+        return OutputError(f"--segments {self._path}: cannot be written ({error.strerror})")

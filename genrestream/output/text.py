@@ -1,0 +1,92 @@
+"""Results for people: one line a chunk when piped, a live screen on a terminal."""
+
+from typing import TextIO
+
+from genrestream.output.sink import Sink
+from genrestream.streaming.predictions import Decision, Prediction, Verdict
+from genrestream.streaming.status import Event
+
+
+def printable(text: str) -> str:
+    """Return the text with control characters shown, not obeyed: a file's name must not drive the terminal."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def clock(seconds: float) -> str:
+    """Return a time in the stream as m:ss.s or h:mm:ss."""
+    minutes, rest_s = divmod(round(seconds, 1), 60)
+    if minutes < 60:
+        return f"{int(minutes)}:{rest_s:04.1f}"
+    return f"{int(minutes // 60)}:{int(minutes % 60):02}:{int(rest_s):02}"
+
+
+def votes_in_words(decision: Decision) -> str:
+    """Return the leader's share of the votes, such as ``rock 7/10``."""
+    return f"{decision.leader} {decision.votes[decision.leader]}/{decision.n_votes}"
+
+
+def last_chunk_in_words(prediction: Prediction) -> str:
+    """Return what one chunk alone says, such as ``rock 0.71``."""
+    if prediction.is_silence:
+        return "silence"
+    return " + ".join(f"{label} {prediction.probs[label]:.2f}" for label in prediction.chosen) or "unsure"
+
+
+def in_words(prediction: Prediction) -> str:
+    """Return one chunk's line."""
+    heard = last_chunk_in_words(prediction)
+    running = prediction.running
+    ranked = (
+        ", ".join(f"{label} {prob:.2f}" for label, prob in running.ranked(3)) if running.n_votes else "no votes yet"
+    )
+    notes = f" | padded {prediction.padded_s:.1f} s" if prediction.padded_s >= 0.1 else ""
+    votes = f"{running.rule}, {votes_in_words(running)}" if running.n_votes else running.rule
+    return f"{clock(prediction.start_s):>8}  {heard:<20} | {running.genre}: {ranked} | {votes}{notes}"
+
+
+def verdict_in_words(verdict: Verdict) -> str:
+    """Return a stream's closing line."""
+    final = verdict.final
+    silent = f", {verdict.n_silent} silent" if verdict.n_silent else ""
+    dropped = f", last {verdict.dropped_s:.1f} s dropped" if verdict.dropped_s >= 0.1 else ""
+    padded = f", last chunk padded by {verdict.padded_s:.1f} s" if verdict.padded_s >= 0.1 else ""
+    if final.state == "silence":
+        named = "silence: nothing loud enough to name a genre"
+    elif not final.n_votes:
+        named = "nothing was classified"
+    elif final.state == "unsure":
+        named = f"unsure: {final.leader} leads with {final.probability:.2f}"
+    else:
+        named = " + ".join(f"{label} {final.probs[label]:.2f}" for label in final.genres)
+    votes = f"votes {votes_in_words(final)}, {final.rule}; " if final.n_votes else ""
+    heard = f"{clock(verdict.duration_s)} heard in {verdict.n_chunks} chunk{'s' * (verdict.n_chunks != 1)}"
+    return f"{printable(verdict.source)}: {named} ({votes}{heard}{silent}{padded}{dropped})"
+
+
+class Lines(Sink):
+    """Plain text for pipes and logs: a line a chunk, a closing line a source."""
+
+    def __init__(self, file: TextIO, n_sources: int):
+        self._file, self._n_sources = file, n_sources
+
+    def begin(self, source: str, duration_s: float | None) -> None:
+        """Start a source."""
+        if self._n_sources > 1:
+            self._print(printable(source))
+
+    def chunk(self, source: str, prediction: Prediction) -> None:
+        """Print a chunk."""
+        self._print(in_words(prediction))
+
+    def event(self, source: str, event: Event) -> None:
+        """Print what happened to a live run."""
+        self._print(f"{clock(event.time_s):>8}  {event.state}: {printable(event.message)}")
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Print a verdict."""
+        self._print(verdict_in_words(verdict))
+
+    def _print(self, line: str) -> None:
+        print(line, file=self._file, flush=True)

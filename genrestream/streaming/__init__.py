@@ -1,0 +1,1 @@
+"""Chunks to predictions: the session, the vote and the segments. No thread, no terminal, no file."""

@@ -1,0 +1,186 @@
+"""A session: raw samples in, predictions out, the same for files, pipes and microphones."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from genrestream.audio.chunks import Chunk, Chunker
+from genrestream.audio.formats import MAX_CHANNELS, SAMPLE_RATES
+from genrestream.audio.level import loudness_db
+from genrestream.audio.pcm import planes
+from genrestream.audio.resample import Resampler
+from genrestream.errors import OptionError, UsageError
+from genrestream.inference.checkpoint import Card
+from genrestream.streaming.predictions import Decision, Prediction, Verdict
+from genrestream.streaming.vote import Rule, Vote
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamConfig:
+    """How a stream is cut, voted on and decided.
+
+    Attributes:
+        hop_s: Seconds from one chunk's start to the next one's.
+        vote: Running probabilities by the mean of the chunks' probabilities, by the majority of their choices, or
+            by a mean in which old chunks fade (decay).
+        half_life_s: For the decay vote: seconds after which a chunk counts half.
+        min_probability: Under it the answer is unsure; of a tag model, tags under it are not named. The model's own
+            where not given.
+        silence_db: Chunks quieter than this, in dB below full scale, are silence and do not vote.
+    """
+
+    hop_s: float = 3.0
+    vote: Rule = "mean"
+    half_life_s: float = 15.0
+    min_probability: float | None = None
+    silence_db: float = -60.0
+
+    def __post_init__(self) -> None:
+        if not 0.05 <= self.hop_s <= 3600:
+            raise OptionError("hop_s", self.hop_s, "must be from 0.05 to 3600 seconds")
+        if self.min_probability is not None and not 0 <= self.min_probability <= 1:
+            raise OptionError("min_probability", self.min_probability, "must be from 0 to 1")
+        if not -200 <= self.silence_db <= 0:
+            raise OptionError("silence_db", self.silence_db, "must be from -200 to 0 dB")
+        Vote(1, self.vote, self.half_life_s)  # checks its own
+
+
+class Session:
+    """One stream on its way through a model.
+
+    Args:
+        card: The model's card.
+        logits_of: The model: a chunk, shape (1, n_samples), to logits, shape (1, n_classes).
+        config: How to cut, vote and decide.
+        source: The stream's name, for the verdict.
+    """
+
+    def __init__(
+        self, card: Card, logits_of: Callable[[np.ndarray], np.ndarray], config: StreamConfig, source: str = "stream"
+    ):
+        frontend = card.frontend
+        self.config, self.card, self.source = config, card, source
+        self.min_probability = card.min_probability if config.min_probability is None else config.min_probability
+        self._logits_of = logits_of
+        self._resampler = Resampler(frontend.sample_rate)
+        self._chunker = Chunker(frontend.n_samples, round(config.hop_s * frontend.sample_rate), frontend.sample_rate)
+        self._vote = Vote(len(card.labels), config.vote, config.half_life_s)
+        self._n_samples = self._n_chunks = self._n_silent = 0
+        self._dropped_s = self._padded_s = 0.0
+
+    def push(self, samples: Any, sample_rate: int) -> list[Prediction]:
+        """Take samples and return the predictions that became ready, often none.
+
+        Args:
+            samples: Shape (n_samples,) or (n_samples, n_channels), any number of them; floats from -1 to 1, or
+                integers of their type's full range.
+            sample_rate: Their rate in Hz; it may change from call to call.
+
+        Raises:
+            UsageError: The samples have another shape or type, or the rate is impossible.
+            AudioError: A sample is NaN or infinite.
+        """
+        samples = np.asarray(samples)
+        if samples.ndim not in (1, 2) or (samples.ndim == 2 and not 1 <= samples.shape[1] <= MAX_CHANNELS):
+            raise UsageError(
+                f"samples of shape {samples.shape} must be (n_samples,) or (n_samples, n_channels)"
+                f" with at most {MAX_CHANNELS} channels"
+            )
+        if sample_rate not in SAMPLE_RATES:
+            raise UsageError(f"sample_rate={sample_rate} must be a whole number from 1000 to 1000000 Hz")
+        channels = samples[None] if samples.ndim == 1 else samples.T
+        return self.push_block(planes(channels, len(channels)), int(sample_rate))
+
+    def push_block(self, block: np.ndarray, sample_rate: int) -> list[Prediction]:
+        """Take a decoded block, float32, shape (n_channels, n_samples), and return what became ready."""
+        return self._hear(self._resampler.push(block, sample_rate))
+
+    def skip(self, lost_s: float) -> list[Prediction]:
+        """Begin a new chunk after a gap of so many seconds; return what was ready before it."""
+        predictions = self._hear(self._resampler.flush())
+        self._chunker.skip(round(lost_s * self.card.frontend.sample_rate))
+        return predictions
+
+    @property
+    def hop_s(self) -> float:
+        """Seconds from one chunk's start to the next one's; may be changed on the way."""
+        return self._chunker.hop / self.card.frontend.sample_rate
+
+    @hop_s.setter
+    def hop_s(self, hop_s: float) -> None:
+        self._chunker.hop = round(hop_s * self.card.frontend.sample_rate)
+
+    def flush(self) -> list[Prediction]:
+        """End the stream and return the predictions of what was left."""
+        predictions = self._hear(self._resampler.flush())
+        chunks, self._dropped_s = self._chunker.flush()
+        return predictions + [self._classify(chunk) for chunk in chunks]
+
+    def verdict(self, problems: tuple[str, ...] = ()) -> Verdict:
+        """Return what is known of the stream so far."""
+        return Verdict(
+            source=self.source,
+            model=self.card.name,
+            final=self._decide(),
+            duration_s=self._n_samples / self.card.frontend.sample_rate,
+            dropped_s=self._dropped_s,
+            n_chunks=self._n_chunks,
+            n_silent=self._n_silent,
+            padded_s=self._padded_s,
+            problems=problems,
+        )
+
+    def _hear(self, waveform: np.ndarray) -> list[Prediction]:
+        self._n_samples += len(waveform)
+        return [self._classify(chunk) for chunk in self._chunker.push(waveform)]
+
+    def _classify(self, chunk: Chunk) -> Prediction:
+        sample_rate = self.card.frontend.sample_rate
+        self._n_chunks += 1
+        level_db = loudness_db(chunk.waveform)
+        padded_s = (len(chunk.waveform) - chunk.n_heard) / sample_rate
+        self._padded_s += padded_s
+        probs, chosen = np.empty(0), np.empty(0, bool)
+        if level_db < self.config.silence_db:
+            self._n_silent += 1
+        else:
+            logits = self._logits_of(chunk.waveform[None])[0]
+            probs = probabilities(logits, self.card.temperature, self.card.multi_label)
+            most = np.arange(len(probs)) == probs.argmax()
+            chosen = probs >= self.min_probability if self.card.multi_label else most
+            self._vote.add(probs, chosen, chunk.start / sample_rate)
+        return Prediction(
+            start_s=chunk.start / sample_rate,
+            end_s=(chunk.start + chunk.n_heard) / sample_rate,
+            padded_s=padded_s,
+            level_db=level_db,
+            probs=dict(zip(self.card.labels, map(float, probs), strict=False)),
+            chosen=tuple(self.card.labels[label] for label in np.flatnonzero(chosen)),
+            running=self._decide(),
+        )
+
+    def _decide(self) -> Decision:
+        labels, probs = self.card.labels, self._vote.probs
+        ranked = [int(label) for label in np.argsort(-probs, kind="stable")]
+        named = [label for label in ranked if self._vote.n_votes and probs[label] >= self.min_probability]
+        if not self.card.multi_label:
+            named = named[:1]
+        return Decision(
+            state="music" if named else "unsure" if self._vote.n_votes or not self._n_silent else "silence",
+            genres=tuple(labels[label] for label in named),
+            probs=dict(zip(labels, map(float, probs), strict=True)),
+            votes=dict(zip(labels, map(int, self._vote.counts), strict=True)),
+            n_votes=self._vote.n_votes,
+            rule=str(self._vote),
+        )
+
+
+def probabilities(logits: np.ndarray, temperature: float, multi_label: bool) -> np.ndarray:
+    """Return calibrated probabilities along the last axis: sigmoid where several may hold, else softmax."""
+    scaled = logits.astype(np.float64) / temperature
+    if multi_label:
+        return 0.5 * (1 + np.tanh(0.5 * scaled))  # the sigmoid, without overflow
+    exponents = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return exponents / exponents.sum(axis=-1, keepdims=True)

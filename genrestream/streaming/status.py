@@ -1,0 +1,57 @@
+"""The state of a live run, and the events that it reports beside its predictions."""
+
+import dataclasses
+from typing import Literal
+
+from genrestream.streaming.predictions import Prediction
+
+LiveState = Literal["music", "unsure", "silence", "no input"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """Something that happened to a live run, such as an input that was lost.
+
+    Attributes:
+        time_s: When, in seconds of the stream.
+        state: The run's state after it.
+        message: What happened, in words.
+    """
+
+    time_s: float
+    state: LiveState
+    message: str
+
+
+@dataclasses.dataclass
+class Status:
+    """A live run at one moment; the listener updates it, the screen shows it.
+
+    Attributes:
+        state: Music, music that the model is unsure of, silence, or no input at all.
+        time_s: The position in the stream, gaps included.
+        level_db: Loudness (RMS) of the last blocks, in dB below full scale.
+        peak_db: The loudest sample of the last blocks, in dB below full scale.
+        is_clipped: Whether a sample of the last second was at full scale.
+        hop_s: Seconds between answers at the moment.
+        delay_s: Seconds from the last chunk's last sample to its output; None before the first answer.
+        n_dropped: Blocks dropped by us or lost by the device.
+        notice: The latest event, in words.
+        prediction: The latest answer.
+    """
+
+    state: LiveState = "unsure"
+    time_s: float = 0.0
+    level_db: float = -120.0
+    peak_db: float = -120.0
+    is_clipped: bool = False
+    hop_s: float = 1.0
+    delay_s: float | None = None
+    n_dropped: int = 0
+    notice: str = ""
+    prediction: Prediction | None = None
+
+
+def state_after(prediction: Prediction) -> LiveState:
+    """Return the state after an answer: a silent chunk means silence now, whatever was voted before."""
+    return "silence" if prediction.is_silence else prediction.running.state

@@ -1,0 +1,74 @@
+"""The vote: from the predictions of chunks to the running probabilities of a stream."""
+
+from collections import deque
+from typing import Literal, get_args
+
+import numpy as np
+
+from genrestream.errors import OptionError
+
+Rule = Literal["mean", "majority", "decay"]
+COUNTED_HALF_LIVES = 4  # older ballots weigh less than a sixteenth
+
+
+class Vote:
+    """A running weighted mean of the chunks' ballots.
+
+    With ``mean`` a ballot is the chunk's probabilities (soft vote). With ``majority`` it is 1 for each label that the
+    chunk chose and 0 elsewhere (hard vote). With ``decay`` it is the probabilities, and a ballot's weight halves each
+    half-life, so that the answer follows the music.
+
+    Args:
+        n_classes: Labels that are voted on.
+        rule: How ballots are made and weighed.
+        half_life_s: For ``decay``: seconds after which a ballot counts half.
+
+    Attributes:
+        counts: How many chunks chose each label, shape (n_classes,); with ``decay`` of the last four half-lives.
+        n_votes: How many chunks voted, likewise.
+    """
+
+    def __init__(self, n_classes: int, rule: Rule = "mean", half_life_s: float = 15.0):
+        if rule not in get_args(Rule):
+            raise OptionError("vote", rule, f"must be one of {', '.join(get_args(Rule))}")
+        if not 0 < half_life_s <= 3600:
+            raise OptionError("half_life_s", half_life_s, "must be more than 0 and at most 3600 seconds")
+        self.rule, self.half_life_s = rule, half_life_s
+        self.counts = np.zeros(n_classes, int)
+        self.n_votes = 0
+        self._sum = np.zeros(n_classes)
+        self._weight = 0.0
+        self._time_s = 0.0
+        self._recent: deque[tuple[float, np.ndarray]] = deque()
+
+    def add(self, probs: np.ndarray, chosen: np.ndarray, time_s: float) -> None:
+        """Count one chunk.
+
+        Args:
+            probs: Its probabilities, shape (n_classes,).
+            chosen: Which labels it votes for, boolean, shape (n_classes,).
+            time_s: Its time in the stream, not before the one added last.
+        """
+        kept = 0.5 ** ((time_s - self._time_s) / self.half_life_s) if self.rule == "decay" else 1.0
+        self._sum = kept * self._sum + (chosen if self.rule == "majority" else probs)
+        self._weight = kept * self._weight + 1.0
+        self._time_s = time_s
+        self.counts += chosen
+        self.n_votes += 1
+        if self.rule == "decay":
+            self._forget(time_s, chosen)
+
+    def _forget(self, time_s: float, chosen: np.ndarray) -> None:
+        """Stop counting votes that weigh next to nothing: after days the count must still say something."""
+        self._recent.append((time_s, chosen))
+        while time_s - self._recent[0][0] > COUNTED_HALF_LIVES * self.half_life_s:
+            self.counts -= self._recent.popleft()[1]
+            self.n_votes -= 1
+
+    @property
+    def probs(self) -> np.ndarray:
+        """The running probabilities, shape (n_classes,); zeros before the first vote."""
+        return self._sum / self._weight if self.n_votes else np.zeros(len(self._sum))
+
+    def __str__(self) -> str:
+        return f"decay, half-life {self.half_life_s:g} s" if self.rule == "decay" else self.rule

@@ -1,0 +1,208 @@
+"""Training as a user starts it: processes that are killed, resumed, several at once, or given what cannot work."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import genrestream
+from genrestream.inference.checkpoint import read
+from genrestream.inference.network import load_weights
+from tests.conftest import ROOT, encode, music
+
+SIZES = ("--sample-rate", 8_000, "--n-fft", 256, "--hop-length", 128, "--n-mels", 16, "--n-samples", 8_000)
+SMALL_FILES = ("bash", "-c", 'ulimit -f 8; exec "$@"', "bash")  # to a writer as a full disk is
+NETWORK = (*SIZES, "--n-frames", 62, "--n-filters", 4, 8, "--batch-size", 8, "--n-epochs", 3, "--save-steps", 2)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Two genres that differ: chords, and noise alone."""
+    folder = tmp_path_factory.mktemp("data")
+    for number in range(6):
+        for genre in ("chords", "noise"):
+            waveform = music(4, 8_000, seed=number)
+            if genre == "noise":
+                waveform = np.random.default_rng(number).normal(scale=0.1, size=waveform.shape).astype(np.float32)
+            (folder / genre).mkdir(exist_ok=True)
+            encode(folder / genre / f"{number}.flac", waveform, 8_000, "flac")
+    return folder
+
+
+def arguments(data, output, *more):
+    options = ("--data", data, "--split", "track", "--n-folds", 3, "--output", output, *NETWORK, *more)
+    return [sys.executable, "-m", "train.cnn", *map(str, options)]
+
+
+def train(data, output, *more, code=0, **environment):
+    run = subprocess.run(
+        arguments(data, output, *more),
+        cwd=ROOT,
+        env=os.environ | environment,
+        text=True,
+        capture_output=True,
+        timeout=400,
+    )
+    assert run.returncode == code, run.stdout + run.stderr
+    return run
+
+
+def weights(output):
+    return load_weights(read(output / "model"))
+
+
+def validations(output):
+    """What was said at the end of each epoch; the training loss is of the steps since the start of the process."""
+    lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
+    return [(line["step"], line["val_loss"], line["val_accuracy"]) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory):
+    """A run that nothing disturbed."""
+    output = tmp_path_factory.mktemp("whole") / "run"
+    train(data, output)
+    return output
+
+
+def test_a_run_makes_a_model_that_classifies(data, whole):
+    model = genrestream.load(whole / "model")
+    assert model.card.labels == ("chords", "noise")
+    assert model.classify(data / "chords" / "0.flac").n_chunks == 2
+    held_out = model.card.provenance["held_out"]
+    assert len(held_out) == 4
+    lines = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert all(0 <= line["val_accuracy"] <= 1 and line["chunks_per_s"] > 0 for line in lines)
+    assert list((whole / "tensorboard").iterdir())
+
+
+def steps(output):
+    return sorted(int(folder.name) for folder in (output / "state").glob("[0-9]*") if folder.name.isdigit())
+
+
+@pytest.mark.parametrize("killed_after", [0, 2])
+def test_killed_then_out_of_space_then_resumed_it_ends_bit_for_bit_alike(data, whole, tmp_path, killed_after):
+    output = tmp_path / "run"
+    process = subprocess.Popen(arguments(data, output), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and process.poll() is None:
+        if steps(output)[-1:] > [killed_after]:
+            break
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    saved = steps(output)
+    assert saved
+    run = subprocess.run([*SMALL_FILES, *arguments(data, output, "--resume")], cwd=ROOT, text=True, capture_output=True)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "make room, then go on with --resume" in run.stderr  # beside what tensorstore's threads have to say
+    assert saved == steps(output)
+    train(data, output, "--resume")
+    for name, array in weights(whole).items():
+        np.testing.assert_array_equal(weights(output)[name], array, err_msg=name)
+    assert validations(output) == validations(whole)
+
+
+def test_resumed_on_other_devices(data, whole, tmp_path):
+    """A finished run's state, loaded onto eight devices, is the same model."""
+    shutil.copytree(whole, tmp_path / "run")
+    train(data, tmp_path / "run", "--resume", XLA_FLAGS="--xla_force_host_platform_device_count=8")
+    for name, array in weights(whole).items():
+        np.testing.assert_array_equal(weights(tmp_path / "run")[name], array, err_msg=name)
+
+
+def test_two_processes_train_as_one(data, tmp_path):
+    """Without augmentation and dropout, which draw by the place in a batch."""
+    calm = ("--gain-db", 0, "--noise", 0, "--speed", 0, "--equalise-db", 0, "--distort", 0, "--shorten", 0)
+    calm = (*calm, "--spec-masks", 0, "--mixup", 0, "--dropout", 0, "--n-epochs", 1)
+    train(data, tmp_path / "one", *calm)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    processes = []
+    for number in range(2):
+        environment = {
+            "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}",
+            "JAX_NUM_PROCESSES": "2",
+            "JAX_PROCESS_ID": str(number),
+        }
+        command = arguments(data, tmp_path / "two", *calm, "--distributed")
+        processes.append(
+            subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, text=True, stderr=subprocess.PIPE)
+        )
+    errors = [process.communicate(timeout=400)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], errors
+    for name, array in weights(tmp_path / "one").items():
+        np.testing.assert_allclose(weights(tmp_path / "two")[name], array, atol=1e-3, err_msg=name)
+
+
+def said(run):
+    return run.stderr.strip().splitlines()[-1]
+
+
+def test_a_loss_that_is_no_number_stops(data, tmp_path):
+    run = train(data, tmp_path / "run", "--learning-rate", 1e30, "--clip-norm", 0, code=1)
+    assert re.match(
+        r"step \d+: the (loss|norm of the weights) is (nan|inf); nothing was saved yet, try a lower", said(run)
+    )
+    assert not (tmp_path / "run" / "model").exists()
+
+
+@pytest.mark.parametrize("other", [("--n-filters", 4, 4), ("--fold", 1)])
+def test_another_run_is_not_resumed(data, whole, tmp_path, other):
+    shutil.copytree(whole, tmp_path / "run")
+    assert "holds a run already" in said(train(data, tmp_path / "run", code=2))
+    run = train(data, tmp_path / "run", "--resume", *other, code=2)
+    assert "holds a run with another network, data, split, seed" in said(run)
+
+
+def test_a_batch_must_fit_the_devices(data, tmp_path):
+    eight = "--xla_force_host_platform_device_count=8"
+    run = train(data, tmp_path / "run", "--batch-size", 12, code=2, XLA_FLAGS=eight)
+    assert "--batch-size 12: must be divisible by the 8 devices" in said(run)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--learning-rate", -1), "--learning-rate -1.0: must be positive"),
+        (("--n-epochs", 0), "--n-epochs 0: must be at least 1"),
+        (("--output", "a:b"), "name='a:b' must be printable"),
+        (("--fold", 7), "--fold 7: must be from 0 to 2"),
+        (("--n-mels", 2), "cannot be halved"),
+        (("--dropout", 2), "dropout=2.0 must be at least 0 and below 1"),
+    ],
+)
+def test_options_that_cannot_work(data, tmp_path, more, message):
+    run = train(data, tmp_path / "run", *more, code=2)
+    assert message in said(run)
+    assert "Traceback" not in run.stderr
+
+
+def test_no_data(tmp_path):
+    assert str(tmp_path / "missing") in said(train(tmp_path / "missing", tmp_path / "run", code=2))
+
+
+def test_folds_go_on_where_they_were(data, tmp_path):
+    output = tmp_path / "run"
+    options = ("--folds", "--no-validate", "--n-epochs", 1)
+    train(data, output, *options)
+    assert sorted(path.name for path in output.iterdir()) == ["all", "fold0", "fold1", "fold2"]
+    held_out = [read(output / f"fold{fold}" / "model").card.provenance["held_out"] for fold in range(3)]
+    assert len({name for names in held_out for name in names}) == sum(map(len, held_out)) == 12
+    shutil.rmtree(output / "fold1")
+    run = train(data, output, *options)
+    assert run.stdout.count("was finished before") == 3
+    run = train(data, output, "--folds", "--no-validate", "--n-epochs", 2, code=2)
+    assert f"--output {output / 'fold0'}: holds a run with another network" in said(run)
+    assert Path(output / "fold1" / "model" / "checkpoint.json").is_file()

@@ -1,0 +1,1 @@
+"""Folders of labelled music to decoded, divided tracks."""

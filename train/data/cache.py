@@ -1,0 +1,217 @@
+"""The audio cache: every track decoded once, at the model's rate, and read from then on through the page cache.
+
+One file a track: a line of JSON padded to ``HEADER_BYTES``, then int16 samples. It is named by what it was made of:
+the content of the track's file, the rate, and the version of this code.
+"""
+
+import concurrent.futures.process
+import dataclasses
+import functools
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track as progress
+
+from genrestream.audio.chunks import MIN_PIECE_S
+from genrestream.errors import AudioError, OutputError, UsageError
+from genrestream.files import replacing, writing
+from genrestream.inference.cache_folder import cache_folder
+from train.data.decode import waveform_blocks
+from train.data.digests import REMEDY, Digests
+from train.data.tracks import Track
+
+VERSION = 1  # of what decoding gives: count it up when waveform_blocks changes what it returns
+HEADER_BYTES = 4096
+MAX_PROBLEM = 300  # characters, of which JSON makes up to 12 bytes each
+FULL_SCALE = 32767
+TRACKS_A_WORKER = 25  # fewer are decoded sooner than another process has started
+OPEN_FILES = 128  # memory maps held at once; each holds a file descriptor, of which there may be only 256
+ABANDONED_S = 3600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Filled:
+    """What came of decoding.
+
+    Attributes:
+        tracks: Those that can be used, with their ``seconds``.
+        unreadable: Why each of the others cannot, by name.
+        problems: What is wrong with tracks that can be used, by name.
+    """
+
+    tracks: list[Track]
+    unreadable: dict[str, str]
+    problems: dict[str, str]
+
+
+class AudioCache:
+    """Decoded tracks on disk, safe to share between processes.
+
+    Args:
+        sample_rate: Rate of the waveforms, in Hz.
+        folder: Where they are kept; ``audio`` in genrestream's cache folder where not given.
+
+    Raises:
+        UsageError: No folder is given and the user has none for caches.
+        OutputError: The folder cannot be made.
+    """
+
+    def __init__(self, sample_rate: int, folder: Path | None = None):
+        self.sample_rate = sample_rate
+        if folder is None:
+            cache = cache_folder()
+            if cache is None:
+                raise UsageError("--cache: there is no cache folder that only this user can write; name one")
+            folder = cache / "audio"
+        self.folder = folder
+        self._digests = Digests(folder / "digests.json")
+        with writing(folder, REMEDY):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def fill(self, tracks: Sequence[Track], n_workers: int | None = None) -> Filled:
+        """Decode what is not there yet.
+
+        Args:
+            tracks: Which.
+            n_workers: Processes to decode in, 0 for this one; by the number of tracks and cores where not given.
+
+        Raises:
+            OutputError: The cache cannot be written.
+        """
+        self._remove_abandoned()
+        failed: dict[Path, str] = {}
+        missing = [path for path in dict.fromkeys(track.path for track in tracks) if self._is_missing(path, failed)]
+        self._digests.save()
+        jobs = [(path, self.file(path), self.sample_rate) for path in missing]
+        for path, error in zip(missing, _spread(_store, jobs, n_workers), strict=True):
+            if error:
+                failed[path] = error
+        return self._filled(tracks, failed)
+
+    def file(self, path: Path) -> Path:
+        """Return where a track's waveform is kept."""
+        return self.folder / f"{self._digests[path]}-{self.sample_rate}-v{VERSION}.s16"
+
+    def n_samples(self, track: Track) -> int:
+        """Return a track's length in samples."""
+        start, stop = self._place(track)
+        return stop - start
+
+    def waveform(self, track: Track) -> np.ndarray:
+        """Return a track's samples, int16, shape (n_samples,), mapped into memory; times ``scale`` they are floats."""
+        return _samples(self.file(track.path))[slice(*self._place(track))]
+
+    def scale(self, track: Track) -> float:
+        """Return what a track's samples are to be multiplied with."""
+        return _header(self.file(track.path))["scale"]
+
+    def crop(self, track: Track, start: int, n_samples: int) -> np.ndarray:
+        """Return a piece of a track as the stream hears it, float32; less than asked where the track ends."""
+        return self.waveform(track)[start : start + n_samples] * np.float32(self.scale(track))
+
+    def _place(self, track: Track) -> tuple[int, int]:
+        n_samples = _header(self.file(track.path))["n_samples"]
+        if track.start_s is None:
+            return 0, n_samples
+        start = min(n_samples, round(track.start_s * self.sample_rate))
+        return start, min(n_samples, start + round((track.seconds or 0) * self.sample_rate))
+
+    def _is_missing(self, path: Path, failed: dict[Path, str]) -> bool:
+        try:
+            return not self.file(path).is_file()
+        except OSError as error:
+            failed[path] = f"{path}: {(error.strerror or str(error)).lower()}"
+            return False
+
+    def _filled(self, tracks: Sequence[Track], failed: dict[Path, str]) -> Filled:
+        filled = Filled([], {}, {})
+        for track in tracks:
+            if track.path in failed:
+                filled.unreadable[track.name] = failed[track.path]
+                continue
+            seconds = self.n_samples(track) / self.sample_rate
+            if seconds < MIN_PIECE_S:
+                filled.unreadable[track.name] = f"{track.path}: {seconds:.2f} s are too short for a chunk"
+                continue
+            filled.tracks.append(dataclasses.replace(track, seconds=seconds) if track.start_s is None else track)
+            if problems := _header(self.file(track.path))["problems"]:
+                filled.problems[track.name] = f"{track.path}: {problems}"
+        return filled
+
+    def _remove_abandoned(self) -> None:
+        """Remove what killed processes left half written."""
+        for part in self.folder.glob("*.part"):
+            try:
+                if time.time() - part.stat().st_mtime > ABANDONED_S:
+                    part.unlink()
+            except OSError:  # another process was faster
+                continue
+
+
+@functools.cache
+def _header(file: Path) -> dict[str, Any]:
+    with file.open("rb") as opened:
+        return json.loads(opened.read(HEADER_BYTES))
+
+
+@functools.lru_cache(maxsize=OPEN_FILES)
+def _samples(file: Path) -> np.ndarray:
+    n_samples = _header(file)["n_samples"]
+    if not n_samples:  # nothing cannot be mapped
+        return np.empty(0, np.int16)
+    return np.memmap(file, np.dtype("<i2"), "r", HEADER_BYTES, (n_samples,))
+
+
+def _store(job: tuple[Path, Path, int]) -> str:
+    """Decode one track into its file; return why it cannot be decoded, or nothing."""
+    path, file, sample_rate = job
+    problems: list[str] = []
+    with writing(file.parent, REMEDY), tempfile.TemporaryFile(dir=file.parent) as floats:
+        n_samples, peak = 0, 0.0
+        try:
+            for block in waveform_blocks(path, sample_rate, problems):
+                floats.write(block.astype("<f4").tobytes())
+                n_samples, peak = n_samples + len(block), max(peak, float(np.abs(block).max(initial=0)))
+        except AudioError as error:
+            return str(error)
+        scale = (peak or 1.0) / FULL_SCALE  # its own: quiet music keeps its detail, peaks above full scale stay whole
+        header = {"n_samples": n_samples, "scale": scale, "problems": "; ".join(problems)[:MAX_PROBLEM]}
+        floats.seek(0)
+        with replacing(file) as output:
+            output.write(json.dumps(header).encode().ljust(HEADER_BYTES))
+            while block := floats.read(1 << 20):
+                output.write(np.rint(np.frombuffer(block, "<f4") / scale).astype("<i2").tobytes())
+    return ""
+
+
+def _spread(function: Callable[[Any], str], jobs: list, n_workers: int | None) -> Iterator[str]:
+    """Apply a function to all jobs, in order, over processes where there are enough."""
+    if n_workers is None:
+        n_workers = min(os.cpu_count() or 1, len(jobs) // TRACKS_A_WORKER)
+    console = Console(stderr=True)
+    shown = {"description": "decoding", "total": len(jobs), "console": console, "disable": not sys.stderr.isatty()}
+    if n_workers < 2 or len(jobs) < 2:
+        yield from progress(map(function, jobs), **shown)
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would copy JAX's threads' locks
+    leave_interrupts = (signal.signal, (signal.SIGINT, signal.SIG_IGN))  # to this process
+    with concurrent.futures.ProcessPoolExecutor(n_workers, context, *leave_interrupts) as pool:
+        try:
+            yield from progress(pool.map(function, jobs, chunksize=4), **shown)
+        except concurrent.futures.process.BrokenProcessPool as error:
+            raise OutputError(
+                "a process that decodes was killed, perhaps for memory; decode by python -m train.data --n-workers 0"
+            ) from error
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise

@@ -1,0 +1,93 @@
+"""Labelled music for training: read, decoded into the cache, and divided."""
+
+import dataclasses
+import functools
+import sys
+from pathlib import Path
+
+from genrestream.errors import UsageError
+from train.data.cache import AudioCache, Filled
+from train.data.decode import chunks_of
+from train.data.readers.folders import read
+from train.data.splits import Split, divide
+from train.data.tracks import DataConfig, Dataset, Track
+
+__all__ = ["DataConfig", "Dataset", "Split", "Track", "chunks_of", "divide", "gtzan_tracks", "load", "read"]
+
+MAX_NAMED = 5
+
+
+def load(config: DataConfig, sample_rate: int, n_workers: int | None = None) -> tuple[Split, AudioCache]:
+    """Read a data set, decode what is not in the cache yet, and divide it; what is left out is said on stderr.
+
+    Args:
+        config: Which music, and how it is divided.
+        sample_rate: The model's, in Hz.
+        n_workers: Processes to decode in; by the number of tracks and cores where not given.
+
+    Raises:
+        UsageError: There is no music to train on, or too much of it is unreadable, or it cannot be divided so.
+        OutputError: The cache cannot be written.
+    """
+    cache = _cache(sample_rate, config.cache)
+    dataset, filled = decoded(read(config.data), cache, config, n_workers)
+    split = divide(dataset, config)
+    for line in [*dataset.left_out, *filled.unreadable.values(), *unplaced(split, config)]:
+        print(f"left out: {line}", file=sys.stderr)
+    return split, cache
+
+
+@functools.cache  # five folds share what was decoded, and what was computed from it
+def _cache(sample_rate: int, folder: Path | None) -> AudioCache:
+    return AudioCache(sample_rate, folder)
+
+
+def decoded(
+    dataset: Dataset, cache: AudioCache, config: DataConfig, n_workers: int | None = None
+) -> tuple[Dataset, Filled]:
+    """Fill the cache; return the data set without what is unreadable, knowing of identical files.
+
+    Raises:
+        UsageError: More is unreadable than ``config.max_unreadable``, or all of one genre.
+        OutputError: The cache cannot be written.
+    """
+    filled = cache.fill(dataset.tracks, n_workers)
+    n_unreadable, n_tracks = len(filled.unreadable), len(dataset.tracks)
+    if n_unreadable > config.max_unreadable * n_tracks:
+        raise UsageError(
+            f"{config.data}: {n_unreadable} of {n_tracks} tracks are unreadable, may be"
+            f" {config.max_unreadable:.0%} (--max-unreadable); the first: {next(iter(filled.unreadable.values()))}"
+        )
+    copies = [(a.name, b.name) for a, b in identical_files(filled.tracks, cache)]
+    found = dataclasses.replace(dataset, tracks=tuple(filled.tracks), duplicates=(*dataset.duplicates, *copies))
+    if lost := sorted({*dataset.genres} - {*found.genres}):
+        raise UsageError(f"{config.data}: no track of genre {lost[0]} is readable; mend or remove its tracks")
+    return found, filled
+
+
+def gtzan_tracks(folder: Path) -> list[Track]:
+    """Read the tracks of a GTZAN folder that are in an artist fold.
+
+    Raises:
+        UsageError: It is not GTZAN.
+        AudioError: A listed file is missing.
+    """
+    tracks = [track for track in read(folder).tracks if track.fold >= 0]
+    if not tracks:
+        raise UsageError(f"--data {folder}: holds no track of GTZAN, named such as blues.00000")
+    return tracks
+
+
+def identical_files(tracks: list[Track], cache: AudioCache) -> list[tuple[Track, Track]]:
+    """Return pairs of tracks whose files have the same content."""
+    first_of: dict[Path, Track] = {}
+    pairs = [(first_of.setdefault(cache.file(track.path), track), track) for track in tracks]
+    return [(first, track) for first, track in pairs if first is not track]
+
+
+def unplaced(split: Split, config: DataConfig) -> list[str]:
+    """Return in one line, where there are any, the tracks that are on no side."""
+    names = [track.name for track in split.left_out]
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    line = f"{len(names)} tracks are on no side of --split {config.split}: {', '.join(names[:MAX_NAMED])}{more}"
+    return [line] if names else []

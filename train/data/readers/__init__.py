@@ -1,0 +1,1 @@
+"""Readers of datasets: folders of genres, tables, GTZAN, FMA. Nothing is decoded here."""

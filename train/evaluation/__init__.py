@@ -1,0 +1,1 @@
+"""Models to figures to a report."""

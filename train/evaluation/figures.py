@@ -1,0 +1,238 @@
+"""From scored chunks to the numbers of a report, ready for JSON."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import numpy as np
+
+from genrestream.api import Classifier
+from genrestream.errors import UsageError
+from genrestream.inference.checkpoint import Checkpoint
+from genrestream.inference.network import load_weights
+from genrestream.streaming.vote import Rule
+from train.evaluation.metrics import (
+    accuracy_interval,
+    area_by_class,
+    by_class,
+    calibration_error,
+    macro_f1,
+    macro_interval,
+    mcnemar,
+    reliability,
+)
+from train.evaluation.scores import Scored
+
+HEARD_S = tuple(range(3, 31, 3))
+LONG_S = 14.0  # GTZAN here: full and half tracks, against single excerpts of 2 to 3 s
+
+
+def answers(probs: np.ndarray) -> np.ndarray:
+    """Return the most probable class of each row, -1 where nothing was voted; shape (n,)."""
+    return np.where(probs.sum(axis=1) > 0, probs.argmax(axis=1), -1)
+
+
+def correct(scored: Scored, rule: Rule = "mean", heard_s: float = np.inf) -> np.ndarray:
+    """Return whether each track's vote is right, boolean, shape (n_tracks,)."""
+    return answers(scored.track_probs(rule, heard_s)) == scored.labels
+
+
+def assess(scored: Scored) -> dict[str, Any]:
+    """Return all figures of one model: by track, by chunk, by genre, by seconds heard, calibration."""
+    probs = scored.track_probs()
+    return {
+        "n_tracks": len(scored.tracks),
+        "n_chunks": len(scored.start_s),
+        "problems": list(scored.problems),
+        "track": _track(probs, scored.labels),
+        "chunk": _chunk(scored),
+        "by_genre": _by_genre(probs, scored),
+        "confusion": confusion(answers(probs), scored.labels, len(scored.genres)).tolist(),
+        "by_length": _by_length(scored),
+        "calibration": _calibration(scored),
+        "seconds_heard": seconds_heard(scored),
+    }
+
+
+def _track(probs: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    predicted, n_classes = answers(probs), probs.shape[1]
+    right, genres = predicted == labels, by_class(predicted, labels, n_classes)
+    present, share = genres["support"] > 0, genres["support"] / genres["support"].sum()
+    figures: dict[str, Any] = {
+        "accuracy": float(right.mean()),
+        "accuracy_95": accuracy_interval(right),
+        "mean_over_genres_95": macro_interval(right, labels),
+        "unanswered": int((predicted < 0).sum()),
+    }
+    for name in ("precision", "recall", "f1"):
+        figures[f"macro_{name}"] = float(genres[name][present].mean())
+        figures[f"weighted_{name}"] = float(genres[name] @ share)
+    areas = area_by_class(probs, labels)
+    return figures | {f"macro_{name}": float(np.nanmean(values)) for name, values in areas.items()}
+
+
+def _chunk(scored: Scored) -> dict[str, Any]:
+    """Score chunks alone; the interval draws tracks, since a track's chunks stand or fall together."""
+    probs, labels = scored.chunk_probs(), scored.labels[scored.track]
+    heard = ~np.isnan(probs[:, 0])
+    predicted = np.where(heard, np.nan_to_num(probs).argmax(axis=1), -1)
+    counts = np.bincount(scored.track[heard], minlength=len(scored.tracks))
+    hits = np.bincount(scored.track[heard], (predicted == labels)[heard], len(scored.tracks))
+    shares = hits / np.maximum(counts, 1)
+    return {
+        "accuracy": float(hits.sum() / counts.sum()),
+        "accuracy_95": accuracy_interval(shares, weights=counts.astype(float)),
+        "accuracy_tracks_alike": float(shares.mean()),
+        "macro_f1": macro_f1(predicted[heard], labels[heard]),
+        "n_silent": int((~heard).sum()),
+    }
+
+
+def _by_genre(probs: np.ndarray, scored: Scored) -> dict[str, dict[str, Any]]:
+    columns = by_class(answers(probs), scored.labels, len(scored.genres)) | area_by_class(probs, scored.labels)
+    return {
+        genre: {name: _number(values[label]) for name, values in columns.items()}
+        for label, genre in enumerate(scored.genres)
+    }
+
+
+def _number(value: Any) -> float | int | None:
+    """Return a number for JSON, which has no NaN."""
+    return None if np.isnan(value) else int(value) if float(value).is_integer() and value > 1 else float(value)
+
+
+def confusion(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return the number of tracks by true class (rows) and answer (columns), without those unanswered."""
+    answered = predicted >= 0
+    counts = np.zeros((n_classes, n_classes), int)
+    np.add.at(counts, (labels[answered], predicted[answered]), 1)
+    return counts
+
+
+def _by_length(scored: Scored) -> dict[str, dict[str, Any]]:
+    """Tell apart what a whole track and what a single excerpt let a model know."""
+    right, lengths_s = correct(scored), scored.lengths_s()
+    groups = {
+        "one chunk": lengths_s <= scored.chunk_s,
+        f"more, under {LONG_S:g} s": (lengths_s > scored.chunk_s) & (lengths_s < LONG_S),
+        f"{LONG_S:g} s or more": (lengths_s > scored.chunk_s) & (lengths_s >= LONG_S),
+    }
+    return {
+        name: {
+            "n_tracks": int(those.sum()),
+            "accuracy": float(right[those].mean()),
+            "accuracy_95": accuracy_interval(right[those]),
+        }
+        for name, those in groups.items()
+        if those.any()
+    }
+
+
+def _calibration(scored: Scored) -> dict[str, Any]:
+    moments = {"track": scored.track_probs(), "first_chunk": scored.track_probs(heard_s=scored.chunk_s)}
+    figures = {}
+    for moment, probs in moments.items():
+        voted = probs.sum(axis=1) > 0
+        probs, labels = probs[voted], scored.labels[voted]
+        bins = {name: [_number(x) for x in values] for name, values in vars(reliability(probs, labels)).items()}
+        sure = probs.max(axis=1) >= 0.5
+        right = probs.argmax(axis=1) == labels
+        figures[moment] = {
+            "calibration_error": calibration_error(probs, labels),
+            "mean_confidence": float(probs.max(axis=1).mean()),
+            "unsure_below_half": float((~sure).mean()),
+            "accuracy_where_sure": float(right[sure].mean()) if sure.any() else None,
+            "bins": bins,
+        }
+    return figures
+
+
+def seconds_heard(scored: Scored, moments_s: Sequence[float] = HEARD_S) -> dict[str, Any]:
+    """Return accuracy against seconds heard, for each vote rule.
+
+    Only tracks that last to the final moment count, the same ones at each, or the curve would change with the tracks.
+    Where no track lasts so long, the moments end with the longest that at least ten tracks reach.
+    """
+    lengths_s = scored.lengths_s()
+    moments = [moment for moment in moments_s if moment >= scored.chunk_s]
+    moments = [moment for moment in moments if (lengths_s >= moment - 1e-6).sum() >= 10]
+    if not moments:
+        return {}
+    long = scored.select(np.array(scored.tracks)[lengths_s >= moments[-1] - 1e-6].tolist())
+    n_classes = len(long.genres)
+    rules: dict[str, Any] = {}
+    for rule in get_args(Rule):
+        votes = long.running(rule)
+        predicted = [answers(votes[long.last_chunks(moment)]) for moment in moments]
+        present = np.unique(long.labels)
+        rules[rule] = {
+            "accuracy": [float((guess == long.labels).mean()) for guess in predicted],
+            "accuracy_95": [accuracy_interval(guess == long.labels, 2_000) for guess in predicted],
+            "mean_over_genres": [
+                float(by_class(guess, long.labels, n_classes)["recall"][present].mean()) for guess in predicted
+            ],
+            "mean_over_genres_95": [macro_interval(guess == long.labels, long.labels, 2_000) for guess in predicted],
+        }
+    return {"seconds": moments, "n_tracks": len(long.tracks), "n_genres": len(np.unique(long.labels)), "rules": rules}
+
+
+def over_seeds(seeds: Sequence[Scored]) -> dict[str, Any]:
+    """Return the mean and spread over seeds, with the interval over tracks of the mean.
+
+    A track's score is the share of seeds that had it right, so that the interval is of what a new set of tracks
+    would give on average over seeds.
+    """
+    seeds = [seeds[0], *(seed.select(seeds[0].tracks) for seed in seeds[1:])]
+    rights = np.stack([correct(seed) for seed in seeds])
+    chunks = [_chunk(seed)["accuracy"] for seed in seeds]
+    f1s = [macro_f1(answers(seed.track_probs()), seed.labels) for seed in seeds]
+    spread = {"accuracy": rights.mean(axis=1), "chunk_accuracy": np.array(chunks), "macro_f1": np.array(f1s)}
+    figures: dict[str, Any] = {"n_seeds": len(seeds), "accuracy_95": accuracy_interval(rights.mean(axis=0))}
+    for name, values in spread.items():
+        figures[name] = float(values.mean())
+        figures[f"{name}_sd"] = float(values.std(ddof=1)) if len(seeds) > 1 else None
+    return figures
+
+
+def paired(first: Scored, second: Scored) -> dict[str, Any]:
+    """Compare two models on the tracks that both were scored on: difference, its interval, McNemar's test.
+
+    Raises:
+        UsageError: They have no track in common.
+    """
+    both = set(second.tracks)
+    common = [name for name in first.tracks if name in both]
+    if not common:
+        raise UsageError("two models were scored on no common track; give models with the same held-out tracks")
+    first, second = first.select(common), second.select(common)
+    one, other = correct(first), correct(second)
+    only_first, only_second, p_value = mcnemar(one, other)
+    return {
+        "n_tracks": len(common),
+        "difference": float(one.mean() - other.mean()),
+        "difference_95": accuracy_interval(one.astype(float) - other),
+        "only_first": only_first,
+        "only_second": only_second,
+        "p": p_value,
+    }
+
+
+N_CALLS = 15
+
+
+def n_parameters(model: Checkpoint) -> int:
+    """Return the number of a model's weights, running statistics included."""
+    return sum(array.size for array in load_weights(model).values())
+
+
+def ms_per_chunk(model: Classifier) -> float:
+    """Return the median time from a chunk's last sample to its prediction, in ms; other work on the machine counts."""
+    frontend = model.card.frontend
+    chunk = 0.1 * np.random.default_rng(0).standard_normal(frontend.n_samples, np.float32)
+    session, times_s = model.session(hop_s=frontend.n_samples / frontend.sample_rate), []
+    for _ in range(N_CALLS):
+        began_s = time.perf_counter()
+        session.push(chunk, frontend.sample_rate)
+        times_s.append(time.perf_counter() - began_s)
+    return 1000 * statistics.median(times_s)

@@ -1,0 +1,301 @@
+"""The report: ``report.md`` with its pictures, and ``report.json`` with every number in it."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genrestream.files import writing
+from train.evaluation import interval_plots, plots
+from train.evaluation.runs import System
+from train.evaluation.scores import Scored
+
+WORDS = {
+    "mp3_64": "MP3, 64 kbit/s",
+    "telephone": "telephone band (300-3400 Hz)",
+    "louder": "12 dB louder, clipped",
+    "quieter": "12 dB quieter",
+    "noise_20": "white noise, 20 dB SNR",
+    "noise_10": "white noise, 10 dB SNR",
+    "room": "room, 0.6 s reverberation",
+}
+Figures = Mapping[str, Any]
+
+
+def write(
+    folder: Path, facts: Figures, systems: Sequence[System], scores: Mapping[str, Scored], numbers: Figures
+) -> None:
+    """Write the report's files.
+
+    Args:
+        folder: Where; made if needed.
+        facts: What was done: command, commit, data, tracks.
+        systems: What was evaluated, in the order of the report.
+        scores: The first seed's scores of each system, by its name.
+        numbers: ``systems``: the figures of each by name, and ``pairs``: the comparisons.
+
+    Raises:
+        OutputError: They cannot be written.
+    """
+    with writing(folder):
+        _write(folder, facts, systems, scores, numbers)
+
+
+def _write(
+    folder: Path, facts: Figures, systems: Sequence[System], scores: Mapping[str, Scored], numbers: Figures
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(json.dumps({"facts": facts, **numbers}, indent=1, default=_plain) + "\n")
+    lines = ["# Evaluation", "", *_facts(facts)]
+    for system in systems:
+        heard = f"**Warning.** {system.warning}." if system.warning else ""
+        lines += [heard, ""] if heard else []
+    if len(systems) > 1:
+        lines += _comparison(folder, numbers)
+    for system in systems:
+        lines += _system(folder, system, scores[system.name], numbers["systems"][system.name])
+    (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
+
+
+def _facts(facts: Figures) -> list[str]:
+    return [
+        *(f"- {name}: {value}" for name, value in facts.items()),
+        "- A track's answer is the stream's: the mean vote over its chunks.",
+        "- Brackets are 95 % bootstrap intervals over tracks.",
+        "",
+    ]
+
+
+def _comparison(folder: Path, numbers: Figures) -> list[str]:
+    systems = numbers["systems"]
+    interval_plots.comparison(folder / "comparison.png", systems, "accuracy of whole tracks and of single chunks")
+    interval_plots.by_genre(
+        folder / "comparison_genres.png", {name: s["by_genre"] for name, s in systems.items()}, "F1 by genre"
+    )
+    lines = ["## Comparison", ""]
+    lines += table(["model", *HEADLINE], [[name, *headline(figures)] for name, figures in systems.items()])
+    lines += ["![accuracy](comparison.png)", "", "![F1 by genre](comparison_genres.png)", ""]
+    lines += _pairs(numbers["pairs"])
+    tables = {name: figures["robustness"] for name, figures in systems.items() if "robustness" in figures}
+    if len(tables) > 1:
+        interval_plots.robustness(folder / "comparison_robustness.png", _in_words(tables), "the same tracks, distorted")
+        lines += ["![robustness](comparison_robustness.png)", ""]
+    return lines
+
+
+def _pairs(pairs: Sequence[Figures]) -> list[str]:
+    if not pairs:
+        return ["No two models were scored on the same tracks, so there is no paired test.", ""]
+    rows = [
+        [
+            f"{pair['first']} - {pair['second']}",
+            pair["n_tracks"],
+            f"{pair['difference']:+.3f} {interval(pair['difference_95'])}",
+            pair["only_first"],
+            pair["only_second"],
+            p_value(pair["p"]),
+            p_value(pair["p_holm"]),
+        ]
+        for pair in pairs
+    ]
+    head = ["pair", "tracks", "difference", "only the first right", "only the second", "p", "p (Holm)"]
+    text = "Paired on the same tracks; McNemar's exact test, adjusted for the number of pairs by Holm:"
+    return [text, "", *table(head, rows)]
+
+
+HEADLINE = (
+    "tracks",
+    "track accuracy",
+    "mean over genres (macro recall)",
+    "macro F1",
+    "single chunk",
+    "calibration error",
+    "parameters",
+    "ms per chunk",
+)
+
+
+def headline(figures: Figures) -> list[str]:
+    """Return a model's row of the comparison, as ``HEADLINE`` names its columns."""
+    track, chunk, seeds = figures["track"], figures["chunk"], figures["seeds"]
+    first = " (first seed)" if seeds["n_seeds"] > 1 else ""
+    spread = {
+        name: f" ± {seeds[f'{name}_sd']:.3f}" if seeds[f"{name}_sd"] is not None else ""
+        for name in ("accuracy", "macro_f1", "chunk_accuracy")
+    }
+    return [
+        str(figures["n_tracks"]),
+        f"{seeds['accuracy']:.3f}{spread['accuracy']} {interval(seeds['accuracy_95'])}",
+        f"{track['macro_recall']:.3f} {interval(track['mean_over_genres_95'])}{first}",
+        f"{seeds['macro_f1']:.3f}{spread['macro_f1']}",
+        f"{seeds['chunk_accuracy']:.3f}{spread['chunk_accuracy']} {interval(chunk['accuracy_95'])}{first}",
+        f"{figures['calibration']['track']['calibration_error']:.3f}{first}",
+        f"{figures['cost']['n_parameters']:,}",
+        f"{figures['cost']['ms_per_chunk']:.1f}",
+    ]
+
+
+def _system(folder: Path, system: System, scored: Scored, figures: Figures) -> list[str]:
+    lines = [f"## {system.name}", ""]
+    n_seeds = figures["seeds"]["n_seeds"]
+    if n_seeds > 1:
+        over = f"Mean ± standard deviation over {n_seeds} seeds in the first table, but where it says otherwise"
+        lines += [f"{over}; all else is of the first.", ""]
+    lines += table(HEADLINE, [headline(figures)])
+    lines += _averages(figures)
+    lines += [f"Not heard: {problem}" for problem in figures["problems"]]
+    return lines + [
+        line
+        for section in (_genres, _curves, _moments, _reliability, _robustness, _learning)
+        for line in section(folder, system, scored, figures)
+    ]
+
+
+def _averages(figures: Figures) -> list[str]:
+    track = figures["track"]
+    rows = [
+        [kind, *(f"{track[f'{kind}_{name}']:.3f}" for name in ("precision", "recall", "f1"))]
+        for kind in ("macro", "weighted")
+    ]
+    lines = table(["average over genres", "precision", "recall", "F1"], rows)
+    rows = [
+        [words, group["n_tracks"], f"{group['accuracy']:.3f} {interval(group['accuracy_95'])}"]
+        for words, group in figures["by_length"].items()
+    ]
+    return lines + table(["length of the track", "tracks", "accuracy"], rows)
+
+
+def _genres(folder: Path, system: System, scored: Scored, figures: Figures) -> list[str]:
+    picture = f"{system.name}_confusion.png"
+    plots.confusion(folder / picture, figures["confusion"], scored.genres, f"{system.name}: answers by true genre")
+    columns = ("precision", "recall", "f1", "support", "auc", "average_precision")
+    rows = [
+        [genre, *("-" if row[name] is None else _digits(row[name]) for name in columns)]
+        for genre, row in figures["by_genre"].items()
+    ]
+    return [
+        "### By genre",
+        "",
+        *table(["genre", "precision", "recall", "F1", "tracks", "AUC", "average precision"], rows),
+        f"![confusion matrix]({picture})",
+        "",
+    ]
+
+
+def _curves(folder: Path, system: System, scored: Scored, figures: Figures) -> list[str]:
+    probs, genres = scored.track_probs(), figures["by_genre"]
+    if any(row["auc"] is None for row in genres.values()):
+        return ["ROC and precision-recall curves need tracks of every genre; not drawn.", ""]
+    names = [f"{system.name}_{kind}.png" for kind in ("roc", "precision_recall")]
+    arguments = probs, scored.labels, scored.genres
+    plots.roc(folder / names[0], *arguments, [row["auc"] for row in genres.values()], system.name)
+    plots.precision_recall(
+        folder / names[1], *arguments, [row["average_precision"] for row in genres.values()], system.name
+    )
+    return [f"![ROC curves]({names[0]})", "", f"![precision-recall curves]({names[1]})", ""]
+
+
+def _moments(folder: Path, system: System, scored: Scored, figures: Figures) -> list[str]:
+    heard = figures["seconds_heard"]
+    if not heard:
+        return []
+    picture, n_tracks = f"{system.name}_seconds.png", heard["n_tracks"]
+    longest = heard["seconds"][-1]
+    plots.seconds_heard(
+        folder / picture, heard, f"{system.name}: the same {n_tracks} tracks of {longest} s at each moment"
+    )
+    columns = [(rule, name) for name in ("accuracy", "mean_over_genres") for rule in heard["rules"]]
+    rows = [
+        [f"{moment} s", *(f"{heard['rules'][rule][name][place]:.3f}" for rule, name in columns)]
+        for place, moment in enumerate(heard["seconds"])
+    ]
+    head = ["heard", *(rule if name == "accuracy" else f"{rule}, over genres" for rule, name in columns)]
+    text = (
+        f"The same {n_tracks} tracks at each moment, those with {longest} s or more; over genres: the mean of the"
+        f" {heard['n_genres']} genres' recalls, which does not depend on how many tracks each has."
+    )
+    return ["### Accuracy against seconds heard", "", text, "", *table(head, rows), f"![seconds heard]({picture})", ""]
+
+
+def _reliability(folder: Path, system: System, scored: Scored, figures: Figures) -> list[str]:
+    picture = f"{system.name}_reliability.png"
+    plots.reliability(folder / picture, figures["calibration"], f"{system.name}: probability against truth")
+    rows = [
+        [
+            moment.replace("_", " "),
+            f"{c['calibration_error']:.3f}",
+            f"{c['mean_confidence']:.3f}",
+            f"{c['unsure_below_half']:.3f}",
+            "-" if c["accuracy_where_sure"] is None else f"{c['accuracy_where_sure']:.3f}",
+        ]
+        for moment, c in figures["calibration"].items()
+    ]
+    (low, high), of_all = figures["temperature"]["used"], figures["temperature"]["of_all"]
+    text = f"Temperature {low:.3f}, the model's own; {of_all:.3f} would suit these tracks best."
+    if figures["temperature"]["is_cross_fitted"]:
+        text = (
+            f"Each fold's temperature is fitted to the other folds' held-out tracks ({low:.3f} to {high:.3f});"
+            f" {of_all:.3f}, of all, is the one for a model trained on everything."
+        )
+    head = ["after the", "expected calibration error", "mean probability", "under 0.5", "accuracy of the rest"]
+    return ["### Calibration", "", text, "", *table(head, rows), f"![reliability]({picture})", ""]
+
+
+def _robustness(folder: Path, system: System, scored: Scored, figures: Figures) -> list[str]:
+    if "robustness" not in figures:
+        return []
+    picture, conditions = f"{system.name}_robustness.png", figures["robustness"]
+    n_tracks = conditions["clean"]["n_tracks"]
+    title = f"{system.name}: the same {n_tracks} tracks, distorted"
+    interval_plots.robustness(folder / picture, _in_words({system.name: conditions}), title)
+    rows = []
+    for name, row in conditions.items():
+        change = f"{row['difference']:+.3f} {interval(row['difference_95'])}" if "difference" in row else ""
+        accuracy = f"{row['accuracy']:.3f} {interval(row['accuracy_95'])}"
+        p = p_value(row["p_holm"]) if "p_holm" in row else ""
+        rows.append([WORDS.get(name, name), accuracy, change, p, f"{row['unsure_below_half']:.3f}"])
+    head = ["heard", "track accuracy", "difference from clean", "p (McNemar, Holm)", "unsure (under 0.5)"]
+    text = f"{n_tracks} tracks drawn evenly over the genres, so that clean differs from the accuracy of all tracks."
+    return ["### Robustness", "", text, "", *table(head, rows), f"![robustness]({picture})", ""]
+
+
+def _learning(folder: Path, system: System, scored: Scored, figures: Figures) -> list[str]:
+    picture, curves = f"{system.name}_learning.png", system.learning_curves()
+    words = f"{system.name}: thin lines are folds, thick ones their mean" if len(curves) > 1 else system.name
+    if not curves or not plots.learning_curves(folder / picture, curves, words):
+        return []
+    return ["### Learning curves", "", f"![learning curves]({picture})", ""]
+
+
+def _in_words(tables: Mapping[str, Figures]) -> dict[str, dict[str, Any]]:
+    return {name: {WORDS.get(row, row): values for row, values in rows.items()} for name, rows in tables.items()}
+
+
+def table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> list[str]:
+    """Return a Markdown table, and an empty line after it."""
+    lines = [_row(head), _row("---" for _ in head)] if isinstance(head, Sequence) else []
+    return [*lines, *(_row(row) for row in rows), ""]
+
+
+def _row(cells: Iterable[object]) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def interval(ends: Sequence[float]) -> str:
+    """Return an interval as text."""
+    return f"[{ends[0]:.3f}, {ends[1]:.3f}]"
+
+
+def p_value(p: float) -> str:
+    """Return a p-value as text, two digits of it."""
+    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
+def _digits(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.3f}"

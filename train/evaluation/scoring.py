@@ -1,0 +1,130 @@
+"""Listening to labelled tracks as a stream does, clean or distorted.
+
+The chunks, their silence and their probabilities are those of ``genrestream.Classifier``: what is scored is what a
+user is told.
+"""
+
+import itertools
+import zlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track as progress
+
+from genrestream.api import Classifier
+from genrestream.audio.resample import Resampler
+from genrestream.audio.source import AudioSource
+from genrestream.errors import AudioError, UsageError
+from genrestream.streaming.predictions import Prediction
+from train.augment.distort import Distortion
+from train.data.tracks import Track
+from train.evaluation.scores import Scored
+
+
+def score(
+    model: Classifier,
+    tracks: Sequence[Track],
+    hop_s: float = 3.0,
+    distortion: Distortion | None = None,
+    longest_s: float = np.inf,
+    words: str = "scoring",
+) -> Scored:
+    """Listen to tracks as a stream does.
+
+    Args:
+        model: A model of genres.
+        tracks: What to listen to; one that cannot be decoded is named in ``problems`` and left out.
+        hop_s: Seconds from one chunk's start to the next one's.
+        distortion: What is done to each track before, with a generator that depends on the track's name alone.
+        longest_s: Chunks that start later are not heard.
+        words: For the progress bar.
+
+    Raises:
+        UsageError: The model tells tags, a track's genre is none of the model's, or there is no track to hear.
+    """
+    labels = dict(zip(tracks, _labels(model, tracks), strict=True))
+    heard: dict[Track, list[Prediction]] = {}
+    problems: list[str] = []
+    for track in progress(tracks, words, console=Console(stderr=True)):
+        try:
+            heard[track] = list(_listen(model, track, hop_s, distortion, longest_s))
+        except AudioError as error:
+            problems.append(str(error))
+    if not heard:
+        raise UsageError(f"none of {len(tracks)} tracks can be scored; the first: {[*problems, 'none given'][0]}")
+    chunks = [prediction for predictions in heard.values() for prediction in predictions]
+    return Scored(
+        genres=model.card.labels,
+        tracks=tuple(track.name for track in heard),
+        labels=np.array([labels[track] for track in heard]),
+        temperatures=np.full(len(heard), model.card.temperature),
+        track=np.repeat(np.arange(len(heard)), [len(predictions) for predictions in heard.values()]),
+        start_s=np.array([prediction.start_s for prediction in chunks]),
+        logits=np.stack([_logits(prediction, model) for prediction in chunks]),
+        chunk_s=model.card.frontend.n_samples / model.card.frontend.sample_rate,
+        problems=tuple(problems),
+    )
+
+
+def _labels(model: Classifier, tracks: Sequence[Track]) -> list[int]:
+    card = model.card
+    if card.multi_label:
+        raise UsageError(f"{card.name}: tells tags, not genres, so it has no accuracy; give a model of genres")
+    if strange := [track for track in tracks if track.genre not in card.labels]:
+        raise UsageError(f"{strange[0].name}: {card.name} does not know {strange[0].genre}, only {card.labels}")
+    return [card.labels.index(track.genre) for track in tracks]
+
+
+def _listen(
+    model: Classifier, track: Track, hop_s: float, distortion: Distortion | None, longest_s: float
+) -> Iterator[Prediction]:
+    if distortion is None and track.start_s is None:
+        with model.stream(track.path, hop_s=hop_s) as stream:
+            yield from itertools.takewhile(lambda prediction: prediction.start_s < longest_s, stream)
+        return
+    waveform, sample_rate = decoded(track, longest_s)
+    if distortion:
+        waveform = distortion(waveform, sample_rate, np.random.default_rng(zlib.crc32(track.name.encode())))
+    session = model.session(hop_s=hop_s)
+    predictions = session.push(waveform, sample_rate) + session.flush()
+    if not predictions:
+        raise AudioError(f"{track.path}: too short for a chunk")
+    yield from predictions
+
+
+def decoded(track: Track, longest_s: float = np.inf) -> tuple[np.ndarray, int]:
+    """Return a track's mono waveform at its file's own rate (the first, if that changes), and the rate.
+
+    Args:
+        track: A whole file, or a part of one.
+        longest_s: What comes later is left out.
+
+    Raises:
+        AudioError: It cannot be decoded, or is empty.
+    """
+    parts: list[np.ndarray] = []
+    resampler: Resampler | None = None
+    with AudioSource(track.path) as source:
+        for block, sample_rate in source:
+            resampler = resampler or Resampler(sample_rate)
+            try:
+                parts.append(resampler.push(block, sample_rate))
+            except AudioError as error:
+                raise AudioError(f"{track.path}: {error}") from error
+    if resampler is None:
+        raise AudioError(f"{track.path}: has no samples")
+    waveform, sample_rate = np.concatenate([*parts, resampler.flush()]), resampler.sample_rate
+    begin_s = track.start_s or 0.0
+    whole_s = len(waveform) / sample_rate
+    length_s = whole_s if track.start_s is None or track.seconds is None else track.seconds
+    end_s = min(begin_s + min(length_s, longest_s), whole_s)
+    return waveform[round(begin_s * sample_rate) : round(end_s * sample_rate)], sample_rate
+
+
+def _logits(prediction: Prediction, model: Classifier) -> np.ndarray:
+    """Undo the softmax: logits up to a constant, which a softmax does not see."""
+    if prediction.is_silence:
+        return np.full(len(model.card.labels), np.nan)
+    probs = np.array(list(prediction.probs.values()))
+    return model.card.temperature * np.log(np.maximum(probs, np.finfo(float).tiny))

@@ -1,0 +1,157 @@
+"""The input pipeline, on grain: random crops to train on, the stream's own chunks to evaluate on, in batches.
+
+Each element is a dict of ``inputs`` (float32), ``label`` (int32) and ``weight`` (float32; 0 where nothing is to be
+learnt or scored, as of silence, on which the stream does not vote either). Everything follows from one seed, whatever
+the number of threads and worker processes, and the iterators' state can be saved with orbax.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Protocol
+
+import grain
+import numpy as np
+
+from genrestream.audio.chunks import Chunker
+from genrestream.audio.level import loudness_db
+from genrestream.streaming.session import StreamConfig
+from train.augment.config import OFF, AugmentConfig
+from train.augment.waveform import augmented
+from train.data.cache import AudioCache
+from train.data.tracks import Track
+from train.input.batching import N_SEEDS, Element, batches, once
+from train.input.sampling import SamplingConfig, row_weights, shares
+
+__all__ = ["Element", "SamplingConfig", "batches", "chunks", "crops", "once", "row_weights", "rows", "shares", "spans"]
+
+SILENCE_DB = StreamConfig.silence_db
+MAX_DRAWS = 4  # of a crop that is not silent
+
+
+class Frontend(Protocol):
+    """What the pipeline asks of any front end's config."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second."""
+        ...
+
+    @property
+    def n_samples(self) -> int:
+        """Samples in one chunk."""
+        ...
+
+
+def crops(
+    tracks: Sequence[Track],
+    genres: Sequence[str],
+    cache: AudioCache,
+    frontend: Frontend,
+    augment: AugmentConfig = OFF,
+    sampling: SamplingConfig | None = None,
+    seed: int = 0,
+) -> grain.MapDataset[Element]:
+    """Return an epoch of random crops; give it to ``batches``, which shuffles and repeats it, anew each epoch.
+
+    Args:
+        tracks: What to crop from, as ``AudioCache.fill`` returned them.
+        genres: The label set, in order.
+        cache: Where they are decoded.
+        frontend: The length of a crop and its rate.
+        augment: How crops are changed.
+        sampling: How often which track is drawn.
+        seed: Of the draws.
+    """
+    tracks = sorted(tracks, key=lambda track: genres.index(track.genre))
+    draw = _Draw(tracks, genres, cache, frontend, augment, sampling or SamplingConfig())
+    return grain.MapDataset.range(draw.n_crops).seed(seed % N_SEEDS).random_map(draw)
+
+
+class _Draw:
+    """Draws one crop of one track."""
+
+    def __init__(
+        self,
+        tracks: Sequence[Track],
+        genres: Sequence[str],
+        cache: AudioCache,
+        frontend: Frontend,
+        augment: AugmentConfig,
+        sampling: SamplingConfig,
+    ):
+        self.tracks, self.cache, self.frontend, self.augment = tracks, cache, frontend, augment
+        self.labels = np.array([genres.index(track.genre) for track in tracks])
+        n_chunks = np.array([len(spans(cache.n_samples(track), frontend)) for track in tracks])
+        share, self.weights = shares(tracks, n_chunks, sampling)
+        self.until = np.cumsum(share) / share.sum()
+        self.n_crops = sampling.crops_per_epoch or int(n_chunks.sum())
+
+    def __call__(self, position: int, rng: np.random.Generator) -> Element:
+        # One draw from each of n_crops equal slices of the tracks' shares: even, and unbiased for any track.
+        drawn = (position % self.n_crops + rng.random()) / self.n_crops
+        number = min(int(np.searchsorted(self.until, drawn, side="right")), len(self.tracks) - 1)
+        waveform = self._crop(self.tracks[number], rng)
+        for _ in range(MAX_DRAWS - 1):
+            if loudness_db(waveform) >= SILENCE_DB:
+                break
+            waveform = self._crop(self.tracks[number], rng)
+        weight = self.weights[number] * (loudness_db(waveform) >= SILENCE_DB)
+        return _element(augmented(waveform, self.frontend.sample_rate, rng, self.augment), self.labels[number], weight)
+
+    def _crop(self, track: Track, rng: np.random.Generator) -> np.ndarray:
+        n_samples, sample_rate = self.frontend.n_samples, self.frontend.sample_rate
+        warp = self.augment.warp(rng)
+        n_needed = warp.source_length(n_samples, sample_rate)
+        start = int(rng.integers(max(0, self.cache.n_samples(track) - n_needed) + 1))
+        piece = np.clip(self.cache.crop(track, start, n_needed), -1, 1)
+        return warp.apply(np.resize(piece, n_needed), n_samples, sample_rate)
+
+
+def chunks(
+    tracks: Sequence[Track],
+    genres: Sequence[str],
+    cache: AudioCache,
+    frontend: Frontend,
+    hop_s: float = 3.0,
+) -> grain.MapDataset[Element]:
+    """Return the chunks of tracks exactly as a stream cuts them, in order; with ``track``, its place in ``tracks``."""
+    hop = round(hop_s * frontend.sample_rate)
+    places = [
+        (number, start, n_heard)
+        for number, track in enumerate(tracks)
+        for start, n_heard in spans(cache.n_samples(track), frontend, hop)
+    ]
+
+    def cut(place: tuple[int, int, int]) -> Element:
+        number, start, n_heard = place
+        waveform = np.resize(cache.crop(tracks[number], start, n_heard), frontend.n_samples)
+        weight = float(loudness_db(waveform) >= SILENCE_DB)
+        return _element(waveform, genres.index(tracks[number].genre), weight) | {"track": np.int32(number)}
+
+    return grain.MapDataset.source(places).map(cut)
+
+
+def rows(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> grain.MapDataset[Element]:
+    """Return precomputed features as elements, one a row of ``inputs``, shape (n_rows, ...)."""
+    weights = np.ones(len(labels)) if weights is None else weights
+
+    def row(number: int) -> Element:
+        return _element(inputs[number], labels[number], weights[number])
+
+    return grain.MapDataset.range(len(labels)).map(row)
+
+
+def _element(inputs: np.ndarray, label: int, weight: float) -> Element:
+    return {"inputs": inputs.astype(np.float32, copy=False), "label": np.int32(label), "weight": np.float32(weight)}
+
+
+@functools.lru_cache(maxsize=10_000)
+def _spans(n_samples: int, chunk: int, sample_rate: int, hop: int) -> list[tuple[int, int]]:
+    chunker = Chunker(chunk, hop, sample_rate)
+    cut = chunker.push(np.broadcast_to(np.float32(0), (n_samples,))) + chunker.flush()[0]
+    return [(one.start, one.n_heard) for one in cut]
+
+
+def spans(n_samples: int, frontend: Frontend, hop: int | None = None) -> list[tuple[int, int]]:
+    """Return where a stream of so many samples is cut: each chunk's start and the samples it hears."""
+    return _spans(n_samples, frontend.n_samples, frontend.sample_rate, hop or frontend.n_samples)

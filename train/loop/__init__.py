@@ -1,0 +1,1 @@
+"""Batches to weights: the step, the loop, its checkpoints and its reports."""

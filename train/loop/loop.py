@@ -1,0 +1,187 @@
+"""The training loop, one for all networks: steps, validation, checkpoints, resuming, stopping."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import grain
+import jax
+import numpy as np
+
+from genrestream.errors import GenrestreamError, UsageError
+from train.loop.progress import Progress
+from train.loop.state import TrainState, Weights
+from train.loop.state_checkpoints import Saved
+from train.loop.step import Step
+
+FETCH_STEPS = 20  # figures are fetched so rarely, or the device would wait for Python after each step
+
+
+@dataclasses.dataclass(frozen=True)
+class LoopConfig:
+    """How long training goes on, and what is kept of it.
+
+    Attributes:
+        n_epochs: Passes over the training chunks.
+        patience: Stop after so many epochs without a better validation accuracy, and keep the best; 0 for never, and
+            keep the last.
+        save_steps: Steps from one checkpoint to the next; there is one at the end of each epoch too.
+        resume: Go on from the latest checkpoint in the output folder.
+    """
+
+    n_epochs: int = 30
+    patience: int = 0
+    save_steps: int = 500
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("n_epochs", 1), ("patience", 0), ("save_steps", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be at least {least}")
+
+
+class NotANumberError(GenrestreamError):
+    """The loss became infinite or undefined; the checkpoint before it is whole."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Validation:
+    """What is scored after each epoch.
+
+    Attributes:
+        batches: Of chunks in order, with ``track``; the same each time they are iterated over.
+        labels: Of each track.
+    """
+
+    batches: Any
+    labels: np.ndarray
+
+    def score(self, step: Step, weights: Weights) -> dict[str, float]:
+        """Return the tracks' accuracy and loss by the mean vote over their chunks."""
+        votes = np.zeros((len(self.labels), step.n_classes))
+        n_votes = np.zeros(len(self.labels))
+        for batch in self.batches:
+            probs = np.asarray(step.probs(weights, step.to_all_devices(batch)))
+            np.add.at(votes, batch["track"], probs * batch["weight"][:, None])
+            np.add.at(n_votes, batch["track"], batch["weight"])
+        heard = n_votes > 0
+        probs, labels = votes[heard] / n_votes[heard, None], self.labels[heard]
+        loss = -np.log(np.maximum(probs[np.arange(len(labels)), labels], 1e-9)).mean()
+        return {"val_accuracy": float((probs.argmax(axis=1) == labels).mean()), "val_loss": float(loss)}
+
+
+def train(
+    step: Step,
+    batches: grain.IterDataset[Any],
+    n_steps: int,
+    config: LoopConfig,
+    folder: Path,
+    identity: str,
+    validation: Validation | None = None,
+) -> Weights:
+    """Train until the last step, or until validation gets no better.
+
+    Args:
+        step: The network and its step.
+        batches: This host's share of each batch, without end.
+        n_steps: Steps in all.
+        config: What is kept, and when to stop.
+        folder: Where checkpoints and metrics go.
+        identity: What the run follows from, as ``Saved`` keeps it.
+        validation: What is scored after each epoch.
+
+    Returns:
+        The weights to keep: those of the best validated epoch with ``patience``, else the last.
+
+    Raises:
+        NotANumberError: The loss became infinite or undefined.
+        UsageError: There is a run in the folder already, and it is not to be resumed or is another one.
+        OutputError: A checkpoint cannot be written.
+    """
+    iterator = iter(batches)
+    try:
+        with (
+            Saved(folder, step, config.resume, identity) as saved,
+            Progress(folder, n_steps, saved.latest_step) as progress,
+        ):
+            state = saved.load(iterator)
+            run = _Run(step, iterator, n_steps, config, validation, saved, progress)
+            return run(state)
+    finally:
+        iterator.close()  # a grain iterator that is not closed leaves its threads and processes behind
+
+
+class _Run:
+    def __init__(
+        self,
+        step: Step,
+        iterator: Iterator[Mapping[str, np.ndarray]],
+        n_steps: int,
+        config: LoopConfig,
+        validation: Validation | None,
+        saved: Saved,
+        progress: Progress,
+    ):
+        self.step, self.iterator, self.n_steps, self.config = step, iterator, n_steps, config
+        self.validation, self.saved, self.progress = validation, saved, progress
+        self.epoch_steps = math.ceil(n_steps / config.n_epochs)
+        self.figures: list[dict[str, jax.Array]] = []
+        self.number = self.started = saved.latest_step
+
+    def __call__(self, state: TrainState) -> Weights:
+        while self.number < self.n_steps and not self._is_done():
+            state, figures = self.step.train(state, self._batch())
+            self.figures.append(figures)
+            self.number += 1
+            ends_epoch = self.number % self.epoch_steps == 0 or self.number == self.n_steps
+            is_first = self.number == self.started + 1
+            if len(self.figures) == FETCH_STEPS or is_first or ends_epoch or self.number % self.config.save_steps == 0:
+                self._fetch()
+            if ends_epoch:
+                self._end_epoch(state)
+            elif self.number % self.config.save_steps == 0:
+                self.saved.save(self.number, state, self.iterator)
+                self.progress.start_clock()
+        return self.saved.best(state) if self.config.patience else self.step.weights(state)
+
+    def _batch(self) -> dict[str, jax.Array]:
+        """Return the next batch on the devices, sent while they are still at the step before."""
+        begin = time.perf_counter()
+        batch = self.step.to_devices(next(self.iterator))
+        # Devices that are still at work have not waited for it, however long it took.
+        last: Any = self.figures[-1]["loss"] if self.figures else None
+        if last is None or last.is_ready():
+            self.progress.waited(time.perf_counter() - begin)
+        jax.block_until_ready(self.figures[-2:-1])  # no more than one step ahead: batches are large
+        return batch
+
+    def _fetch(self) -> None:
+        """Look at the losses of the steps since the last time; before anything is saved that they spoilt."""
+        fetched: Sequence[dict[str, Any]] = jax.device_get(self.figures)
+        first = self.number - len(fetched) + 1
+        for number, figures in enumerate(fetched, first):
+            for name, words in (("loss", "loss"), ("weights_norm", "norm of the weights")):
+                if not math.isfinite(figures[name]):
+                    kept = self.saved.latest_step
+                    raise NotANumberError(
+                        f"step {number}: the {words} is {figures[name]};"
+                        f" {f'the checkpoint of step {kept} is kept' if kept else 'nothing was saved yet'},"
+                        f" try a lower --learning-rate{'' if self.step.config.clip_norm else ' or --clip-norm 1'}"
+                    )
+        self.progress.stepped(self.number, fetched, self.step.config.batch_size)
+        self.figures = []
+
+    def _end_epoch(self, state: TrainState) -> None:
+        scores = self.validation.score(self.step, self.step.weights(state)) if self.validation else {}
+        # The line first: one without a checkpoint is struck out when the run goes on, a missing one stays missing.
+        self.progress.ended_epoch(self.number, math.ceil(self.number / self.epoch_steps), scores)
+        self.saved.save(self.number, state, self.iterator, scores)
+        self.progress.start_clock()
+
+    def _is_done(self) -> bool:
+        """Whether validation has not become better for ``patience`` epochs."""
+        best = self.saved.best_step
+        return bool(self.config.patience and best) and self.number - best >= self.config.patience * self.epoch_steps

@@ -1,0 +1,70 @@
+"""The optimizer: its rule, schedule, clipping and weight decay."""
+
+import dataclasses
+from typing import Literal
+
+import optax
+
+from genrestream.errors import UsageError
+from train.loop.state import Weights
+
+
+@dataclasses.dataclass(frozen=True)
+class StepConfig:
+    """How the weights are changed.
+
+    Attributes:
+        batch_size: Chunks in a step, over all devices.
+        optimizer: Whose rule.
+        learning_rate: At its highest.
+        warmup: Share of the steps in which it rises; after that it falls as a cosine.
+        weight_decay: Decoupled, of matrices and filters only; adamw only.
+        clip_norm: Largest norm of a gradient; 0 for any.
+        label_smoothing: Share of each label that is spread over all.
+        average_decay: Decay a step of the moving average of the weights, which is what is scored and kept; 0 for none.
+        compute: Type of the network's arithmetic in training; weights stay float32.
+        state: Keep a copy of the state on each device, or a part.
+    """
+
+    batch_size: int = 32
+    optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
+    learning_rate: float = 1e-3
+    warmup: float = 0.1
+    weight_decay: float = 0.02
+    clip_norm: float = 1.0
+    label_smoothing: float = 0.1
+    average_decay: float = 0.995
+    compute: Literal["float32", "bfloat16"] = "float32"
+    state: Literal["replicated", "sharded"] = "replicated"
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise UsageError(f"--batch-size {self.batch_size}: must be at least 1")
+        if not self.learning_rate > 0:
+            raise UsageError(f"--learning-rate {self.learning_rate}: must be positive")
+        for name in ("warmup", "label_smoothing", "average_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be from 0 to less than 1")
+        for name in ("weight_decay", "clip_norm"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must not be negative")
+
+
+def optimizer(config: StepConfig, n_steps: int) -> optax.GradientTransformation:
+    """Return the optimizer with its schedule and clipping."""
+    n_warmup = max(1, round(config.warmup * n_steps))
+    schedule = optax.schedules.warmup_cosine_decay_schedule(
+        0.0, config.learning_rate, n_warmup, max(n_steps, n_warmup + 1)
+    )
+    rules = {
+        "adamw": lambda: optax.adamw(schedule, weight_decay=config.weight_decay, mask=_matrices),
+        "adam": lambda: optax.adam(schedule),
+        "sgd": lambda: optax.sgd(schedule, momentum=0.9, nesterov=True),
+        "rmsprop": lambda: optax.rmsprop(schedule),
+    }
+    clip = optax.clip_by_global_norm(config.clip_norm) if config.clip_norm else optax.identity()
+    return optax.chain(clip, rules[config.optimizer]())
+
+
+def _matrices(params: Weights) -> dict[str, bool]:
+    return {name: array.ndim > 1 for name, array in params.items()}

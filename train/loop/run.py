@@ -1,0 +1,176 @@
+"""A training run, from its config to a model's folder: what the entry points ``train.cnn`` and the others share.
+
+::
+
+    OUTPUT/                 one run, or with --folds one run a fold in fold0/ … and one on everything in all/
+    ├── model/              the model, as genrestream file --model takes it
+    ├── state/              checkpoints of the training, to resume from
+    ├── metrics.jsonl       a line an epoch
+    └── tensorboard/
+"""
+
+import dataclasses
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+import tyro
+
+from genrestream.errors import OutputError, UsageError
+from genrestream.inference import checkpoint
+from genrestream.inference.program import use_compile_cache
+from train.command.entry import entry
+from train.command.provenance import program, provenance
+from train.data.cache import AudioCache
+from train.data.load import load
+from train.data.splits import PUBLISHED, Split
+from train.data.tracks import Track
+from train.input import batching, examples
+from train.loop.card import export
+from train.loop.config import Design, RunConfig, identity
+from train.loop.loop import Validation, train
+from train.loop.sharding import keep_memory, use_every_core
+from train.loop.state_checkpoints import check_same_run
+from train.loop.step import Network, Step
+
+EVALUATION_BATCH = 64
+PROCESS_VARIABLES = ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+
+
+Config = TypeVar("Config", bound=RunConfig)
+Trainer = Callable[[Config, Split, AudioCache, Path], None]
+
+
+def fit(
+    config: RunConfig,
+    split: Split,
+    cache: AudioCache,
+    folder: Path,
+    network: Network | None = None,
+    pretrained: checkpoint.Checkpoint | None = None,
+) -> None:
+    """Train a network on random crops and write its model; from initial weights where no network is given."""
+    design = config.design
+    crops = examples.crops(
+        split.train, split.genres, cache, design.frontend, config.augment, config.sampling, config.seed
+    )
+    step = Step(
+        network or Network(design.module(len(split.genres), config.seed)),
+        design.frontend,
+        len(split.genres),
+        config.augment,
+        config.step,
+        n_steps(config, len(crops)),
+        config.seed,
+    )
+    weights = train(
+        step,
+        shared_batches(config, crops),
+        n_steps(config, len(crops)),
+        config.loop,
+        folder,
+        identity(config, split),
+        validation_of(split.validation, split.genres, cache, design),
+    )
+    export(folder / "model", config, split, weights, pretrained)
+
+
+def n_steps(config: RunConfig, n_crops: int) -> int:
+    """Return the steps of the whole run, a whole number an epoch."""
+    return config.loop.n_epochs * max(1, n_crops // config.step.batch_size)
+
+
+def shared_batches(config: RunConfig, examples: Any) -> Any:
+    """Return this host's part of the batches."""
+    n_hosts = jax.process_count()
+    if config.step.batch_size % n_hosts:
+        raise UsageError(f"--batch-size {config.step.batch_size}: must be divisible by the {n_hosts} processes")
+    return batching.batches(
+        examples,
+        config.step.batch_size // n_hosts,
+        config.seed,
+        config.n_workers,
+        prefetch=8,
+        shard=(jax.process_index(), n_hosts),
+    )
+
+
+def validation_of(
+    tracks: Sequence[Track], genres: Sequence[str], cache: AudioCache, design: Design
+) -> Validation | None:
+    """Return the chunks of the validation tracks, cut as a stream cuts them; None where there are no tracks."""
+    if not tracks:
+        return None
+    chunks = examples.chunks(tracks, genres, cache, design.frontend)
+    labels = np.array([genres.index(track.genre) for track in tracks])
+    return Validation(batching.once(chunks, EVALUATION_BATCH), labels)
+
+
+def run(config: Config, trainer: Trainer[Config]) -> None:
+    """Train one model, or with ``folds`` one a fold and one on everything."""
+    checkpoint.check_name(config.output.resolve().name)
+    for part, folder in _parts(config):
+        split, cache = load(part.data, part.design.frontend.sample_rate)
+        if config.folds and (folder / "model" / checkpoint.CARD_FILE).is_file():
+            finished = checkpoint.read(folder / "model").card.provenance.get("identity")
+            check_same_run(folder, finished, identity(part, split))
+            print(f"{folder}: was finished before")
+            continue
+        print(f"{folder}: {len(split.train)} tracks to train on, {len(split.validation)} to validate,"
+              f" {len(split.test)} held out", flush=True)  # fmt: skip
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"--output {folder}: cannot be made ({error.strerror})") from error
+        trainer(part, split, cache, folder)
+
+
+def _parts(config: Config) -> list[tuple[Config, Path]]:
+    if not config.folds:
+        return [(config, config.output)]
+    if config.data.split in PUBLISHED:
+        raise UsageError(f"--folds: --split {config.data.split} is one division without folds; leave --folds out")
+    loop = dataclasses.replace(config.loop, resume=True)
+    parts = []
+    for fold in (*range(config.data.n_folds), None):
+        data = dataclasses.replace(config.data, fold=fold)
+        name = "all" if fold is None else f"fold{fold}"
+        parts.append((dataclasses.replace(config, loop=loop, data=data), config.output / name))
+    return parts
+
+
+def main(config_type: type[Config], trainer: Trainer[Config] = fit) -> None:
+    """Entry point of a network's module: parse the command line, train, report errors in one line."""
+    use_compile_cache()
+
+    def command() -> None:
+        config = tyro.cli(
+            config_type,
+            prog=program(),
+            description=sys.modules["__main__"].__doc__,
+            config=(tyro.conf.OmitArgPrefixes,),
+        )
+        if config.distributed:
+            _join_the_others()
+        else:
+            use_every_core(config.step.batch_size)
+        keep_memory()
+        provenance()
+        run(config, trainer)
+
+    entry(command, interrupted="interrupted; go on with --resume")
+
+
+def _join_the_others() -> None:
+    """Find the other processes; jax itself reads only the coordinator's address from the environment."""
+    try:
+        numbers = [int(os.environ[name]) if name in os.environ else None for name in PROCESS_VARIABLES]
+        jax.distributed.initialize(num_processes=numbers[0], process_id=numbers[1])
+    except (ValueError, RuntimeError) as error:
+        raise UsageError(
+            f"--distributed: {str(error).splitlines()[0]}; set JAX_COORDINATOR_ADDRESS, {', '.join(PROCESS_VARIABLES)}"
+        ) from error

@@ -1,0 +1,193 @@
+"""One training step: front end, augmentation, network, loss, update, jitted with the batch sharded over all devices."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax.sharding import NamedSharding, PartitionSpec
+
+from genrestream.errors import UsageError
+from genrestream.features.config import FrontendConfig
+from genrestream.features.frontend import features
+from train.augment.config import OFF, AugmentConfig
+from train.augment.spectrogram import mixup, mixup_shares, spec_augment
+from train.loop.optimizer import StepConfig, optimizer
+from train.loop.sharding import compiler_options, mesh
+from train.loop.state import TrainState, Weights
+
+Batch = Mapping[str, jax.Array]
+Forward = Callable[[Any, jax.Array], jax.Array]
+
+
+class Network:
+    """A module taken apart: its trained parameters and its statistics by dotted name, and how to put it together.
+
+    Args:
+        module: The network, with its initial or pretrained weights.
+        frozen: Whether the parameter of a name stays as it is.
+        forward: Module and features to logits; calling the module where not given.
+    """
+
+    def __init__(
+        self, module: nnx.Module, frozen: Callable[[str], bool] = lambda name: False, forward: Forward | None = None
+    ):
+        self.forward = forward or (lambda module, x: module(x))
+        self._graph, state, self._random = nnx.split(module, nnx.Not(nnx.RngState), ...)
+        self._variables = {".".join(map(str, path)): (path, leaf) for path, leaf in nnx.to_flat_state(state)}
+        parameters = {name for name, (_, leaf) in self._variables.items() if issubclass(leaf.type, nnx.Param)}
+        self.frozen = {name for name in parameters if frozen(name)}
+        arrays = {name: jnp.asarray(leaf.get_value()) for name, (_, leaf) in self._variables.items()}
+        self.params = {name: array for name, array in arrays.items() if name in parameters - self.frozen}
+        self.statistics = {name: array for name, array in arrays.items() if name not in self.params}
+
+    def train(self, params: Weights, statistics: Weights, x: jax.Array, key: jax.Array) -> tuple[jax.Array, Weights]:
+        """Return the logits with dropout, and the statistics that the batch changed."""
+        module = self._merge(params | statistics)
+        nnx.reseed(module, default=key, dropout=key)
+        logits = self.forward(module, x)
+        after = dict(nnx.to_flat_state(nnx.state(module, nnx.Not(nnx.RngState))))
+        changed = set(statistics) - self.frozen
+        return logits, {name: after[self._variables[name][0]].get_value() for name in changed}
+
+    def infer(self, weights: Weights, x: jax.Array) -> jax.Array:
+        """Return the logits as the stream computes them."""
+        mode = {"deterministic": True, "use_running_average": True}
+        module = nnx.view(self._merge(weights), raise_if_not_found=False, **mode)
+        return self.forward(module, x)
+
+    def _merge(self, weights: Weights) -> Any:
+        flat = [(path, leaf.replace(weights[name])) for name, (path, leaf) in self._variables.items()]
+        return nnx.merge(self._graph, nnx.from_flat_state(flat), self._random, copy=True)
+
+
+class Step:
+    """The jitted functions of a run, and where its arrays lie.
+
+    Args:
+        network: What is trained.
+        frontend: From waveforms to features; None where the inputs are features already.
+        n_classes: Labels.
+        augment: SpecAugment and mixup, which are done here.
+        config: How the weights are changed.
+        n_steps: Of the whole run, for the schedule.
+        seed: Of dropout, SpecAugment and mixup.
+
+    Raises:
+        UsageError: The batch cannot be divided among the devices.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        frontend: FrontendConfig | None,
+        n_classes: int,
+        augment: AugmentConfig = OFF,
+        config: StepConfig = StepConfig(),
+        n_steps: int = 1,
+        seed: int = 0,
+    ):
+        self.network, self.frontend, self.n_classes = network, frontend, n_classes
+        self.augment, self.config, self.key = augment, config, jax.random.key(seed)
+        self.mesh = mesh()
+        if config.batch_size % self.mesh.size:
+            raise UsageError(f"--batch-size {config.batch_size}: must be divisible by the {self.mesh.size} devices")
+        self.optimizer = optimizer(config, n_steps)
+        self.train = jax.jit(self._train, donate_argnums=0, compiler_options=compiler_options())
+        self._whole = NamedSharding(self.mesh, PartitionSpec())
+        self.probs = jax.jit(self._probs, out_shardings=self._whole)
+
+    def start(self) -> TrainState:
+        """Return the state before the first step, laid out over the devices."""
+        params, statistics = self.network.params, self.network.statistics
+        state = TrainState(
+            step=jnp.zeros((), jnp.int32),
+            params=params,
+            statistics=statistics,
+            average=params | statistics if self.config.average_decay else {},
+            optimizer=jax.tree.leaves(self.optimizer.init(params)),
+        )
+        copies = jax.tree.map(jnp.copy, state)  # the step gives its state's memory away, twice the same is not allowed
+        return jax.tree.map(lambda array: jax.device_put(array, self._sharding(array)), copies)
+
+    def to_devices(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
+        """Lay a batch of this host out over its devices."""
+        sharding = NamedSharding(self.mesh, PartitionSpec("data"))
+        return {name: jax.make_array_from_process_local_data(sharding, array) for name, array in batch.items()}
+
+    def to_all_devices(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
+        """Lay a batch that every host has whole out over the devices; in parts if they divide it, or whole on each."""
+        n_rows = len(batch["inputs"])
+        spec = PartitionSpec("data") if n_rows % self.mesh.size == 0 else PartitionSpec()
+        sharding = NamedSharding(self.mesh, spec)
+        return {
+            name: jax.make_array_from_callback(array.shape, sharding, array.__getitem__)
+            for name, array in batch.items()
+        }
+
+    def weights(self, state: TrainState) -> Weights:
+        """Return what is scored and kept: the moving average, or the weights themselves."""
+        return state.average if self.config.average_decay else state.params | state.statistics
+
+    def _sharding(self, array: Any) -> NamedSharding:
+        spec: list[str | None] = [None] * array.ndim
+        if self.config.state == "sharded" and array.ndim:
+            widest = int(np.argmax(array.shape))
+            spec[widest] = "data" if array.shape[widest] % self.mesh.size == 0 else None
+        return NamedSharding(self.mesh, PartitionSpec(*spec))
+
+    def _train(self, state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
+        keys = jax.random.split(jax.random.fold_in(self.key, state.step), 3)
+        x = batch["inputs"] if self.frontend is None else features(batch["inputs"], self.frontend)
+        x, targets = spec_augment(x, keys[0], self.augment), jax.nn.one_hot(batch["label"], self.n_classes)
+        if self.augment.mixup:
+            # Drawn alike on all devices, for it is a loop: XLA's CPU devices can wait for each other for ever when one
+            # exchanges values inside a loop and another already does so after it.
+            shares = jax.lax.with_sharding_constraint(mixup_shares(keys[1], len(x), self.augment), self._whole)
+            neighbour_counts = jnp.roll(batch["weight"], 1) > 0
+            x, targets = mixup(x, targets, jnp.where(neighbour_counts, shares, 1.0))
+        targets = optax.losses.smooth_labels(targets, self.config.label_smoothing)
+
+        def loss_of(params: Weights) -> tuple[jax.Array, tuple[jax.Array, Weights]]:
+            # Parts of the weights are put together here, not by XLA where each is used, which may be in a loop.
+            weights, statistics = jax.lax.with_sharding_constraint((params, state.statistics), self._whole)
+            statistics |= self._cast({name: statistics[name] for name in self.network.frozen})
+            logits, statistics = self.network.train(self._cast(weights), statistics, self._cast(x), keys[2])
+            losses = optax.losses.softmax_cross_entropy(logits.astype(jnp.float32), targets)
+            return jnp.sum(losses * batch["weight"]) / jnp.maximum(1e-9, jnp.sum(batch["weight"])), (logits, statistics)
+
+        (loss, (logits, statistics)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+        rules = jax.tree.unflatten(self._rules, state.optimizer)
+        updates, rules = self.optimizer.update(gradients, rules, state.params)
+        params: Any = optax.apply_updates(state.params, updates)
+        statistics = state.statistics | statistics
+        # Early on the average follows faster, or it would remember the initial weights. Without one it is empty.
+        decay = jnp.minimum(self.config.average_decay, (1 + state.step) / (10 + state.step))
+        now = {name: (params | statistics)[name] for name in state.average}
+        average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.average, now)
+        hits = jnp.sum((logits.argmax(axis=-1) == targets.argmax(axis=-1)) * (batch["weight"] > 0))
+        after = TrainState(
+            step=state.step + 1,
+            params=params,
+            statistics=statistics,
+            average=average,
+            optimizer=jax.tree.leaves(rules),
+        )
+        n_heard = jnp.maximum(1, jnp.sum(batch["weight"] > 0))
+        figures = {"loss": loss, "accuracy": hits / n_heard, "weights_norm": optax.tree.norm(params)}
+        return jax.lax.with_sharding_constraint(after, jax.tree.map(self._sharding, after)), figures
+
+    @property
+    def _rules(self) -> Any:
+        return jax.tree.structure(jax.eval_shape(self.optimizer.init, self.network.params))
+
+    def _cast(self, tree: Any) -> Any:
+        dtype = jnp.dtype(self.config.compute)
+        return jax.tree.map(lambda array: array.astype(dtype) if array.dtype == jnp.float32 else array, tree)
+
+    def _probs(self, weights: Weights, batch: Batch) -> jax.Array:
+        x = batch["inputs"] if self.frontend is None else features(batch["inputs"], self.frontend)
+        return jax.nn.softmax(self.network.infer(weights, x))

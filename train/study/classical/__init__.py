@@ -1,0 +1,1 @@
+"""Classical classifiers on tables of features, compared under several protocols."""

@@ -1,0 +1,136 @@
+"""A logistic head on a frozen pretrained network: the first half of transfer learning.
+
+It hears each chunk as the stream cuts it, and changed copies of it as other masterings, rooms and codecs would give it.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from rich.console import Console
+from rich.progress import track as progress
+from sklearn.linear_model import LogisticRegression
+
+from genrestream.errors import UsageError
+from genrestream.features.frontend import features
+from genrestream.inference import checkpoint, shipped
+from genrestream.inference.network import bind, load_weights
+from train.augment.config import AugmentConfig
+from train.data.cache import AudioCache
+from train.data.tracks import Track
+from train.input import examples
+from train.input.sampling import SamplingConfig, row_weights
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadConfig:
+    """How the head is fitted.
+
+    Attributes:
+        pretrained: The frozen network: the name of a model, or its folder.
+        strength: Inverse regularisation C of the logistic regression.
+        hop_s: Seconds between the starts of the chunks that it hears.
+        n_views: Changed copies of each chunk that it hears beside them.
+    """
+
+    pretrained: str = "musicnn-tags"
+    strength: float = 3e-4
+    hop_s: float = 1.5
+    n_views: int = 2
+
+    def __post_init__(self) -> None:
+        if not self.strength > 0:
+            raise UsageError(f"--strength {self.strength}: must be positive")
+        if not 0.1 <= self.hop_s <= 60:
+            raise UsageError(f"--hop-s {self.hop_s}: must be from 0.1 to 60 seconds")
+        if self.n_views < 0:
+            raise UsageError(f"--n-views {self.n_views}: must be at least 0")
+
+
+class Frozen:
+    """A pretrained MusiCNN as a function from chunks to the features that a ``pooled`` head sees.
+
+    Args:
+        name: The name of a model, or its folder.
+
+    Raises:
+        UsageError: It is not a MusiCNN.
+        CheckpointError: It is missing or damaged.
+    """
+
+    def __init__(self, name: str):
+        model = checkpoint.read(shipped.find(name))
+        if model.card.model != "musicnn":
+            raise UsageError(f"--pretrained {name}: is a {model.card.model}, must be a musicnn")
+        self.model, self.weights = model, load_weights(model)
+        network, on_device = bind(model.card), jax.device_put(self.weights)
+
+        def outputs(weights: dict, chunk: jax.Array) -> jax.Array:
+            seen = network(weights).features(features(chunk, model.card.frontend))
+            return jax.numpy.concatenate(seen, axis=-1)[0]
+
+        compiled = jax.jit(outputs)
+        # One chunk at a time: on a CPU a batch is no faster, and no memory is needed for it.
+        self.features = lambda chunk: np.asarray(compiled(on_device, chunk[None]))
+
+
+@functools.cache
+def frozen(name: str) -> Frozen:
+    """Return the frozen network, loaded once."""
+    return Frozen(name)
+
+
+@functools.cache  # five folds hear the same tracks
+def track_features(
+    track: Track, cache: AudioCache, config: HeadConfig, augment: AugmentConfig, seed: int
+) -> np.ndarray:
+    """Return the features of a track's chunks and of their changed copies, shape (n_chunks, n_features)."""
+    network = frozen(config.pretrained)
+    frontend, genres = network.model.card.frontend, (track.genre,)
+    heard = [examples.chunks([track], genres, cache, frontend, config.hop_s)]
+    every_chunk = SamplingConfig(balance="none", length_power=1.0)
+    for view in range(config.n_views):
+        heard.append(examples.crops([track], genres, cache, frontend, augment, every_chunk, seed=1000 * seed + view))
+    elements: list[Any] = [chunks[number] for chunks in heard for number in range(len(chunks))]
+    return np.array([network.features(element["inputs"]) for element in elements if element["weight"]])
+
+
+def fit_head(
+    tracks: Sequence[Track],
+    genres: Sequence[str],
+    cache: AudioCache,
+    config: HeadConfig,
+    augment: AugmentConfig,
+    sampling: SamplingConfig,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit the head to tracks, of which each class, artist and track weighs as ``sampling`` says.
+
+    Returns:
+        The kernel, shape (n_features, n_classes), and the bias, for features as they come.
+    """
+    console = Console(stderr=True)
+    rows = [
+        track_features(track, cache, config, augment, seed)
+        for track in progress(tracks, "frozen network", console=console, disable=not console.is_terminal)
+    ]
+    number = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+    labels = np.array([genres.index(track.genre) for track in tracks])[number]
+    weights = row_weights(tracks, number, sampling)
+    return fit(np.concatenate([row for row in rows if len(row)]), labels, weights, config.strength)
+
+
+def fit(
+    features: np.ndarray, labels: np.ndarray, weights: np.ndarray, strength: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit a logistic regression; return its kernel (n_features, n_classes) and bias for features as they come."""
+    mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
+    head = LogisticRegression(C=strength, max_iter=300).fit((features - mean) / scale, labels, sample_weight=weights)
+    coefficients, intercept = head.coef_, head.intercept_
+    if len(coefficients) == 1:  # of two classes scikit-learn keeps the difference only
+        coefficients, intercept = (np.concatenate([-half, half]) for half in (coefficients / 2, intercept / 2))
+    kernel = coefficients.T / scale[:, None]
+    return kernel.astype(np.float32), (intercept - mean @ kernel).astype(np.float32)

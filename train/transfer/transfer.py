@@ -1,0 +1,67 @@
+"""Transfer learning: a network with pretrained weights and a new head, frozen or trained further."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from genrestream.errors import UsageError
+from train.augment.config import AugmentConfig
+from train.data.cache import AudioCache
+from train.data.splits import Split
+from train.loop.card import export
+from train.loop.config import RunConfig
+from train.loop.loop import LoopConfig
+from train.loop.optimizer import StepConfig
+from train.loop.run import fit
+from train.loop.step import Network
+from train.transfer.head import HeadConfig, fit_head, frozen
+
+KEPT = ("input_norm", "front")  # filters that hear what all music has in common
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TransferConfig(RunConfig):
+    """The training of a pretrained network.
+
+    Attributes:
+        head: How the head on the frozen network is fitted.
+        fine_tune: Then train all above the front end's filters with it, on random crops.
+        step: How the weights are changed then.
+        loop: How long, and what is kept.
+    """
+
+    augment: AugmentConfig = AugmentConfig(codec=0.1)
+    head: HeadConfig = HeadConfig()
+    fine_tune: bool = False
+    step: StepConfig = StepConfig(learning_rate=1e-4, label_smoothing=0.0)
+    loop: LoopConfig = LoopConfig(n_epochs=5)
+
+
+def transfer(config: TransferConfig, split: Split, cache: AudioCache, folder: Path) -> None:
+    """Fit the head and write the model; or train on from there.
+
+    Raises:
+        UsageError: The pretrained network hears through another front end.
+    """
+    pretrained = frozen(config.head.pretrained)
+    if pretrained.model.card.frontend != config.design.frontend:
+        raise UsageError(f"--pretrained {config.head.pretrained}: its front end is not the one that is to be trained")
+    kernel, bias = fit_head(split.train, split.genres, cache, config.head, config.augment, config.sampling, config.seed)
+    module = config.design.module(len(split.genres), config.seed)
+    weights = pretrained.weights | {"output.kernel": kernel, "output.bias": bias}
+    for path, variable in nnx.to_flat_state(nnx.state(module, nnx.Not(nnx.RngState))):
+        variable.set_value(jnp.asarray(weights[".".join(map(str, path))]))
+    network = Network(module, lambda name: name.startswith(KEPT), _with_fixed_statistics)
+    if config.fine_tune:
+        fit(config, split, cache, folder, network, pretrained.model)
+    else:
+        export(folder / "model", config, split, network.params | network.statistics, pretrained.model)
+
+
+def _with_fixed_statistics(module: Any, x: jax.Array) -> jax.Array:
+    """Keep batch norm's statistics: those of a million songs are better than those of a batch."""
+    return nnx.view(module, use_running_average=True)(x)
