@@ -31,6 +31,9 @@ class Chunker:
         n_samples: Length of a chunk.
         hop: Samples from one chunk's start to the next one's.
         sample_rate: Samples a second.
+
+    Attributes:
+        start: Where the next chunk starts in the stream, in samples.
     """
 
     def __init__(self, n_samples: int, hop: int, sample_rate: int):
@@ -41,7 +44,7 @@ class Chunker:
         self._n_held = 0
         self._n_repeated = 0  # of those held, how many an earlier chunk had already
         self._n_skipped = 0  # still to skip, where the hop is longer than a chunk
-        self._start = 0  # of what is held
+        self.start = 0  # of what is held
 
     def push(self, waveform: np.ndarray) -> list[Chunk]:
         """Take mono samples and return the chunks that became whole."""
@@ -54,7 +57,7 @@ class Chunker:
             self._n_held += len(taken)
             waveform = waveform[skipped + len(taken) :]
             if self._n_held == self.n_samples:
-                chunks.append(Chunk(self._start, self.n_samples, self._held.copy()))
+                chunks.append(Chunk(self.start, self.n_samples, self._held.copy()))
                 self._advance()
         return chunks
 
@@ -63,11 +66,11 @@ class Chunker:
         self._held[:kept] = self._held[self.n_samples - kept :].copy()
         self._n_held = self._n_repeated = kept
         self._n_skipped = max(0, self.hop - self.n_samples)
-        self._start += self.hop
+        self.start += self.hop
 
     def skip(self, n_lost: int) -> None:
         """Begin a new chunk after a gap: what is held and what comes next do not belong together."""
-        self._start += self._n_held - self._n_skipped + n_lost
+        self.start += self._n_held - self._n_skipped + n_lost
         self._n_held = self._n_repeated = self._n_skipped = 0
 
     def flush(self) -> tuple[list[Chunk], float]:
@@ -80,4 +83,4 @@ class Chunker:
         unheard_s = (self._n_held - self._n_repeated) / self.sample_rate
         if unheard_s < MIN_PIECE_S:
             return [], unheard_s
-        return [Chunk(self._start, self._n_held, np.resize(self._held[: self._n_held], self.n_samples))], 0.0
+        return [Chunk(self.start, self._n_held, np.resize(self._held[: self._n_held], self.n_samples))], 0.0

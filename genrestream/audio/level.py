@@ -1,9 +1,10 @@
-"""The input level meter: loudness, peak and clipping of the last blocks."""
+"""The level meter of an input: loudness, peak and clipping."""
 
 import math
 
 import numpy as np
 
+SILENT_DB = -120.0  # what exact silence is reported as
 FALL_DB_PER_S = 20.0  # how fast the meter falls; it rises at once
 CLIPPED = 0.999
 CLIPPED_S = 1.0  # for how long the mark stays
@@ -25,14 +26,16 @@ class Level:
         """Take a block, shape (n_channels, n_samples)."""
         if not samples.size:
             return
-        peak = float(np.abs(samples).max())
+        is_clipped = bool(np.abs(samples).max() >= CLIPPED)
+        centred = samples - samples.mean(axis=1, keepdims=True)  # an offset is no sound
+        peak = float(np.abs(centred).max())
         if not math.isfinite(peak):
             return  # the session refuses the block
-        rms = math.sqrt(float(np.mean(np.square(samples, dtype=np.float64))))
+        rms = math.sqrt(float(np.mean(np.square(centred, dtype=np.float64))))
         fallen_db = FALL_DB_PER_S * duration_s
-        self.peak_db = max(_db(peak), self.peak_db - fallen_db)
-        self.rms_db = max(_db(rms), self.rms_db - fallen_db)
-        self._since_clip_s = 0.0 if peak >= CLIPPED else self._since_clip_s + duration_s
+        self.peak_db = max(decibels(peak), self.peak_db - fallen_db)
+        self.rms_db = max(decibels(rms), self.rms_db - fallen_db)
+        self._since_clip_s = 0.0 if is_clipped else self._since_clip_s + duration_s
 
     @property
     def is_clipped(self) -> bool:
@@ -40,14 +43,6 @@ class Level:
         return self._since_clip_s < CLIPPED_S
 
 
-def _db(amplitude: float) -> float:
+def decibels(amplitude: float) -> float:
+    """Return an amplitude in dB below full scale, -120 at the least."""
     return max(SILENT_DB, 20 * math.log10(amplitude)) if amplitude > 0 else SILENT_DB
-
-
-SILENT_DB = -120.0  # what exact silence is reported as
-
-
-def loudness_db(waveform: np.ndarray) -> float:
-    """Return the RMS in dB below full scale, -120 at the least."""
-    power = float(np.mean(np.square(waveform, dtype=np.float64)))
-    return max(SILENT_DB, 10 * math.log10(power)) if power > 0 else SILENT_DB

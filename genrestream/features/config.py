@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any, ClassVar, Literal
 
+from genrestream.audio.conditioning import LevelConfig
 from genrestream.errors import UsageError
 
 MAX_SIZE = 10_000_000  # a stranger's config must not fill the memory
@@ -22,6 +23,7 @@ class LogMelConfig:
         n_frames: Frames kept of one chunk, from its start.
         compression: ``log10_10000`` is log10(1 + 10000 mel), the one of MusiCNN; ``db`` is 10 log10(mel) with
             reference 1, floored at -100 dB.
+        level: To what loudness chunks are brought before; None to leave them as they are.
     """
 
     kind: ClassVar[str] = "log_mel"
@@ -33,6 +35,7 @@ class LogMelConfig:
     n_samples: int = 48_000
     n_frames: int = 187
     compression: Compression = "log10_10000"
+    level: LevelConfig | None = None
 
     def __post_init__(self) -> None:
         for name in ("sample_rate", "n_fft", "hop_length", "n_mels", "n_samples", "n_frames"):
@@ -70,8 +73,8 @@ class MfccConfig(LogMelConfig):
 
     kind: ClassVar[str] = "mfcc"
 
-    n_mfcc: int = 20
     compression: Compression = "db"
+    n_mfcc: int = 20
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -94,12 +97,14 @@ class TabularConfig:
     Attributes:
         sample_rate: Rate of the waveform in Hz; whatever comes in is resampled to it.
         n_samples: Samples in one chunk.
+        level: To what loudness chunks are brought before; None to leave them as they are.
     """
 
     kind: ClassVar[str] = "tabular"
 
     sample_rate: int = 22_050
     n_samples: int = 66_150
+    level: LevelConfig | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("sample_rate", 8_000), ("n_samples", 2048)):
@@ -145,4 +150,7 @@ def frontend_from_json(fields: dict[str, Any]) -> FrontendConfig:
     kind = fields.get("kind", LogMelConfig.kind)
     if kind not in FRONTENDS:
         raise UsageError(f"frontend kind={kind!r} must be one of {', '.join(FRONTENDS)}")
-    return FRONTENDS[kind](**{name: value for name, value in fields.items() if name != "kind"})
+    fields = {name: value for name, value in fields.items() if name != "kind"}
+    if isinstance(fields.get("level"), dict):
+        fields["level"] = LevelConfig(**fields["level"])
+    return FRONTENDS[kind](**fields)

@@ -1,8 +1,8 @@
 """The classical classifiers as arrays: linear, kernel and tree models on tabular features, alone or voting.
 
 What scikit-learn fitted is stored as numbers (``train/study/classical/to_arrays.py``), so a model on disk holds no
-code, needs no scikit-learn and no pickle, and streams through the same compiled program as the networks. The answers equal
-scikit-learn's up to float32 rounding.
+code, needs no scikit-learn and no pickle, and streams through the same compiled program as the networks. The answers
+equal scikit-learn's up to float32 rounding.
 """
 
 import dataclasses

@@ -90,6 +90,7 @@ class Verdict:
         n_silent: Chunks among them that were silent.
         padded_s: Seconds by which the last piece was repeated.
         problems: What was wrong with the data, one line each; empty where all was well.
+        notes: What is worth knowing of the input and is no fault, such as channels in antiphase, one line each.
     """
 
     source: str
@@ -101,6 +102,7 @@ class Verdict:
     n_silent: int
     padded_s: float
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def genre(self) -> str:

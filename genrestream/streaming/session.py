@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 
 from genrestream.audio.chunks import Chunk, Chunker
+from genrestream.audio.conditioning import Conditioner, Leveller
+from genrestream.audio.downmix import Channel, check_channel
 from genrestream.audio.formats import MAX_CHANNELS, SAMPLE_RATES
-from genrestream.audio.level import loudness_db
+from genrestream.audio.level import Level
 from genrestream.audio.pcm import planes
 from genrestream.audio.resample import Resampler
+from genrestream.audio.silence import is_silent, loudness_db
 from genrestream.errors import OptionError, UsageError
 from genrestream.inference.checkpoint import Card
 from genrestream.streaming.predictions import Decision, Prediction, Verdict
@@ -28,7 +31,9 @@ class StreamConfig:
         half_life_s: For the decay vote: seconds after which a chunk counts half.
         min_probability: Under it the answer is unsure; of a tag model, tags under it are not named. The model's own
             where not given.
-        silence_db: Chunks quieter than this, in dB below full scale, are silence and do not vote.
+        silence_db: Chunks quieter than this, in dB below full scale, are silence and do not vote, unless they vary as
+            music from a quiet microphone does.
+        channel: Which channel to use: auto mixes what carries sound; mid, left, right, or a number from 1.
     """
 
     hop_s: float = 3.0
@@ -36,6 +41,7 @@ class StreamConfig:
     half_life_s: float = 15.0
     min_probability: float | None = None
     silence_db: float = -60.0
+    channel: Channel = "auto"
 
     def __post_init__(self) -> None:
         if not 0.05 <= self.hop_s <= 3600:
@@ -44,6 +50,7 @@ class StreamConfig:
             raise OptionError("min_probability", self.min_probability, "must be from 0 to 1")
         if not -200 <= self.silence_db <= 0:
             raise OptionError("silence_db", self.silence_db, "must be from -200 to 0 dB")
+        check_channel(self.channel)
         Vote(1, self.vote, self.half_life_s)  # checks its own
 
 
@@ -64,7 +71,9 @@ class Session:
         self.config, self.card, self.source = config, card, source
         self.min_probability = card.min_probability if config.min_probability is None else config.min_probability
         self._logits_of = logits_of
-        self._resampler = Resampler(frontend.sample_rate)
+        self._conditioner, self._resampler = Conditioner(config.channel), Resampler(frontend.sample_rate)
+        self._leveller = Leveller(frontend.level, frontend.sample_rate) if frontend.level else None
+        self.level = Level()
         self._chunker = Chunker(frontend.n_samples, round(config.hop_s * frontend.sample_rate), frontend.sample_rate)
         self._vote = Vote(len(card.labels), config.vote, config.half_life_s)
         self._n_samples = self._n_chunks = self._n_silent = 0
@@ -95,12 +104,14 @@ class Session:
 
     def push_block(self, block: np.ndarray, sample_rate: int) -> list[Prediction]:
         """Take a decoded block, float32, shape (n_channels, n_samples), and return what became ready."""
-        return self._hear(self._resampler.push(block, sample_rate))
+        return [one for mono, rate in self._conditioner.push(block, sample_rate) for one in self._take(mono, rate)]
 
     def skip(self, lost_s: float) -> list[Prediction]:
         """Begin a new chunk after a gap of so many seconds; return what was ready before it."""
-        predictions = self._hear(self._resampler.flush())
+        predictions = self._drain()
         self._chunker.skip(round(lost_s * self.card.frontend.sample_rate))
+        if self._leveller:
+            self._leveller.reset(self._chunker.start)
         return predictions
 
     @property
@@ -114,7 +125,7 @@ class Session:
 
     def flush(self) -> list[Prediction]:
         """End the stream and return the predictions of what was left."""
-        predictions = self._hear(self._resampler.flush())
+        predictions = self._drain()
         chunks, self._dropped_s = self._chunker.flush()
         return predictions + [self._classify(chunk) for chunk in chunks]
 
@@ -130,23 +141,37 @@ class Session:
             n_silent=self._n_silent,
             padded_s=self._padded_s,
             problems=problems,
+            notes=self._conditioner.notes,
         )
 
-    def _hear(self, waveform: np.ndarray) -> list[Prediction]:
+    def _take(self, mono: np.ndarray, sample_rate: int) -> list[Prediction]:
+        """Take a conditioned piece, shape (n_samples,), and classify the chunks that became whole."""
+        self.level.push(mono[None], len(mono) / sample_rate)
+        return self._cut(self._resampler.push(mono[None], sample_rate))
+
+    def _cut(self, waveform: np.ndarray) -> list[Prediction]:
         self._n_samples += len(waveform)
+        if self._leveller:
+            self._leveller.push(waveform)
         return [self._classify(chunk) for chunk in self._chunker.push(waveform)]
+
+    def _drain(self) -> list[Prediction]:
+        """Classify what the conditioning and the resampler still hold."""
+        predictions = [one for mono, rate in self._conditioner.flush() for one in self._take(mono, rate)]
+        return predictions + self._cut(self._resampler.flush())
 
     def _classify(self, chunk: Chunk) -> Prediction:
         sample_rate = self.card.frontend.sample_rate
         self._n_chunks += 1
-        level_db = loudness_db(chunk.waveform)
+        level_db = loudness_db(chunk.waveform, sample_rate)
         padded_s = (len(chunk.waveform) - chunk.n_heard) / sample_rate
         self._padded_s += padded_s
         probs, chosen = np.empty(0), np.empty(0, bool)
-        if level_db < self.config.silence_db:
+        if is_silent(chunk.waveform, sample_rate, self.config.silence_db):
             self._n_silent += 1
         else:
-            logits = self._logits_of(chunk.waveform[None])[0]
+            gain = self._leveller.gain(chunk.start + chunk.n_heard) if self._leveller else 1.0
+            logits = self._logits_of(np.float32(gain) * chunk.waveform[None])[0]
             probs = probabilities(logits, self.card.temperature, self.card.multi_label)
             most = np.arange(len(probs)) == probs.argmax()
             chosen = probs >= self.min_probability if self.card.multi_label else most

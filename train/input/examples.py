@@ -13,7 +13,7 @@ import grain
 import numpy as np
 
 from genrestream.audio.chunks import Chunker
-from genrestream.audio.level import loudness_db
+from genrestream.audio.silence import loudness_db
 from genrestream.streaming.session import StreamConfig
 from train.augment.config import OFF, AugmentConfig
 from train.augment.waveform import augmented

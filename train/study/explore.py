@@ -18,7 +18,7 @@ import numpy as np
 import tyro
 from rich.progress import track as progress
 
-from genrestream.audio.level import loudness_db
+from genrestream.audio.silence import loudness_db
 from genrestream.features.tabular.columns import decibels
 from genrestream.features.tabular.stft import N_FFT, stft
 from train.command.entry import entry

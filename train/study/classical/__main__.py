@@ -11,8 +11,8 @@
     genrestream file song.mp3 --model runs/baselines/model
 
 ``train.tabular.extract`` makes the last three tables. Parameters are chosen on validation rows inside the training
-rows. With the fault-filtered lists the families are compared on the validation list; ``--score-test`` fits the best one again
-to training and validation and scores it on the test list.
+rows. With the fault-filtered lists the families are compared on the validation list; ``--score-test`` fits the best one
+again to training and validation and scores it on the test list.
 """
 
 import dataclasses

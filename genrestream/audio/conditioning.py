@@ -1,0 +1,177 @@
+"""Input conditioning: blocks as a file or device gives them to one clean mono waveform, and chunks of one loudness.
+
+::
+
+    block -> offset and hum removed, channel by channel -> channels mixed by what they carry -> mono   (Conditioner)
+    mono, resampled -> chunks -> each raised or lowered to one loudness by the last seconds            (Leveller)
+
+Both are causal and depend on the samples only, not on the size of the blocks: live and from a file they do the same.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from genrestream.audio.downmix import Channel, Downmix
+from genrestream.audio.hum import HumFilter
+from genrestream.errors import AudioError, OptionError
+
+LOUDEST = 100.0  # 40 dB over full scale is no audio: another format, or integers as floats
+FULL_SCALE = 0.999
+CLIPPED_SHARE = 0.001  # of the samples; more of them at full scale is worth a note
+FRAME_S = 0.1  # of which the loudness is a mean
+START_S = 0.5  # held back at a stream's start: offset and channels are judged by it
+
+
+@dataclasses.dataclass(frozen=True)
+class LevelConfig:
+    """To what loudness chunks are brought before the front end; part of the front end's config.
+
+    Attributes:
+        target_db: The loudness (RMS) that they are brought to, in dB below full scale.
+        window_s: Seconds before a chunk's end over which its loudness is measured.
+        max_gain_db: The most by which they are raised, in dB.
+    """
+
+    target_db: float = -18.0
+    window_s: float = 15.0
+    max_gain_db: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name, least, most in (("target_db", -60, 0), ("window_s", 0.1, 600), ("max_gain_db", 0, 100)):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not least <= value <= most:
+                raise OptionError(name, value, f"must be from {least} to {most}")
+
+
+class Conditioner:
+    """Removes offset and hum from a stream and mixes it to mono.
+
+    Args:
+        channel: Which channel to use, or ``auto``; see ``Downmix``.
+    """
+
+    def __init__(self, channel: Channel = "auto"):
+        self._channel = channel
+        self._format: tuple[int, int] | None = None
+        self._filter: HumFilter | None = None
+        self._downmix: Downmix | None = None
+        self._n_samples = self._n_clipped = 0
+        self._held: list[np.ndarray] | None = []  # None once the start was looked at
+        self._notes: list[str] = []
+
+    def push(self, block: np.ndarray, sample_rate: int) -> list[tuple[np.ndarray, int]]:
+        """Take a block and return the mono pieces that became ready, each with its rate.
+
+        Args:
+            block: float32, shape (n_channels, n_samples).
+            sample_rate: Its rate in Hz; where the format differs from the block before, the stream starts anew.
+
+        Raises:
+            AudioError: A sample is NaN, infinite or far beyond full scale, or there is no such channel.
+        """
+        peaks = np.abs(block).max(axis=1, initial=0)
+        if not np.isfinite(peaks).all():
+            raise AudioError("a sample is NaN or infinite; decode or record it again")
+        if peaks.max(initial=0) > LOUDEST:
+            raise AudioError(f"a sample is {peaks.max():g}, full scale is 1; give floats from -1 to 1, or integers")
+        pieces = [] if self._format == (len(block), sample_rate) else self._begin(len(block), sample_rate)
+        self._n_samples += block.size
+        if peaks.max(initial=0) >= FULL_SCALE:
+            self._n_clipped += int((np.abs(block) >= FULL_SCALE).sum())
+        return [*pieces, *self._mono(block)]
+
+    def flush(self) -> list[tuple[np.ndarray, int]]:
+        """Return what was held back, and start anew."""
+        pieces = [*self._mono(None)] if self._downmix else []
+        self._notes = self._all_notes()
+        self._format = self._filter = self._downmix = None
+        return pieces
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a listener should know of the input, one line each: how channels were mixed, whether it clips."""
+        notes = self._all_notes()
+        if self._n_clipped > CLIPPED_SHARE * max(1, self._n_samples):
+            notes = [*notes, f"clipped: {self._n_clipped / self._n_samples:.1%} of the samples are at full scale"]
+        return tuple(notes)
+
+    def _all_notes(self) -> list[str]:
+        note = self._downmix.note if self._downmix else ""
+        return [*self._notes, note] if note and note not in self._notes else self._notes
+
+    def _mono(self, block: np.ndarray | None) -> Iterator[tuple[np.ndarray, int]]:
+        """Yield the mono samples of a block; the first half second is held back, to be looked at as a whole."""
+        assert self._filter
+        assert self._downmix
+        assert self._format
+        sample_rate = self._format[1]
+        if self._held is not None:
+            self._held += [] if block is None else [block]
+            n_held = sum(held.shape[1] for held in self._held)
+            if not n_held or (block is not None and n_held < START_S * sample_rate):
+                return
+            block, self._held = np.concatenate(self._held, axis=1), None
+            start = round(START_S * sample_rate)
+            filtered = self._filter.start(block[:, :start])
+            self._downmix.start(filtered)
+            yield self._downmix.push(filtered), sample_rate
+            block = block[:, start:]
+        if block is not None and block.shape[1]:
+            yield self._downmix.push(self._filter.push(block)), sample_rate
+
+    def _begin(self, n_channels: int, sample_rate: int) -> list[tuple[np.ndarray, int]]:
+        pieces = self.flush()
+        self._format, self._held = (n_channels, sample_rate), []
+        self._filter = HumFilter(n_channels, sample_rate)
+        self._downmix = Downmix(n_channels, sample_rate, self._channel)
+        return pieces
+
+
+class Leveller:
+    """Follows the loudness of a mono stream and says by how much a chunk is to be raised or lowered.
+
+    Args:
+        config: The loudness that is aimed at.
+        sample_rate: The stream's rate in Hz.
+    """
+
+    def __init__(self, config: LevelConfig, sample_rate: int):
+        self._config, self._frame = config, round(FRAME_S * sample_rate)
+        self._n_window = round(config.window_s / FRAME_S)
+        self.reset(0)
+
+    def push(self, waveform: np.ndarray) -> None:
+        """Take samples."""
+        samples = np.concatenate([self._rest, waveform])
+        n_frames = len(samples) // self._frame
+        frames = samples[: n_frames * self._frame].reshape(n_frames, self._frame)
+        self._powers.extend(np.mean(np.square(frames, dtype=np.float64), axis=1))
+        self._rest = samples[n_frames * self._frame :]
+
+    def gain(self, end: int) -> float:
+        """Return the factor for a chunk that ends at that sample of the stream, and forget what is older than needed.
+
+        The chunks must be asked for in order.
+        """
+        n_before = max(0, (end - self._start) // self._frame - self._first)
+        while n_before > self._n_window:
+            self._powers.popleft()
+            self._first, n_before = self._first + 1, n_before - 1
+        if not n_before:
+            return 1.0
+        power = sum(self._powers[frame] for frame in range(n_before)) / n_before
+        return 10 ** (level_gain_db(power, self._config) / 20)
+
+    def reset(self, start: int) -> None:
+        """Forget all, after a gap; the next sample is number ``start`` of the stream."""
+        self._powers: collections.deque[float] = collections.deque()
+        self._rest = np.empty(0, np.float32)
+        self._start, self._first = start, 0
+
+
+def level_gain_db(power: float, config: LevelConfig) -> float:
+    """Return the gain in dB that brings a mean power to the target, at most ``max_gain_db``; 0 for exact silence."""
+    return min(config.max_gain_db, config.target_db - 10 * np.log10(power)) if power > 0 else 0.0

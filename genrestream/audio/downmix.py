@@ -1,0 +1,124 @@
+"""Several channels to one, by what they carry: dead channels do not count, and channels that cancel are turned round.
+
+Every 0.1 s the weights follow the channels' powers and correlations over the last seconds, always of what came before,
+so a stream gives the same waveform however it is cut into blocks.
+"""
+
+import numpy as np
+
+from genrestream.errors import AudioError, OptionError
+
+FRAME_S = 0.1
+MEMORY_S = 3.0  # time constant of the powers and correlations
+OPPOSED = -0.5  # correlation below which a channel is turned round
+DEAD = 1e-3  # share of the loudest channel's power (-30 dB) below which a channel counts as dead
+CHOICES = ("auto", "mid", "left", "right")
+Channel = str | int  # "auto", "mid" (the plain mean), "left", "right", or a channel's number from 1
+
+
+def check_channel(channel: object) -> None:
+    """Make sure that a channel may be chosen so.
+
+    Raises:
+        OptionError: It is neither a word that we know nor a number from 1.
+    """
+    is_number = isinstance(channel, int) and not isinstance(channel, bool) and channel >= 1
+    is_digits = isinstance(channel, str) and channel.isdecimal() and int(channel) >= 1
+    if channel not in CHOICES and not is_number and not is_digits:
+        raise OptionError("channel", channel, f"must be {', '.join(CHOICES)}, or a channel's number from 1")
+
+
+class Downmix:
+    """Mixes a stream of one format to mono.
+
+    ``auto`` weighs each channel by its share of the power, so two alike channels give their mean, and one microphone
+    among 32 silent inputs gives that microphone. A channel that runs against the loudest one is turned round.
+
+    Args:
+        n_channels: Channels of the stream.
+        sample_rate: Its rate in Hz.
+        channel: How to mix: ``auto``, ``mid``, ``left``, ``right``, or a channel's number from 1.
+
+    Raises:
+        AudioError: The stream has no such channel.
+    """
+
+    def __init__(self, n_channels: int, sample_rate: int, channel: Channel = "auto"):
+        self._n_channels, self._note = n_channels, ""
+        self._frame = round(FRAME_S * sample_rate)
+        self._keep = np.exp(-FRAME_S / MEMORY_S)
+        self._products = np.zeros((n_channels, n_channels))  # running means of the products of every two channels
+        self._totals = np.zeros((n_channels, n_channels))  # the same over the whole stream
+        self._loudest, self._is_turned = 0, np.zeros(n_channels, bool)
+        self._held = np.empty((n_channels, 0), np.float32)  # samples of the frame that is not complete yet
+        self._fixed = self._fixed_weights(channel)
+        self._weights = np.full(n_channels, 1 / n_channels, np.float32)
+
+    def start(self, block: np.ndarray) -> None:
+        """Choose the first weights by the start of the stream, shape (n_channels, n_samples); push it after."""
+        if self._fixed is None:
+            self._look(block, fresh=True)
+
+    def push(self, block: np.ndarray) -> np.ndarray:
+        """Take a block, float32, shape (n_channels, n_samples), and return its mono samples."""
+        if self._fixed is not None:
+            return self._fixed @ block
+        mono = []
+        while block.shape[1]:
+            n_missing = self._frame - self._held.shape[1]
+            part, block = block[:, :n_missing], block[:, n_missing:]
+            mono.append(self._weights @ part)
+            self._held = np.concatenate([self._held, part], axis=1)
+            if self._held.shape[1] == self._frame:
+                self._look(self._held)
+                self._held = self._held[:, :0]
+        return np.concatenate(mono) if mono else np.empty(0, np.float32)
+
+    def _look(self, frame: np.ndarray, fresh: bool = False) -> None:
+        """Follow the channels' powers and correlations, and choose the weights of the next frame."""
+        products = frame.astype(np.float64) @ frame.T / max(1, frame.shape[1])
+        kept = 0.0 if fresh else self._keep
+        self._products = kept * self._products + (1 - kept) * products
+        self._totals += products
+        powers = np.diag(self._products)
+        if powers[self._loudest] < powers.max() / 2:
+            self._loudest = int(powers.argmax())
+        limit = np.where(self._is_turned, 0.0, OPPOSED)  # once turned it stays so until the channels agree again
+        self._is_turned = _correlation(self._products, self._loudest) < limit
+        shares = powers / powers.sum() if powers.sum() > 0 else np.full(len(powers), 1 / len(powers))
+        self._weights = np.where(self._is_turned, -shares, shares).astype(np.float32)
+
+    @property
+    def note(self) -> str:
+        """How the channels are mixed where that is not close to their mean, in words; empty otherwise."""
+        if self._fixed is not None:
+            return self._note
+        powers = np.diag(self._totals)
+        is_alive = powers > DEAD * powers.max()
+        n_turned = int((is_alive & (_correlation(self._totals, int(powers.argmax())) < OPPOSED)).sum())
+        if n_turned:
+            return f"{n_turned} of {len(powers)} channels in antiphase, turned round"
+        if 0 < 2 * is_alive.sum() <= len(powers):
+            return f"{is_alive.sum()} of {len(powers)} channels with sound, the others left out"
+        return ""
+
+    def _fixed_weights(self, channel: Channel) -> np.ndarray | None:
+        check_channel(channel)
+        if self._n_channels == 1 and channel in CHOICES:
+            return np.ones(1, np.float32)
+        if channel == "auto":
+            return None
+        if channel == "mid":
+            return np.full(self._n_channels, 1 / self._n_channels, np.float32)
+        number = {"left": 1, "right": 2}.get(str(channel)) or int(channel)
+        if number > self._n_channels:
+            raise AudioError(f"has no channel {number}, only {self._n_channels}; choose another with --channel")
+        self._note = f"channel {number} of {self._n_channels}"
+        return np.eye(self._n_channels, dtype=np.float32)[number - 1]
+
+
+def _correlation(products: np.ndarray, channel: int) -> np.ndarray:
+    """Return each channel's correlation with one of them, 0 for a dead one, from the products of every two."""
+    powers = np.diag(products)
+    correlation = products[channel] / np.sqrt(np.maximum(powers * powers[channel], 1e-30))
+    return np.where(powers > DEAD * powers[channel], correlation, 0.0)

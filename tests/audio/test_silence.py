@@ -1,0 +1,78 @@
+"""Offset, hum and hiss are silence; music is not, however weak it is."""
+
+import numpy as np
+import pytest
+
+from genrestream.audio.conditioning import Conditioner
+from genrestream.audio.silence import is_silent, loudness_db, variation
+from genrestream.audio.source import AudioSource
+from tests.conftest import METAL, music
+
+RATE = 16_000
+TIME_S = np.arange(3 * RATE) / RATE
+NOISE = np.random.default_rng(0).normal(size=3 * RATE)
+PINK = np.fft.irfft(np.fft.rfft(NOISE) / np.sqrt(np.maximum(1, np.arange(len(NOISE) // 2 + 1))))
+
+
+def decided(samples: np.ndarray) -> bool:
+    conditioner = Conditioner()
+    pieces = conditioner.push(np.round(samples * 32768)[None].astype(np.float32) / 32768, RATE) + conditioner.flush()
+    return is_silent(np.concatenate([mono for mono, _ in pieces]), RATE, -60.0)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        0 * TIME_S,
+        0.5 + 0 * TIME_S,
+        0.1 * np.sin(2 * np.pi * 50 * TIME_S),
+        0.3 + 0.2 * np.sin(2 * np.pi * 60 * TIME_S) + 0.02 * np.sin(2 * np.pi * 180 * TIME_S),
+        3e-4 * NOISE,
+        3e-4 * PINK / PINK.std(),
+        3e-4 * np.sin(2 * np.pi * 1000 * TIME_S),
+    ],
+    ids=["zeros", "offset", "50 Hz", "60 Hz with a harmonic and an offset", "hiss", "pink noise", "weak tone"],
+)
+def test_what_is_no_sound_is_silence(samples):
+    assert decided(samples)
+
+
+@pytest.mark.parametrize("level_db", [-12, -40, -60, -75])
+def test_music_is_not_silence(level_db):
+    song = music(3, RATE)[0]
+    assert not decided(song * 10 ** ((level_db - loudness_db(song)) / 20))
+
+
+def test_loudness_is_the_rms_of_what_is_neither_hum_nor_offset():
+    tone = 0.1 * np.sin(2 * np.pi * 440 * TIME_S)
+    assert loudness_db(tone) == pytest.approx(-23.01, abs=0.05)
+    assert loudness_db(tone + 0.3) == pytest.approx(-23.01, abs=0.05)
+    assert loudness_db(np.empty(0)) == -120
+
+
+def test_noise_varies_as_noise_must_and_music_more():
+    assert 0.9 < variation(NOISE, RATE) < 1.2
+    assert 0.9 < variation(PINK, RATE) < 1.2
+    assert variation(music(3, RATE)[0], RATE) > 1.6
+    assert variation(NOISE[:100], RATE) == 0.0
+
+
+@pytest.mark.parametrize("gain_db", [0, -20, -40, -55])
+@pytest.mark.parametrize("cable", ["as it is", "inverted", "one of 32", "offset and hum"])
+def test_the_answer_does_not_depend_on_gain_or_cable(model, gain_db, cable):
+    with AudioSource(METAL) as source:
+        blocks, rates = zip(*source, strict=True)
+    clip = np.concatenate(blocks, axis=1)[0, : 7 * rates[0]] * 10 ** (gain_db / 20)
+    time_s = np.arange(len(clip)) / rates[0]
+    samples = {
+        "as it is": clip[:, None],
+        "inverted": np.stack([clip, -clip], axis=1),
+        "one of 32": clip[:, None] * np.eye(32)[5],
+        "offset and hum": (clip + 0.02 + 0.01 * np.sin(2 * np.pi * 50 * time_s))[:, None],
+    }[cable]
+    session = model.session()
+    session.push(np.round(samples * 32768).astype(np.int16), rates[0])
+    session.flush()
+    verdict = session.verdict()
+    assert verdict.genre == "metal"
+    assert verdict.final.probability > 0.8
