@@ -11,7 +11,9 @@ from genrestream.errors import GenrestreamError, UsageError
 
 def settings() -> list[str]:
     """Return the environment's settings of JAX and XLA, as ``NAME=value``, sorted."""
-    return sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith(("JAX_", "XLA_")) and value)
+    return sorted(
+        f"{name}={value}" for name, value in os.environ.items() if name.startswith(("JAX_", "XLA_")) and value
+    )
 
 
 @contextlib.contextmanager
@@ -72,7 +74,9 @@ def fingerprint() -> str:
     import jaxlib
 
     device = jax.devices()[0]
-    return "\n".join([jax.__version__, jaxlib.__version__, device.platform, device.device_kind, _processor(), *settings()])
+    return "\n".join(
+        [jax.__version__, jaxlib.__version__, device.platform, device.device_kind, _processor(), *settings()]
+    )
 
 
 def _processor() -> str:

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def cache_folder(name: str = "") -> Path | None:
-    """Return genrestream's cache folder or one inside it, made if needed; None without one that only the user can write.
+    """Return genrestream's cache folder or one inside it, made if needed; None if others can write there.
 
     ``GENRESTREAM_CACHE`` names another one; set to nothing it switches caching off.
     """
