@@ -1,4 +1,4 @@
-"""The front ends' configs, which are stored with the weights, and the mel filters; ``features.py`` computes them."""
+"""The front ends' configs, which are stored with the weights; ``frontend.py`` computes their features."""
 
 import dataclasses
 from typing import Any, ClassVar, Literal
@@ -15,7 +15,7 @@ class LogMelConfig:
     """A log-mel spectrogram with a fixed reference: the same sound gives the same features everywhere.
 
     Attributes:
-        sample_rate: Rate of the waveform in Hz; whatever comes in is resampled to it.
+        sample_rate: Rate of the waveform in Hz; all input is resampled to it.
         n_fft: Samples in one analysis window (Hann, periodic).
         hop_length: Samples from one frame to the next.
         n_mels: Mel bands (Slaney scale and area normalisation, 0 Hz to half the sample rate).
@@ -44,6 +44,7 @@ class LogMelConfig:
                 raise UsageError(f"{name}={value!r} must be a positive integer, at most {MAX_SIZE}")
         _check_product(self, "n_fft", "n_mels")
         _check_product(self, "n_fft", "n_frames")
+        _check_product(self, "n_mels", "n_frames")
         if self.n_frames > 1 + self.n_samples // self.hop_length:
             raise UsageError(
                 f"n_frames={self.n_frames} must be at most 1 + n_samples // hop_length"
@@ -92,10 +93,10 @@ class MfccConfig(LogMelConfig):
 
 @dataclasses.dataclass(frozen=True)
 class TabularConfig:
-    """The 57 columns of GTZAN's CSV files, means and variances over one chunk (see ``tabular.py``).
+    """The 57 columns of GTZAN's CSV files, means and variances over one chunk (see ``tabular/columns.py``).
 
     Attributes:
-        sample_rate: Rate of the waveform in Hz; whatever comes in is resampled to it.
+        sample_rate: Rate of the waveform in Hz; all input is resampled to it.
         n_samples: Samples in one chunk.
         level: To what loudness chunks are brought before; None to leave them as they are.
     """

@@ -1,35 +1,80 @@
-"""The user's own cache folder, for what can be made again: compiled programs."""
+"""The user's own cache folder, for what can be made again: compiled programs.
 
+What is read from it is run, so it is read only where nobody else can have written it, and only if it is whole.
+"""
+
+import hashlib
+import logging
 import os
 import stat
 import sys
+import tempfile
 from pathlib import Path
 
+DIGEST_SIZE = hashlib.sha256().digest_size
+logger = logging.getLogger(__name__)
 
-def cache_folder() -> Path | None:
-    """Return genrestream's cache folder, made if needed; None where there is none that only this user can write.
+
+def cache_folder(name: str = "") -> Path | None:
+    """Return genrestream's cache folder or one inside it, made if needed; None if others can write there.
 
     ``GENRESTREAM_CACHE`` names another one; set to nothing it switches caching off.
     """
-    override = os.environ.get("GENRESTREAM_CACHE")
-    if override == "":
-        return None
-    if override:
-        folder = Path(override)
-    elif sys.platform == "win32":
-        folder = Path(os.environ.get("LOCALAPPDATA", "~/AppData/Local")).expanduser() / "genrestream"
-    else:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "genrestream"
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return folder if _is_private(folder) and os.access(folder, os.W_OK) else None
+        folder = _place()
+        if folder is None:
+            return None
+        for each in {folder, folder / name}:
+            each.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if all(_is_private(each.stat()) for each in (folder, folder / name)) and os.access(folder / name, os.W_OK):
+            return folder / name
     except (OSError, RuntimeError):  # RuntimeError: no home folder to expand
-        return None
+        pass
+    return None
 
 
-def _is_private(folder: Path) -> bool:
-    """Whether nobody else could have planted a program in the folder."""
+def _place() -> Path | None:
+    override = os.environ.get("GENRESTREAM_CACHE")
+    if override is not None:
+        return Path(override) if override else None
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", "~/AppData/Local")).expanduser() / "genrestream"
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "genrestream"
+
+
+def _is_private(status: os.stat_result) -> bool:
+    """Whether nobody else could have planted or changed it."""
     if sys.platform == "win32":
         return True
-    status = folder.stat()
     return status.st_uid == os.getuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def read_private(file: Path) -> bytes | None:
+    """Return the bytes that ``write_private`` wrote; None if they are missing, changed, or could be someone else's."""
+    try:
+        with file.open("rb") as content:
+            status = os.fstat(content.fileno())
+            if not (_is_private(status) and stat.S_ISREG(status.st_mode)):
+                return None
+            digest, body = content.read(DIGEST_SIZE), content.read()
+    except OSError:
+        return None
+    return body if hashlib.sha256(body).digest() == digest else None
+
+
+def write_private(file: Path, body: bytes, most: int) -> None:
+    """Write bytes with their digest, and delete the oldest files beside them beyond ``most``."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as scratch:
+            try:
+                scratch.write(hashlib.sha256(body).digest() + body)
+                scratch.close()
+                os.replace(scratch.name, file)
+            except BaseException:
+                os.unlink(scratch.name)
+                raise
+        kept = sorted(file.parent.glob(f"*{file.suffix}"), key=lambda each: each.stat().st_mtime)
+        for stale in kept[:-most]:
+            stale.unlink()
+    except OSError as error:  # another process may do the same, or the disk is full
+        logger.debug("%s: not cached (%s)", file, error)

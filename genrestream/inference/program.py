@@ -1,43 +1,40 @@
 """From a checkpoint to one compiled function: a chunk of waveform in, logits out.
 
-Building the network needs flax, orbax and a trace, about two seconds. So the traced program (StableHLO) and its
-weights are kept together in the user's cache, under a name that depends on all they were made from; XLA's own cache
-keeps the machine code. The next start needs neither flax nor orbax.
+Building the network needs flax, orbax, a trace and XLA's compiler, several seconds. So the compiled function and its
+weights are kept together in the user's cache, under a name that depends on all that they were made from. The next
+start needs none of these.
 """
 
 import hashlib
+import io
 import logging
-import os
-import tempfile
-import zipfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
-from jax.core import ShapedArray
-from jax.interpreters import mlir
-from jaxlib.mlir import ir
-from jaxlib.mlir.dialects import func
 
 from genrestream.errors import CheckpointError
 from genrestream.files import PACKAGE
-from genrestream.inference.cache_folder import cache_folder
+from genrestream.inference.backend import check_device, check_process, fingerprint, jax, settings_blamed
+from genrestream.inference.cache_folder import cache_folder, read_private, write_private
 from genrestream.inference.checkpoint import CARD_FILE, Checkpoint
 
 MAX_PROGRAMS = 16
-STABLEHLO = "program"
+MAX_MEMORY = 2 << 30  # bytes that one chunk may take on its way through the network
+EXECUTABLE = "executable"
 
 Weights = dict[str, np.ndarray]
+Compiled = Callable[[Any, Any], Any]  # weights by name, and a chunk, to logits
 Program = Callable[[np.ndarray], np.ndarray]
 logger = logging.getLogger(__name__)
 
 
 def use_compile_cache() -> None:
     """Keep what XLA compiles in the user's cache. For entry points: it changes a setting of the whole process."""
-    if folder := cache_folder():
-        jax.config.update("jax_compilation_cache_dir", str(folder / "xla"))
+    if folder := cache_folder("xla"):
+        jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
@@ -48,106 +45,99 @@ def logits_program(checkpoint: Checkpoint) -> Program:
     One chunk at a time: on a CPU a larger batch is no faster, and an answer is there after each chunk.
 
     Raises:
-        CheckpointError: The network is unknown or the weights are not its own.
+        CheckpointError: The network is unknown, or the weights are not its own; when called, the logits are not finite.
+        UsageError: JAX cannot compute here; also when called in a process that was forked after the load.
     """
-    file = _file(checkpoint)
-    if file and (stored := _read(file)):
-        try:
-            return _compile(*stored, checkpoint)
-        except Exception as error:  # whatever a damaged program makes of the parser, it can be made again
-            logger.warning("%s: cannot be used (%s), so it is made again", file, error)
-    program, weights = _trace(checkpoint)
-    if file:
-        _write(file, program, weights)
-    return _compile(program, weights, checkpoint)
+    check_process()
+    check_device()
+    with settings_blamed(), jax.disable_jit(False):  # with JAX_DISABLE_JIT set nothing compiled runs
+        file = _file(checkpoint)
+        compiled, weights = (file and _stored(file, checkpoint)) or _made(checkpoint, file)
+        on_device = jax.device_put(weights)
+
+    def logits_of(chunk: np.ndarray) -> np.ndarray:
+        check_process()
+        with jax.disable_jit(False):
+            logits = jax.device_get(compiled(on_device, jax.device_put(chunk)))
+        if not np.isfinite(logits).all():
+            raise CheckpointError(f"{checkpoint.path}: its network returns values that are not finite; fetch it again")
+        return logits
+
+    return logits_of
 
 
-def _trace(checkpoint: Checkpoint) -> tuple[bytes, Weights]:
+def _made(checkpoint: Checkpoint, file: Path | None) -> tuple[Compiled, Weights]:
+    """Build the network and compile it; keep the result in the file."""
     from genrestream.inference.network import load_weights, logits_function  # flax: not on the path of a warm start
 
-    weights = load_weights(checkpoint)
+    def logits(weights: Any, chunk: Any) -> Any:
+        return network(weights, chunk)
+
+    weights, network = load_weights(checkpoint), logits_function(checkpoint.card)
+    if file:  # a name of its own, for what comes out of XLA's cache cannot be serialized whole
+        logits.__name__ = f"logits_{secrets.token_hex(4)}"
     try:
-        traced = jax.jit(logits_function(checkpoint.card), keep_unused=True).trace(weights, _chunk_shape(checkpoint))
+        lowered = jax.jit(logits).lower(weights, _chunk_shape(checkpoint))
     except (TypeError, ValueError) as error:
         cause = str(error).splitlines()[0]
         raise CheckpointError(f"{checkpoint.path}: its front end does not fit its network ({cause})") from error
-    module: Any = traced.lower().compiler_ir("stablehlo")
-    return mlir.module_to_bytecode(module), weights
-
-
-def _compile(program: bytes, weights: Weights, checkpoint: Checkpoint) -> Program:
-    n_classes = len(checkpoint.card.labels)
-    names = sorted(weights)  # the order in which jax flattens a dict
-
-    def logits(weights: Weights, chunk: Any) -> jax.Array:
-        return stored_p.bind(*(weights[name] for name in names), chunk, program=program, shape=(1, n_classes))
-
-    on_device = jax.device_put(weights)
-    compiled = jax.jit(logits).lower(on_device, _chunk_shape(checkpoint)).compile()
-    return lambda chunk: np.asarray(compiled(on_device, chunk))
+    compiled = lowered.compile()
+    memory = compiled.memory_analysis()
+    if memory is not None and memory.temp_size_in_bytes > MAX_MEMORY:
+        raise CheckpointError(f"{checkpoint.path}: a chunk would take over {MAX_MEMORY >> 30} GiB; make it smaller")
+    if file:
+        _store(file, compiled, weights, checkpoint)
+    return compiled, weights
 
 
 def _chunk_shape(checkpoint: Checkpoint) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((1, checkpoint.card.frontend.n_samples), np.float32)
 
 
-# ``jax.export`` would do, but calling what it stored imports scipy.linalg: a fifth of a second for LAPACK, unused here.
-stored_p = type(jax.lax.add_p)("stored_program")  # jax.extend.core.Primitive, without importing Pallas beside it
-
-
-@stored_p.def_abstract_eval
-def _stored_shape(*_: Any, program: bytes, shape: tuple[int, ...]) -> ShapedArray:
-    return ShapedArray(shape, np.dtype(np.float32))
-
-
-def _lower_stored(ctx: mlir.LoweringRuleContext, *args: Any, program: bytes, shape: tuple[int, ...]) -> Any:
-    module = ctx.module_context.module
-    stored = ir.Module.parse(program, module.context)
-    main: Any = ir.SymbolTable(stored.operation)["main"]
-    results = main.type.results
-    name = mlir.merge_mlir_modules(module, "stored_program", stored)
-    return func.CallOp(results, ir.FlatSymbolRefAttr.get(name), list(args)).results
-
-
-mlir.register_lowering(stored_p, _lower_stored)
-
-
 def _file(checkpoint: Checkpoint) -> Path | None:
-    """Name the program by the card (it holds the weights' digest), this code, jax's version and the device."""
-    folder = cache_folder()
+    """Name the program by the card, which holds the weights' digest, and by this code, JAX and the machine."""
+    folder = cache_folder("programs")
     if folder is None:
         return None
-    digest = hashlib.sha256(f"{jax.__version__} {jax.default_backend()}".encode())
+    digest = hashlib.sha256(fingerprint().encode())
     for part in (checkpoint.path / CARD_FILE, *sorted(PACKAGE.glob("**/*.py"))):
         digest.update(hashlib.sha256(part.read_bytes()).digest())
-    return folder / "programs" / f"{digest.hexdigest()[:32]}.npz"
+    return folder / f"{digest.hexdigest()[:32]}.npz"
 
 
-def _read(file: Path) -> tuple[bytes, Weights] | None:
+def _store(file: Path, compiled: Any, weights: Weights, checkpoint: Checkpoint) -> None:
+    """Keep the compiled function, if it can be loaded again and is then the same."""
     try:
-        with file.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
+        from jax.experimental.serialize_executable import serialize
+
+        executable, _, _ = serialize(compiled)
+        silence = np.zeros(_chunk_shape(checkpoint).shape, np.float32)
+        again = _loaded(executable, weights, checkpoint)
+        np.testing.assert_array_equal(again(weights, silence), compiled(weights, silence))
+    except Exception as error:  # the module is called experimental; without it the next start compiles again
+        logger.debug("%s: not cached (%s)", file, error)
+        return
+    arrays: dict[str, Any] = {EXECUTABLE: np.frombuffer(executable, np.uint8), **weights}
+    body = io.BytesIO()
+    np.savez(body, **arrays)
+    write_private(file, body.getvalue(), MAX_PROGRAMS)
+
+
+def _stored(file: Path, checkpoint: Checkpoint) -> tuple[Compiled, Weights] | None:
+    """Return what ``_store`` kept, or None where it is missing or of no use."""
+    if (body := read_private(file)) is None:
+        return None
+    try:
+        with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
             weights = dict(arrays)
-        return weights.pop(STABLEHLO).tobytes(), weights
-    except FileNotFoundError:
-        return None
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        logger.warning("%s: cannot be read (%s), so it is made again", file, error)
+        return _loaded(weights.pop(EXECUTABLE).tobytes(), weights, checkpoint), weights
+    except Exception as error:  # whatever JAX makes of it, it can be made again
+        logger.debug("%s: cannot be used (%s)", file, error)
         return None
 
 
-def _write(file: Path, program: bytes, weights: Weights) -> None:
-    try:
-        file.parent.mkdir(exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as scratch:
-            arrays: dict[str, Any] = {STABLEHLO: np.frombuffer(program, np.uint8), **weights}
-            try:
-                np.savez(scratch, **arrays)
-            except BaseException:
-                os.unlink(scratch.name)
-                raise
-        os.replace(scratch.name, file)
-        kept = sorted(file.parent.glob("*.npz"), key=lambda program: program.stat().st_mtime)
-        for stale in kept[:-MAX_PROGRAMS]:
-            stale.unlink()
-    except OSError as error:
-        logger.warning("%s: cannot be written (%s), so the next start is slow too", file, error)
+def _loaded(executable: bytes, weights: Weights, checkpoint: Checkpoint) -> Compiled:
+    from jax.experimental.serialize_executable import deserialize_and_load
+
+    inputs = jax.tree.structure(((weights, _chunk_shape(checkpoint)), {}))
+    return deserialize_and_load(executable, inputs, jax.tree.structure(0), execution_devices=jax.devices()[:1])

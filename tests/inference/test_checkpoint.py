@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import shutil
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 
 from genrestream.errors import CheckpointError, UsageError
 from genrestream.inference import checkpoint, shipped
-from genrestream.inference.network import load_weights
+from genrestream.inference.network import abstract_module, load_weights, weights_of
+from genrestream.inference.weights import digest_of
 
 TAGS = shipped.find("musicnn-tags")
 
@@ -21,6 +23,16 @@ def folder(tmp_path):
 def change(folder, **fields):
     card = json.loads((folder / "checkpoint.json").read_text())
     (folder / "checkpoint.json").write_text(json.dumps(card | fields))
+
+
+def link(path, target):
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
+def stranger(folder, card, **changed):
+    """A model with other weights, their digest right."""
+    return checkpoint.write(folder, card, load_weights(checkpoint.read(shipped.find(card.name))) | changed)
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -69,7 +81,42 @@ def test_the_genre_model_says_what_it_was_measured_at():
         (lambda folder: change(folder, format=2), "format 2 is newer"),
         (lambda folder: change(folder, colour="red"), "colour"),
         (lambda folder: change(folder, temperature=0), "temperature=0"),
-        (lambda folder: change(folder, min_probability="x"), "min_probability|not supported"),
+        (lambda folder: change(folder, temperature=float("inf")), "temperature=inf must be a finite number"),
+        (lambda folder: change(folder, temperature=10**400), "cannot be read as JSON|temperature must be a number"),
+        (lambda folder: change(folder, temperature=1e-300), "temperature=1e-300 must be a positive number"),
+        (lambda folder: change(folder, temperature=True), "temperature must be a number, and True is not"),
+        (lambda folder: change(folder, min_probability="x"), "min_probability must be a number, and 'x' is not"),
+        (lambda folder: change(folder, min_probability=float("nan")), "min_probability=nan must be a finite number"),
+        (
+            lambda folder: change(folder, metrics={"accuracy": [float("-inf")]}),
+            r"metrics.accuracy=-inf must be a finite",
+        ),
+        (lambda folder: change(folder, **{"\x1b[2J": 1}), r"field's name must be printable.*'\\x1b\[2J' is not"),
+        (lambda folder: change(folder, provenance={"a": {"b\x07": 1}}), "field's name must be printable"),
+        (lambda folder: change(folder, provenance={"note": "gnp.\u202eexe"}), "provenance.note must be printable"),
+        (lambda folder: change(folder, provenance={"note": "x" * 10**5}), "provenance.note must be .* at most 10,000"),
+        (lambda folder: change(folder, provenance=json.loads("[" * 50 + "]" * 50)), "must be nested at most 20 deep"),
+        (lambda folder: change(folder, frontend={"\x1b": 1}), "field's name must be printable"),
+        (lambda folder: change(folder, frontend=3), "frontend must be a dict, and 3 is not"),
+        (
+            lambda folder: change(folder, frontend={"n_fft": 1, "n_mels": 10**7, "n_samples": 10**7}),
+            "n_mels . n_frames",
+        ),
+        (lambda folder: change(folder, labels="rock"), "labels must be a list"),
+        (lambda folder: change(folder, labels=["rock", 3]), "labels must be texts"),
+        (lambda folder: change(folder, labels=["rock", "p" * 1000]), "labels must be printable, of 1 to 100"),
+        (lambda folder: change(folder, name=".."), "name='..' must .* not begin with a dot"),
+        (
+            lambda folder: (folder / "checkpoint.json").write_bytes(b" " * (17 << 20)),
+            "must be at most 16,777,216 bytes",
+        ),
+        (lambda folder: os.truncate(folder / "checkpoint.json", 1 << 40), "must be at most 16,777,216 bytes"),
+        (lambda folder: link(folder / "checkpoint.json", "/dev/zero"), "may not link to what is outside it"),
+        (lambda folder: link(folder / "weights" / "more", ".."), "may not link|damaged or incomplete"),
+        (lambda folder: link(folder / "weights" / "more", "../../other"), "may not link to what is outside it"),
+        (lambda folder: link(folder / "weights" / "more", "/etc/passwd"), "may not link to what is outside it"),
+        (lambda folder: link(folder / "weights" / "more", "more"), "cannot be read"),
+        (lambda folder: os.mkfifo(folder / "weights" / "more"), "may only have files"),
         (lambda folder: change(folder, labels=["rock", "\x1b[2J"]), "labels must be printable"),
         (lambda folder: change(folder, frontend={"n_samples": 10**12}), "n_samples=1000000000000"),
         (lambda folder: change(folder, labels=["rock", "rock"]), "labels"),
@@ -103,13 +150,67 @@ def test_what_is_wrong_is_named(folder, spoil, said):
         ({"model": "crnn", "model_config": {"n_layers": 10**9}}, "n_layers=1000000000 must be .* at most 16"),
         ({"model": "cnn", "model_config": {"n_filters": []}}, r"n_filters=\(\) must be 1 to 16 sizes"),
         ({"model": "cnn", "model_config": {"dropout": 1.0}}, "dropout=1.0 must be at least 0 and below 1"),
-        ({"model_config": {"n_midend": 10**5}}, "more than 1,000,000,000 parameters"),
+        ({"model_config": {"n_midend": 10**5}}, "more than 250,000,000 parameters"),
     ],
 )
 def test_weights_of_another_network_are_refused(folder, fields, said):
     change(folder, **fields)
     with pytest.raises(CheckpointError, match=said):
         load_weights(checkpoint.read(folder))
+
+
+def test_a_link_inside_the_folder_is_followed(folder):
+    (folder / "checkpoint.json").rename(folder / "card.json")
+    link(folder / "checkpoint.json", "card.json")
+    assert checkpoint.read(folder).card.name == "musicnn-tags"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_must_be_finite(tmp_path, value):
+    card = checkpoint.read(shipped.find("mlp")).card
+    bias = np.full(len(card.labels), value, np.float32)
+    model = stranger(tmp_path / "strange", card, **{"dense.layers.1.bias": bias})
+    with pytest.raises(CheckpointError, match=r"dense.layers.1.bias has values that are not finite numbers"):
+        load_weights(model)
+
+
+def test_weights_must_be_float32(tmp_path):
+    card = checkpoint.read(shipped.find("mlp")).card
+    model = stranger(tmp_path / "strange", card, **{"dense.layers.1.bias": np.zeros(len(card.labels))})
+    with pytest.raises(CheckpointError, match=r"dense.layers.1.bias must be float32"):
+        load_weights(model)
+
+
+def test_a_small_file_does_not_become_large_weights(tmp_path):
+    """Zeros compress a thousandfold: to 27 MB here, to gigabytes in a stranger's."""
+    card = checkpoint.read(shipped.find("mlp")).card
+    card = dataclasses.replace(card, model_config=card.model_config | {"n_units": [100_000]})
+    shapes = {name: leaf.shape for name, leaf in weights_of(abstract_module(card)).items()}
+    weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    model = checkpoint.write(tmp_path / "zeros", card, weights)
+    with pytest.raises(CheckpointError, match=r"bytes cannot hold 6,8\d\d,\d+ parameters"):
+        load_weights(model)
+
+
+def test_what_is_written_can_be_read_whatever_the_tracks_are_called(tmp_path):
+    card = checkpoint.read(shipped.find("mlp")).card
+    card = dataclasses.replace(card, provenance={"held_out": ["a\x1b[2J", "b\udcff", "c"]})
+    held_out = stranger(tmp_path / "mine", card) and checkpoint.read(tmp_path / "mine").card.provenance["held_out"]
+    assert held_out == ["a\\x1b[2J", "b\\udcff", "c"]
+
+
+@pytest.mark.parametrize("name", ["_METADATA", "manifest.ocdbt", "orbax.checkpoint", "_CHECKPOINT_METADATA"])
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"[" * 100_000, b'{"a": {}}'])
+def test_weights_that_orbax_cannot_read_are_one_line(tmp_path, name, content):
+    folder = shutil.copytree(shipped.find("mlp"), tmp_path / "mlp")
+    for file in (folder / "weights").rglob(name):
+        file.write_bytes(content)
+    change(folder, weights_sha256=digest_of(folder / "weights"))
+    try:  # not every file is needed
+        load_weights(checkpoint.read(folder))
+    except CheckpointError as error:
+        assert str(error).isprintable()
+        assert str(folder) in str(error)
 
 
 def test_unknown_names_list_the_known_ones():

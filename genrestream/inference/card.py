@@ -1,0 +1,178 @@
+"""What a model's ``checkpoint.json`` says, and what it may say: it can come from a stranger."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from genrestream.errors import CheckpointError, UsageError
+from genrestream.features.config import FrontendConfig, frontend_from_json, frontend_to_json
+
+FORMAT = 1
+MAX_BYTES, MAX_TEXT, MAX_LABELS, MAX_LABEL = 1 << 24, 10_000, 10_000, 100  # of the file, a text in it, labels, a label
+MAX_DEPTH, MAX_INTEGER, MAX_TEMPERATURE = 20, 1 << 53, 1000.0
+NOT_IN_NAMES = "/\\:"  # reports name files after the model
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "name": str,
+    "model": str,
+    "model_config": dict,
+    "frontend": dict,
+    "labels": list,
+    "multi_label": bool,
+    "temperature": (int, float),
+    "min_probability": (int, float),
+    "metrics": dict,
+    "provenance": dict,
+    "weights_sha256": str,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """What ``checkpoint.json`` says of a model.
+
+    Attributes:
+        name: The model's name, as ``--model`` takes it.
+        model: The network's name in ``genrestream.models.MODELS``.
+        model_config: Fields of that network's config.
+        frontend: The front end that the weights were trained with.
+        labels: The genres or tags, in the order of the logits.
+        multi_label: Whether several labels may hold at once (sigmoid) or exactly one does (softmax).
+        temperature: Divides the logits, so that the running probability is calibrated.
+        min_probability: Below it a running probability counts as unsure.
+        metrics: Measured figures by name.
+        provenance: Data, split, seed, command, commit, licence.
+        weights_sha256: Digest of the weights' folder; set when written.
+        format: Version of this layout.
+    """
+
+    name: str
+    model: str
+    model_config: dict[str, Any]
+    frontend: FrontendConfig
+    labels: tuple[str, ...]
+    multi_label: bool
+    temperature: float
+    min_probability: float
+    metrics: dict[str, Any]
+    provenance: dict[str, Any]
+    weights_sha256: str = ""
+    format: int = FORMAT
+
+
+def read_card(file: Path) -> Card:
+    """Read a model's card.
+
+    Raises:
+        CheckpointError: The file is missing, no card, or from a newer version.
+    """
+    try:
+        if not file.is_file():
+            raise CheckpointError(f"{file.parent}: not a genrestream model, it has no {file.name}")
+        with file.open("rb") as content:
+            text = content.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
+            raise CheckpointError(f"{file}: must be at most {MAX_BYTES:,} bytes; fetch the model again")
+        fields = json.loads(text.decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{file}: cannot be read as JSON ({error}); fetch the model again") from error
+    if not isinstance(fields, dict) or not isinstance(fields.get("format"), int):
+        raise CheckpointError(f"{file}: not a genrestream model, it has no integer 'format'")
+    if fields["format"] > FORMAT:
+        raise CheckpointError(
+            f"{file}: format {fields['format']:.0f} is newer than this genrestream reads ({FORMAT});"
+            " pip install -U genrestream"
+        )
+    try:
+        return _card(fields)
+    except (AttributeError, KeyError, TypeError, ValueError, UsageError) as error:
+        raise CheckpointError(f"{file}: {error}; fetch the model again") from error
+
+
+def _card(fields: dict[str, Any]) -> Card:
+    if problem := next(_problems("", fields), None):
+        raise UsageError(problem)
+    known = {field.name for field in dataclasses.fields(Card)}
+    if unknown := sorted(fields.keys() - known):
+        raise UsageError(f"unknown field {unknown[0]!r}")
+    if missing := sorted(TYPES.keys() - fields.keys()):
+        raise UsageError(f"has no field {missing[0]!r}")
+    for name, its in TYPES.items():
+        if not isinstance(fields[name], its) or (its is not bool and isinstance(fields[name], bool)):
+            kind = "number" if isinstance(its, tuple) else its.__name__
+            raise UsageError(f"{name} must be a {kind}, and {_short(fields[name])} is not")
+    check_name(fields["name"])
+    check_labels(fields["labels"])
+    if not 1 / MAX_TEMPERATURE <= fields["temperature"] <= MAX_TEMPERATURE:
+        raise UsageError(f"temperature={fields['temperature']} must be a positive number, at most {MAX_TEMPERATURE:g}")
+    if not 0 <= fields["min_probability"] <= 1:
+        raise UsageError(f"min_probability={fields['min_probability']} must be from 0 to 1")
+    return Card(**fields | {"frontend": frontend_from_json(fields["frontend"]), "labels": tuple(fields["labels"])})
+
+
+def _problems(place: str, value: Any, depth: int = 0) -> Iterator[str]:
+    """Yield what a terminal, a report or arithmetic could not take, wherever in the JSON it stands."""
+    if depth > MAX_DEPTH:
+        yield f"{place[:40]}: must be nested at most {MAX_DEPTH} deep"
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _problems("a field's name", key)
+            yield from _problems(f"{place}.{key}" if place else key, inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _problems(place, inner, depth + 1)
+    elif isinstance(value, str) and not (value.isprintable() and len(value) <= MAX_TEXT):
+        yield f"{place} must be printable, at most {MAX_TEXT:,} characters, and {_short(value)} is not"
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{place}={value} must be a finite number"
+    elif isinstance(value, int) and abs(value) > MAX_INTEGER:
+        yield f"{place} must be a number of at most {MAX_INTEGER:,}"
+
+
+def _short(value: object) -> str:
+    return text if len(text := repr(value)) <= 60 else f"{text[:60]}…"
+
+
+def check_name(name: str) -> None:
+    """Make sure that a model may be called so.
+
+    Raises:
+        UsageError: It is empty, hidden or too long, or has a character that may not be in it.
+    """
+    if not name.isprintable() or not 0 < len(name) <= MAX_LABEL or name[0] == "." or set(NOT_IN_NAMES) & set(name):
+        raise UsageError(
+            f"name={_short(name)} must be printable, of 1 to {MAX_LABEL} characters, not begin with a dot, and be"
+            f" without {' '.join(NOT_IN_NAMES)}"
+        )
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """Make sure that a model may have these labels.
+
+    Raises:
+        UsageError: There are fewer than two or too many, two are the same, or one cannot be printed.
+    """
+    if not all(isinstance(label, str) for label in labels):
+        raise UsageError("labels must be texts")
+    if len(set(labels)) != len(labels) or not 2 <= len(labels) <= MAX_LABELS:
+        raise UsageError(f"labels must be from two to {MAX_LABELS:,}, all different")
+    if strange := [label for label in labels if not 0 < len(label) <= MAX_LABEL or not label.isprintable()]:
+        raise UsageError(f"labels must be printable, of 1 to {MAX_LABEL} characters, and {_short(strange[0])} is not")
+
+
+def card_to_json(card: Card) -> str:
+    """Return the text of ``checkpoint.json``; letters that ``read_card`` would refuse are escaped."""
+    fields = dataclasses.asdict(card) | {"frontend": frontend_to_json(card.frontend)}
+    return json.dumps(_escaped(fields), indent=2, ensure_ascii=False) + "\n"
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_escaped(inner) for inner in value]
+    if isinstance(value, str) and not value.isprintable():  # a track may be named after a strange file
+        return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in value)
+    return value

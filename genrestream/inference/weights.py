@@ -1,0 +1,114 @@
+"""A model's weights on disk: an orbax folder, which can come from a stranger.
+
+Reading it runs no code. Its size is bounded before anything is read: by the network's shapes, by the bytes on the disk,
+and by a limit for any model.
+"""
+
+import hashlib
+import logging
+import math
+import os
+import stat
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genrestream.errors import CheckpointError
+
+MAX_PARAMETERS = 250_000_000  # a gigabyte
+MAX_EXPANSION = 100  # bytes of weights for a byte on the disk; those of real networks hardly compress
+MAX_FILES = 10_000
+
+
+def files_of(folder: Path) -> Iterator[Path]:
+    """Return a folder's files, at any depth, sorted.
+
+    Raises:
+        CheckpointError: Something in it is neither a file nor a folder, or a link to what lies elsewhere.
+    """
+    found = []
+    for place, folders, names in os.walk(folder):
+        for path in (Path(place, name) for name in (*folders, *names)):
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+                raise CheckpointError(f"{path}: a model's folder may not link to what is outside it; copy the file")
+            if not stat.S_ISDIR(mode := path.stat().st_mode) and not stat.S_ISREG(mode):
+                raise CheckpointError(f"{path}: a model's folder may only have files; fetch the model again")
+        found += [Path(place, name) for name in names]
+        if len(found) > MAX_FILES:
+            raise CheckpointError(f"{folder}: must have at most {MAX_FILES:,} files; fetch the model again")
+    yield from sorted(found)
+
+
+def digest_of(folder: Path) -> str:
+    """Return the SHA-256 of the names, sizes and contents of a folder's files, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for file in files_of(folder):
+        digest.update(f"{file.relative_to(folder).as_posix()} {file.stat().st_size}\n".encode())
+        with file.open("rb") as content:
+            while block := content.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def read_arrays(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Load the weights, after checking that they are those that the network needs.
+
+    Args:
+        path: The orbax folder.
+        shapes: The shape of each parameter by its name, as the network has them.
+
+    Raises:
+        CheckpointError: The weights are unreadable, not finite, or belong to another network.
+    """
+    path = path.absolute()  # orbax finds no metadata by a relative path
+    n_parameters = sum(math.prod(shape) for shape in shapes.values())
+    if n_parameters > MAX_PARAMETERS:
+        raise CheckpointError(f"{path}: the network has more than {MAX_PARAMETERS:,} parameters")
+    n_bytes = sum(file.stat().st_size for file in files_of(path))
+    if 4 * n_parameters > MAX_EXPANSION * n_bytes:
+        raise CheckpointError(
+            f"{path}: {n_bytes:,} bytes cannot hold {n_parameters:,} parameters; fetch the model again"
+        )
+    try:
+        weights = _load(path, shapes)
+    except CheckpointError:
+        raise
+    except Exception as error:  # orbax and tensorstore raise what they like on damaged files
+        raise CheckpointError(f"{path}: cannot be read ({_line(error)}); fetch the model again") from error
+    for name, array in weights.items():
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"{path}: {name} has values that are not finite numbers; fetch the model again")
+    return weights
+
+
+def _load(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    ocp = orbax()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # orbax warns that no sharding is given: one host, one copy
+        stored = ocp.metadata(path).metadata
+        found = {name: tuple(leaf.shape) for name, leaf in stored.items()}
+        if found != dict(shapes):
+            odd = sorted(map(repr, (name for name in found.keys() | shapes if found.get(name) != shapes.get(name))))
+            raise CheckpointError(f"{path}: the weights are of another network, {odd[0].strip(chr(39))} differs")
+        for name, leaf in stored.items():
+            pieces = leaf.storage_metadata.chunk_shape if leaf.storage_metadata else None
+            if leaf.dtype != np.float32 or math.prod(pieces or ()) > max(1, math.prod(shapes[name])):
+                raise CheckpointError(f"{path}: {name} must be float32 in pieces no larger than itself")
+        return {name: np.asarray(array) for name, array in ocp.load(path).items()}
+
+
+def _line(error: Exception) -> str:
+    """Return the first words of an error's text, fit for a terminal."""
+    text = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:200])
+
+
+def orbax() -> Any:
+    """Import orbax only where weights are read or written: it takes half a second that a warm start saves."""
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    from orbax.checkpoint import v1 as ocp
+
+    return ocp
