@@ -10,6 +10,12 @@ MAX_SIZE = 10_000_000  # a stranger's config must not fill the memory
 Compression = Literal["log10_10000", "db"]
 
 
+def _check_product(config: "LogMelConfig | PatchesConfig", one: str, other: str) -> None:
+    """Bound an array of two sizes, which the bound on each does not."""
+    if (product := getattr(config, one) * getattr(config, other)) > MAX_SIZE:
+        raise UsageError(f"{one} * {other}={product} must be at most {MAX_SIZE}")
+
+
 @dataclasses.dataclass(frozen=True)
 class LogMelConfig:
     """A log-mel spectrogram with a fixed reference: the same sound gives the same features everywhere.
@@ -124,21 +130,123 @@ class TabularConfig:
         return (57,)
 
 
-FrontendConfig = LogMelConfig | MfccConfig | TabularConfig
+@dataclasses.dataclass(frozen=True)
+class PatchesConfig:
+    """Log-mel patches as YAMNet sees them: magnitudes, HTK's mel scale, log(mel + 0.001), one patch after another.
+
+    Attributes:
+        sample_rate: Rate of the waveform in Hz; all input is resampled to it.
+        window_length: Samples in one analysis window (Hann, periodic).
+        hop_length: Samples from one frame to the next.
+        n_fft: Length that a window is padded to with zeros at its end.
+        n_mels: Mel bands.
+        low_hz: Where the lowest band begins.
+        high_hz: Where the highest band ends.
+        n_samples: Samples in one chunk.
+        n_patches: Patches in one chunk.
+        n_frames: Frames in one patch.
+        level: To what loudness chunks are brought before; None to leave them as they are.
+    """
+
+    kind: ClassVar[str] = "patches"
+
+    sample_rate: int = 16_000
+    window_length: int = 400
+    hop_length: int = 160
+    n_fft: int = 512
+    n_mels: int = 64
+    low_hz: float = 125.0
+    high_hz: float = 7_500.0
+    n_samples: int = 48_000
+    n_patches: int = 3
+    n_frames: int = 96
+    level: LevelConfig | None = None
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type == "int" or field.type is int:
+                if not isinstance(value, int) or not 0 < value <= MAX_SIZE:
+                    raise UsageError(f"{field.name}={value!r} must be a positive integer, at most {MAX_SIZE}")
+        if not 0 <= self.low_hz < self.high_hz <= self.sample_rate / 2:
+            raise UsageError(
+                f"low_hz={self.low_hz} and high_hz={self.high_hz} must rise from 0 to {self.sample_rate / 2}"
+            )
+        if self.window_length > self.n_fft:
+            raise UsageError(f"window_length={self.window_length} must be at most n_fft={self.n_fft}")
+        if self.window_length + (self.n_patches * self.n_frames - 1) * self.hop_length > self.n_samples:
+            raise UsageError(
+                f"n_patches={self.n_patches} of n_frames={self.n_frames} must fit n_samples={self.n_samples}"
+            )
+        for one, other in (("n_fft", "n_mels"), ("n_fft", "n_frames")):
+            _check_product(self, one, other)
+
+    @property
+    def chunk_s(self) -> float:
+        """Length of one chunk in seconds."""
+        return self.n_samples / self.sample_rate
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one chunk's features."""
+        return self.n_patches, self.n_frames, self.n_mels
+
+
+@dataclasses.dataclass(frozen=True)
+class PairConfig:
+    """Two front ends of one chunk, for a network that is made of two.
+
+    Attributes:
+        first: The log-mel spectrogram.
+        second: The patches.
+        level: To what loudness chunks are brought before both; None to leave them as they are.
+    """
+
+    kind: ClassVar[str] = "pair"
+
+    first: LogMelConfig = LogMelConfig()
+    second: PatchesConfig = PatchesConfig()
+    level: LevelConfig | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("sample_rate", "n_samples"):
+            one, other = getattr(self.first, name), getattr(self.second, name)
+            if one != other:
+                raise UsageError(f"{name}={one} of the first front end must be that of the second, {other}")
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of the waveform in Hz."""
+        return self.first.sample_rate
+
+    @property
+    def n_samples(self) -> int:
+        """Samples in one chunk."""
+        return self.first.n_samples
+
+    @property
+    def chunk_s(self) -> float:
+        """Length of one chunk in seconds."""
+        return self.first.chunk_s
+
+    @property
+    def shape(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of one chunk's features."""
+        return self.first.shape, self.second.shape
+
+
+FrontendConfig = LogMelConfig | MfccConfig | TabularConfig | PatchesConfig | PairConfig
 FRONTENDS: dict[str, type[FrontendConfig]] = {
-    config.kind: config for config in (LogMelConfig, MfccConfig, TabularConfig)
+    config.kind: config for config in (LogMelConfig, MfccConfig, TabularConfig, PatchesConfig, PairConfig)
 }
-
-
-def _check_product(config: LogMelConfig, one: str, other: str) -> None:
-    """Bound an array of two sizes, which the bound on each does not."""
-    if (product := getattr(config, one) * getattr(config, other)) > MAX_SIZE:
-        raise UsageError(f"{one} * {other}={product} must be at most {MAX_SIZE}")
 
 
 def frontend_to_json(config: FrontendConfig) -> dict[str, Any]:
     """Return the config's fields, its kind first."""
-    return {"kind": config.kind, **dataclasses.asdict(config)}
+    fields = {"kind": config.kind, **dataclasses.asdict(config)}
+    if isinstance(config, PairConfig):
+        fields |= {"first": frontend_to_json(config.first), "second": frontend_to_json(config.second)}
+    return fields
 
 
 def frontend_from_json(fields: dict[str, Any]) -> FrontendConfig:
@@ -154,4 +262,6 @@ def frontend_from_json(fields: dict[str, Any]) -> FrontendConfig:
     fields = {name: value for name, value in fields.items() if name != "kind"}
     if isinstance(fields.get("level"), dict):
         fields["level"] = LevelConfig(**fields["level"])
+    if kind == PairConfig.kind:
+        fields |= {half: frontend_from_json(fields[half]) for half in ("first", "second")}
     return FRONTENDS[kind](**fields)

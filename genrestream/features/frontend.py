@@ -5,19 +5,29 @@ from typing import Any
 
 import jax
 
-from genrestream.features.config import FrontendConfig, LogMelConfig, MfccConfig, TabularConfig
+from genrestream.features.config import (
+    FrontendConfig,
+    LogMelConfig,
+    MfccConfig,
+    PairConfig,
+    PatchesConfig,
+    TabularConfig,
+)
 from genrestream.features.mel import log_mel, mfcc
+from genrestream.features.patches import patches
 from genrestream.features.tabular.columns import tabular
 
 # A new front end is a config in config.py and a line here.
-COMPUTED_BY: dict[type[FrontendConfig], Callable[[jax.Array, Any], jax.Array]] = {
+COMPUTED_BY: dict[type[FrontendConfig], Callable[[jax.Array, Any], Any]] = {
     LogMelConfig: log_mel,
     MfccConfig: mfcc,
     TabularConfig: lambda waveform, config: tabular(waveform, config.sample_rate),
+    PatchesConfig: patches,
+    PairConfig: lambda waveform, config: (log_mel(waveform, config.first), patches(waveform, config.second)),
 }
 
 
-def features(waveform: jax.Array, config: FrontendConfig) -> jax.Array:
+def features(waveform: jax.Array, config: FrontendConfig) -> Any:
     """Compute a front end's features.
 
     Args:
@@ -25,6 +35,6 @@ def features(waveform: jax.Array, config: FrontendConfig) -> jax.Array:
         config: Which front end, and its sizes.
 
     Returns:
-        Shape (batch, *config.shape), float32.
+        Shape (batch, *config.shape), float32; of a pair of front ends, a pair of arrays.
     """
     return COMPUTED_BY[type(config)](waveform, config)

@@ -10,6 +10,8 @@ from genrestream.models.cnn_lstm import CNNLSTM, CNNLSTMConfig
 from genrestream.models.crnn import CRNN, CRNNConfig
 from genrestream.models.mlp import MLP, MLPConfig
 from genrestream.models.musicnn import MusiCNN, MusiCNNConfig
+from genrestream.models.musicnn_yamnet import MusiCNNYAMNet, MusiCNNYAMNetConfig
+from genrestream.models.yamnet import YAMNet, YAMNetConfig
 
 MODELS: dict[str, tuple[type, Callable[..., nnx.Module]]] = {
     "classical": (ClassicalConfig, Classical),
@@ -18,6 +20,8 @@ MODELS: dict[str, tuple[type, Callable[..., nnx.Module]]] = {
     "crnn": (CRNNConfig, CRNN),
     "mlp": (MLPConfig, MLP),
     "musicnn": (MusiCNNConfig, MusiCNN),
+    "musicnn_yamnet": (MusiCNNYAMNetConfig, MusiCNNYAMNet),
+    "yamnet": (YAMNetConfig, YAMNet),
 }
 
 __all__ = [
@@ -34,4 +38,8 @@ __all__ = [
     "MLPConfig",
     "MusiCNN",
     "MusiCNNConfig",
+    "MusiCNNYAMNet",
+    "MusiCNNYAMNetConfig",
+    "YAMNet",
+    "YAMNetConfig",
 ]
