@@ -165,9 +165,8 @@ class PatchesConfig:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.type == "int" or field.type is int:
-                if not isinstance(value, int) or not 0 < value <= MAX_SIZE:
-                    raise UsageError(f"{field.name}={value!r} must be a positive integer, at most {MAX_SIZE}")
+            if field.type is int and not (isinstance(value, int) and 0 < value <= MAX_SIZE):
+                raise UsageError(f"{field.name}={value!r} must be a positive integer, at most {MAX_SIZE}")
         if not 0 <= self.low_hz < self.high_hz <= self.sample_rate / 2:
             raise UsageError(
                 f"low_hz={self.low_hz} and high_hz={self.high_hz} must rise from 0 to {self.sample_rate / 2}"

@@ -21,6 +21,7 @@ from genrestream.errors import CheckpointError
 MAX_PARAMETERS = 250_000_000  # a gigabyte
 MAX_EXPANSION = 100  # bytes of weights for a byte on the disk; those of real networks hardly compress
 MAX_FILES = 10_000
+DTYPES = (np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.int8))
 
 
 def files_of(folder: Path) -> Iterator[Path]:
@@ -95,8 +96,10 @@ def _load(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.nda
             raise CheckpointError(f"{path}: the weights are of another network, {odd[0].strip(chr(39))} differs")
         for name, leaf in stored.items():
             pieces = leaf.storage_metadata.chunk_shape if leaf.storage_metadata else None
-            if leaf.dtype != np.float32 or math.prod(pieces or ()) > max(1, math.prod(shapes[name])):
-                raise CheckpointError(f"{path}: {name} must be float32 in pieces no larger than itself")
+            if leaf.dtype not in DTYPES or math.prod(pieces or ()) > max(1, math.prod(shapes[name])):
+                raise CheckpointError(
+                    f"{path}: {name} must be {' or '.join(map(str, DTYPES))} in pieces no larger than itself"
+                )
         return {name: np.asarray(array) for name, array in ocp.load(path).items()}
 
 

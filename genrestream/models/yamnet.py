@@ -42,7 +42,7 @@ class Quantised(nnx.Module):
 
     def weights(self) -> Array:
         """Return the kernel as float32."""
-        return self.kernel.get_value().astype(jnp.float32) * self.scale.get_value()
+        return jnp.asarray(self.kernel.get_value(), jnp.float32) * self.scale.get_value()
 
 
 class YAMNet(nnx.Module):

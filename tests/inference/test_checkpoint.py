@@ -206,11 +206,13 @@ def test_weights_that_orbax_cannot_read_are_one_line(tmp_path, name, content):
     for file in (folder / "weights").rglob(name):
         file.write_bytes(content)
     change(folder, weights_sha256=digest_of(folder / "weights"))
+    message = ""
     try:  # not every file is needed
         load_weights(checkpoint.read(folder))
     except CheckpointError as error:
-        assert str(error).isprintable()
-        assert str(folder) in str(error)
+        message = str(error)
+    assert message.isprintable()
+    assert not message or str(folder) in message
 
 
 def test_unknown_names_list_the_known_ones():

