@@ -27,7 +27,7 @@ from genrestream.errors import UsageError
 from genrestream.inference.program import use_compile_cache
 from train.augment.distort import DISTORTIONS
 from train.command.entry import entry
-from train.command.provenance import provenance
+from train.command.provenance import folder_name, provenance
 from train.data.readers.folders import read
 from train.evaluation import report
 from train.evaluation.calibrate import cross_fitted, temperature
@@ -81,7 +81,7 @@ def evaluate(config: Config) -> None:
     figures = {system.name: _figures(config, system, scores[system.name]) for system in systems}
     first = {name: seeds[0] for name, seeds in scores.items()}
     facts = provenance() | {
-        "data": f"{config.data}, {len(tracks)} tracks, {config.split} scored",
+        "data": f"{folder_name(config.data)}, {len(tracks)} tracks, {config.split} scored",
         "chunks": f"every {config.hop_s:g} s",
     }
     report.write(config.output, facts, systems, first, {"systems": figures, "pairs": _pairs(first)})

@@ -1,20 +1,38 @@
-"""Where a model comes from, for its card: the command, the commit, the data."""
+"""Where a model comes from, for its card: the command and the commit."""
 
 import functools
 import shlex
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 
-@functools.cache  # first asked at the start: another commit may be checked out before the end
+@functools.cache  # commands call it at their start: another commit may be checked out before their end
 def provenance() -> dict[str, str]:
-    """Return the command that runs and the commit of its code, ``+`` where files differ from it."""
-    return {"command": f"{program()} {shlex.join(sys.argv[1:])}".strip(), "commit": _commit()}
+    """Return the command that runs and the commit of its code, ``+`` where files differ from it.
+
+    Absolute paths are cut to their last part, since a model's card is public.
+    """
+    arguments = shlex.join(map(_public, sys.argv[1:]))
+    return {"command": f"{program()} {arguments}".strip(), "commit": _commit()}
+
+
+def folder_name(path: Path) -> str:
+    """Return a folder's own name, which tells nothing of the disk that it is on."""
+    return path.resolve().name
+
+
+def _public(argument: str) -> str:
+    """Cut an absolute path, as an argument or after ``--option=``, to its last part."""
+    option, equals, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
+    for flavour in (PurePosixPath, PureWindowsPath):
+        if flavour(value).is_absolute() or value.startswith("~"):
+            return f"{option}{equals}{flavour(value).name}"
+    return argument
 
 
 def program() -> str:
-    """Return how the running command is called, such as ``python -m train.cnn``."""
+    """Return the name of the running command, such as ``python -m train.cnn``."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     name = spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).stem
     return f"python -m {name}" if spec else name

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from genrestream.errors import UsageError
+from genrestream.output.text import printable
 from train.command.entry import entry
 from train.data.cache import AudioCache
 from train.data.load import decoded, identical_files, unplaced
@@ -29,7 +30,7 @@ class Listing(DataConfig):
 
     Attributes:
         data: The folder.
-        sample_rate: Rate to decode at, in Hz; the model's, if its training is to find everything decoded.
+        sample_rate: Rate to decode at, in Hz; a training at the same rate finds everything decoded.
         n_workers: Processes to decode in; by the number of tracks and cores where not given.
     """
 
@@ -39,7 +40,7 @@ class Listing(DataConfig):
 
 
 def main(config: Listing) -> None:
-    """Say what is there."""
+    """Print the tracks, genres and problems of a folder, and its division."""
     cache = AudioCache(config.sample_rate, config.cache)
     dataset, filled = decoded(read(config.data), cache, config, config.n_workers)
     hours = sum(track.seconds or 0 for track in dataset.tracks) / 3600
@@ -59,11 +60,11 @@ def main(config: Listing) -> None:
     problems = [*dataset.left_out, *filled.unreadable.values(), *filled.problems.values(), *mislabelled, *undivided]
     print(f"problems: {len(problems) or 'none'}")
     for problem in problems:
-        print(f"  {problem}")
+        print(f"  {printable(problem)}")
 
 
 def _table(dataset: Dataset, split: Split | None, config: Listing) -> Table:
-    """Return a line for each genre: its tracks, their seconds, and how many are on each side."""
+    """Return a row for each genre: its tracks, their seconds, and how many are on each side."""
     table = Table(box=None, header_style="bold")
     for column in ("genre", "tracks", "seconds", "shortest", "longest", *(SIDES if split else ())):
         table.add_column(column, justify="left" if column == "genre" else "right")

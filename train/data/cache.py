@@ -1,13 +1,12 @@
-"""The audio cache: every track decoded once, at the model's rate, and read from then on through the page cache.
+"""The audio cache: each track is decoded once, at the model's rate, and its samples are then mapped into memory.
 
-One file a track: a line of JSON padded to ``HEADER_BYTES``, then int16 samples. It is named by what it was made of:
-the content of the track's file, the rate, and the version of this code.
+One sealed file a track, which holds int16 samples. Its name says what they follow from: the content of the track's
+file, the rate, and the version of this code. A file that is damaged is found by its checksums and decoded again.
 """
 
 import concurrent.futures.process
 import dataclasses
 import functools
-import json
 import multiprocessing
 import os
 import signal
@@ -16,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from rich.console import Console
@@ -24,14 +23,14 @@ from rich.progress import track as progress
 
 from genrestream.audio.chunks import MIN_PIECE_S
 from genrestream.errors import AudioError, OutputError, UsageError
-from genrestream.files import replacing, writing
+from genrestream.files import writing
 from genrestream.inference.cache_folder import cache_folder
+from train.data import sealed
 from train.data.decode import waveform_blocks
 from train.data.digests import REMEDY, Digests
 from train.data.tracks import Track
 
-VERSION = 1  # of what decoding gives: count it up when waveform_blocks changes what it returns
-HEADER_BYTES = 4096
+VERSION = 2  # of the files: count it up when their form changes, or what waveform_blocks returns
 MAX_PROBLEM = 300  # characters, of which JSON makes up to 12 bytes each
 FULL_SCALE = 32767
 TRACKS_A_WORKER = 25  # fewer are decoded sooner than another process has started
@@ -41,11 +40,11 @@ ABANDONED_S = 3600.0
 
 @dataclasses.dataclass(frozen=True)
 class Filled:
-    """What came of decoding.
+    """The result of decoding.
 
     Attributes:
-        tracks: Those that can be used, with their ``seconds``.
-        unreadable: Why each of the others cannot, by name.
+        tracks: The tracks that can be used, with their ``seconds``.
+        unreadable: Why each of the others cannot be used, by name.
         problems: What is wrong with tracks that can be used, by name.
     """
 
@@ -74,15 +73,16 @@ class AudioCache:
                 raise UsageError("--cache: there is no cache folder that only this user can write; name one")
             folder = cache / "audio"
         self.folder = folder
+        self._about: dict[Path, dict[str, Any]] = {}  # of each file that was found whole
         self._digests = Digests(folder / "digests.json")
         with writing(folder, REMEDY):
             folder.mkdir(parents=True, exist_ok=True)
 
     def fill(self, tracks: Sequence[Track], n_workers: int | None = None) -> Filled:
-        """Decode what is not there yet.
+        """Decode what is not in the cache yet, or is damaged there (one warning on stderr).
 
         Args:
-            tracks: Which.
+            tracks: The tracks.
             n_workers: Processes to decode in, 0 for this one; by the number of tracks and cores where not given.
 
         Raises:
@@ -90,12 +90,17 @@ class AudioCache:
         """
         self._remove_abandoned()
         failed: dict[Path, str] = {}
-        missing = [path for path in dict.fromkeys(track.path for track in tracks) if self._is_missing(path, failed)]
+        paths = list(dict.fromkeys(track.path for track in tracks))
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            states = dict(zip(paths, pool.map(functools.partial(self._state, failed=failed), paths), strict=True))
         self._digests.save()
+        self._warn(sorted({self.file(path).name for path, state in states.items() if state == "damaged"}))
+        missing = [path for path, state in states.items() if state in ("missing", "damaged")]
         jobs = [(path, self.file(path), self.sample_rate) for path in missing]
         for path, error in zip(missing, _spread(_store, jobs, n_workers), strict=True):
             if error:
                 failed[path] = error
+        _samples.cache_clear()  # some may be of files that were replaced
         return self._filled(tracks, failed)
 
     def file(self, path: Path) -> Path:
@@ -109,29 +114,49 @@ class AudioCache:
 
     def waveform(self, track: Track) -> np.ndarray:
         """Return a track's samples, int16, shape (n_samples,), mapped into memory; times ``scale`` they are floats."""
-        return _samples(self.file(track.path))[slice(*self._place(track))]
+        file = self.file(track.path)
+        return _samples(file, self._said(file)["n_samples"])[slice(*self._place(track))]
 
     def scale(self, track: Track) -> float:
-        """Return what a track's samples are to be multiplied with."""
-        return _header(self.file(track.path))["scale"]
+        """Return the factor that makes a track's samples floats from -1 to 1."""
+        return self._said(self.file(track.path))["scale"]
 
     def crop(self, track: Track, start: int, n_samples: int) -> np.ndarray:
-        """Return a piece of a track as the stream hears it, float32; less than asked where the track ends."""
+        """Return a piece of a track as a stream receives it, float32; shorter where the track ends."""
         return self.waveform(track)[start : start + n_samples] * np.float32(self.scale(track))
 
     def _place(self, track: Track) -> tuple[int, int]:
-        n_samples = _header(self.file(track.path))["n_samples"]
+        n_samples = self._said(self.file(track.path))["n_samples"]
         if track.start_s is None:
             return 0, n_samples
         start = min(n_samples, round(track.start_s * self.sample_rate))
         return start, min(n_samples, start + round((track.seconds or 0) * self.sample_rate))
 
-    def _is_missing(self, path: Path, failed: dict[Path, str]) -> bool:
+    def _said(self, file: Path) -> dict[str, Any]:
+        """Return what a cached file says about itself; the first time in a process the whole file is checked."""
+        if file not in self._about:
+            self._about[file] = sealed.verify(file).about
+        return self._about[file]
+
+    def _state(self, path: Path, failed: dict[Path, str]) -> str:
+        """Return ``whole``, ``missing`` or ``damaged`` for a track's cached file; note why a track cannot be read."""
         try:
-            return not self.file(path).is_file()
+            file = self.file(path)
         except OSError as error:
             failed[path] = f"{path}: {(error.strerror or str(error)).lower()}"
-            return False
+            return "unreadable"
+        if not file.exists():
+            return "missing"
+        try:
+            self._said(file)
+        except sealed.DamagedError:
+            return "damaged"
+        return "whole"
+
+    def _warn(self, damaged: list[str]) -> None:
+        if damaged:
+            more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+            print(f"warning: {self.folder}: {damaged[0]}{more}: damaged, decoded again", file=sys.stderr)
 
     def _filled(self, tracks: Sequence[Track], failed: dict[Path, str]) -> Filled:
         filled = Filled([], {}, {})
@@ -144,7 +169,7 @@ class AudioCache:
                 filled.unreadable[track.name] = f"{track.path}: {seconds:.2f} s are too short for a chunk"
                 continue
             filled.tracks.append(dataclasses.replace(track, seconds=seconds) if track.start_s is None else track)
-            if problems := _header(self.file(track.path))["problems"]:
+            if problems := self._said(self.file(track.path))["problems"]:
                 filled.problems[track.name] = f"{track.path}: {problems}"
         return filled
 
@@ -158,18 +183,11 @@ class AudioCache:
                 continue
 
 
-@functools.cache
-def _header(file: Path) -> dict[str, Any]:
-    with file.open("rb") as opened:
-        return json.loads(opened.read(HEADER_BYTES))
-
-
 @functools.lru_cache(maxsize=OPEN_FILES)
-def _samples(file: Path) -> np.ndarray:
-    n_samples = _header(file)["n_samples"]
-    if not n_samples:  # nothing cannot be mapped
+def _samples(file: Path, n_samples: int) -> np.ndarray:
+    if not n_samples:  # an empty file cannot be mapped
         return np.empty(0, np.int16)
-    return np.memmap(file, np.dtype("<i2"), "r", HEADER_BYTES, (n_samples,))
+    return np.memmap(file, np.dtype("<i2"), "r", sealed.HEADER_BYTES, (n_samples,))
 
 
 def _store(job: tuple[Path, Path, int]) -> str:
@@ -184,14 +202,16 @@ def _store(job: tuple[Path, Path, int]) -> str:
                 n_samples, peak = n_samples + len(block), max(peak, float(np.abs(block).max(initial=0)))
         except AudioError as error:
             return str(error)
-        scale = (peak or 1.0) / FULL_SCALE  # its own: quiet music keeps its detail, peaks above full scale stay whole
-        header = {"n_samples": n_samples, "scale": scale, "problems": "; ".join(problems)[:MAX_PROBLEM]}
-        floats.seek(0)
-        with replacing(file) as output:
-            output.write(json.dumps(header).encode().ljust(HEADER_BYTES))
-            while block := floats.read(1 << 20):
-                output.write(np.rint(np.frombuffer(block, "<f4") / scale).astype("<i2").tobytes())
+        scale = (peak or 1.0) / FULL_SCALE  # by its own peak: quiet music keeps its detail, loud music is not clipped
+        about = {"n_samples": n_samples, "scale": scale, "problems": "; ".join(problems)[:MAX_PROBLEM]}
+        sealed.write(file, about, _quantised(floats, scale))
     return ""
+
+
+def _quantised(floats: IO[bytes], scale: float) -> Iterator[bytes]:
+    floats.seek(0)
+    while block := floats.read(1 << 20):
+        yield np.rint(np.frombuffer(block, "<f4") / scale).astype("<i2").tobytes()
 
 
 def _spread(function: Callable[[Any], str], jobs: list, n_workers: int | None) -> Iterator[str]:

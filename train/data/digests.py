@@ -3,20 +3,29 @@
 import functools
 import hashlib
 import json
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
 from genrestream.files import replacing, writing
 
 REMEDY = "make room, or name another folder with --cache"
+DIGEST = re.compile("[0-9a-f]{32}")
+
+Known = dict[str, list[Any]]  # by absolute path: size in bytes, time of change in ns, digest
 
 
 class Digests:
-    """The content digest of each file, remembered by its size and time so that a start need not read all music."""
+    """The content digest of each file, remembered by its size and time so that a start need not read all music.
+
+    Args:
+        path: Where they are kept: a list with its own checksum, so that damage cannot give a track another's audio.
+    """
 
     def __init__(self, path: Path):
         self._path = path
-        self._known: dict[str, list] = self._read()
+        self._known = self._read(warns=True)
         self._current: dict[Path, str] = {}
         self._is_saved = True
 
@@ -42,11 +51,27 @@ class Digests:
         self._known = self._read() | self._known
         self._is_saved = True
         with writing(self._path, REMEDY), replacing(self._path) as file:
-            file.write(json.dumps(self._known).encode())
+            file.write(json.dumps({"checksum": _checksum(self._known), "files": self._known}).encode())
 
-    def _read(self) -> dict[str, list]:
+    def _read(self, warns: bool = False) -> Known:
         try:
-            known = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # none yet, or damaged: the files are read again
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            files = kept["files"]
+            if kept["checksum"] != _checksum(files) or not all(map(_is_entry, files.values())):
+                raise ValueError("another checksum")
+            return files
+        except FileNotFoundError:
             return {}
-        return known if isinstance(known, dict) else {}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            if warns:
+                print(f"warning: {self._path}: is damaged or of an older version, and is made anew", file=sys.stderr)
+            return {}
+
+
+def _checksum(files: Known) -> str:
+    return hashlib.blake2b(json.dumps(files, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _is_entry(entry: list[Any]) -> bool:
+    size, time_ns, digest = entry
+    return type(size) is int and type(time_ns) is int and bool(DIGEST.fullmatch(digest))

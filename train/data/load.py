@@ -6,22 +6,20 @@ import sys
 from pathlib import Path
 
 from genrestream.errors import UsageError
+from genrestream.output.text import printable
 from train.data.cache import AudioCache, Filled
-from train.data.decode import chunks_of
 from train.data.readers.folders import read
 from train.data.splits import Split, divide
 from train.data.tracks import DataConfig, Dataset, Track
-
-__all__ = ["DataConfig", "Dataset", "Split", "Track", "chunks_of", "divide", "gtzan_tracks", "load", "read"]
 
 MAX_NAMED = 5
 
 
 def load(config: DataConfig, sample_rate: int, n_workers: int | None = None) -> tuple[Split, AudioCache]:
-    """Read a data set, decode what is not in the cache yet, and divide it; what is left out is said on stderr.
+    """Read a dataset, decode what is not in the cache yet, and divide it; print on stderr what is left out.
 
     Args:
-        config: Which music, and how it is divided.
+        config: The music, and how it is divided.
         sample_rate: The model's, in Hz.
         n_workers: Processes to decode in; by the number of tracks and cores where not given.
 
@@ -33,7 +31,7 @@ def load(config: DataConfig, sample_rate: int, n_workers: int | None = None) -> 
     dataset, filled = decoded(read(config.data), cache, config, n_workers)
     split = divide(dataset, config)
     for line in [*dataset.left_out, *filled.unreadable.values(), *unplaced(split, config)]:
-        print(f"left out: {line}", file=sys.stderr)
+        print(f"left out: {printable(line)}", file=sys.stderr)
     return split, cache
 
 
@@ -45,7 +43,7 @@ def _cache(sample_rate: int, folder: Path | None) -> AudioCache:
 def decoded(
     dataset: Dataset, cache: AudioCache, config: DataConfig, n_workers: int | None = None
 ) -> tuple[Dataset, Filled]:
-    """Fill the cache; return the data set without what is unreadable, knowing of identical files.
+    """Fill the cache; return the dataset without unreadable tracks, with identical files as duplicates.
 
     Raises:
         UsageError: More is unreadable than ``config.max_unreadable``, or all of one genre.
@@ -56,7 +54,8 @@ def decoded(
     if n_unreadable > config.max_unreadable * n_tracks:
         raise UsageError(
             f"{config.data}: {n_unreadable} of {n_tracks} tracks are unreadable, may be"
-            f" {config.max_unreadable:.0%} (--max-unreadable); the first: {next(iter(filled.unreadable.values()))}"
+            f" {config.max_unreadable:.0%} (--max-unreadable); the first:"
+            f" {printable(next(iter(filled.unreadable.values())))}"
         )
     copies = [(a.name, b.name) for a, b in identical_files(filled.tracks, cache)]
     found = dataclasses.replace(dataset, tracks=tuple(filled.tracks), duplicates=(*dataset.duplicates, *copies))
@@ -86,7 +85,7 @@ def identical_files(tracks: list[Track], cache: AudioCache) -> list[tuple[Track,
 
 
 def unplaced(split: Split, config: DataConfig) -> list[str]:
-    """Return in one line, where there are any, the tracks that are on no side."""
+    """Return a line that names the tracks on no side; no line where there are none."""
     names = [track.name for track in split.left_out]
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     line = f"{len(names)} tracks are on no side of --split {config.split}: {', '.join(names[:MAX_NAMED])}{more}"

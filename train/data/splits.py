@@ -1,6 +1,6 @@
-"""Dividing a data set into what is trained on, what training is stopped by, and what is scored.
+"""Dividing a dataset into tracks to train on, to validate on, and to test on.
 
-Tracks are whole on one side, together with their listed duplicates; in the ``artist`` protocol artists too.
+A track is whole on one side, together with its listed duplicates; in the ``artist`` protocol so is an artist.
 """
 
 import dataclasses
@@ -13,9 +13,10 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
 from genrestream.errors import UsageError
+from genrestream.output.text import printable
 from train.data.tracks import DataConfig, Dataset, Track
 
-PART_S = 3.0  # of a recording, where chunks are divided instead of tracks: the chunk of all our models
+PART_S = 3.0  # length of a piece where pieces are divided instead of tracks: one chunk of all our models
 PUBLISHED = ("fault-filtered", "official")
 INFLATED = "the same songs are trained on and scored; only to measure how far that inflates a score"
 SIDES = ("train", "validation", "test")
@@ -23,14 +24,14 @@ SIDES = ("train", "validation", "test")
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """A data set, divided.
+    """A divided dataset.
 
     Attributes:
-        train: What is trained on.
-        validation: What training is stopped by; may be empty.
-        test: What is scored; empty where everything is trained on.
+        train: Tracks to train on.
+        validation: Tracks to score after each epoch; may be empty.
+        test: Tracks to score at the end; empty where everything is trained on.
         genres: The label set, in order.
-        left_out: Tracks on no side, since the lists do not place them.
+        left_out: Tracks on no side, since no list has them.
     """
 
     train: list[Track]
@@ -41,10 +42,10 @@ class Split:
 
 
 def divide(dataset: Dataset, config: DataConfig) -> Split:
-    """Divide a data set.
+    """Divide a dataset.
 
     Raises:
-        UsageError: The protocol needs what the data set lacks; a track, duplicate or artist is on two sides; or a
+        UsageError: The protocol needs what the dataset lacks; a track, duplicate or artist is on two sides; or a
             genre has no tracks on a side that needs some.
     """
     tracks = list(dataset.tracks)
@@ -64,10 +65,10 @@ def divide(dataset: Dataset, config: DataConfig) -> Split:
 
 
 def check(split: Split, dataset: Dataset, config: DataConfig) -> None:
-    """Make sure that nothing is on two sides and that each genre is on those that need it.
+    """Check that nothing is on two sides, and that each genre is on the sides that need it.
 
     Raises:
-        UsageError: Something is.
+        UsageError: Something is on two sides, or a genre is missing on one.
     """
     seen: dict[str, tuple[str, Track]] = {}
     for side in SIDES:
@@ -76,10 +77,8 @@ def check(split: Split, dataset: Dataset, config: DataConfig) -> None:
             for identity in identities:
                 other, twin = seen.setdefault(identity, (side, track))
                 if other != side:
-                    raise UsageError(
-                        f"{twin.name} ({other}) and {track.name} ({side}): {identity}, must be on one side;"
-                        " correct the lists"
-                    )
+                    both = printable(f"{twin.name} ({other}) and {track.name} ({side}): {identity}")
+                    raise UsageError(f"{both}, must be on one side; correct the lists")
     for side in SIDES[:2] if split.validation else SIDES[:1]:
         present = {track.genre for track in getattr(split, side)}
         for genre in split.genres:
@@ -89,9 +88,9 @@ def check(split: Split, dataset: Dataset, config: DataConfig) -> None:
 
 
 def parts(track: Track) -> list[Track]:
-    """Return the pieces of a decoded track, each ``PART_S`` long, as tracks of their own."""
+    """Return the pieces of a decoded track, each ``PART_S`` long, as tracks."""
     if track.seconds is None:
-        raise UsageError(f"{track.name}: its length is not known yet; decode it first")
+        raise UsageError(f"{printable(track.name)}: its length is not known yet; decode it first")
     starts_s = np.arange(max(1, int(track.seconds / PART_S))) * PART_S
     return [
         dataclasses.replace(
@@ -102,7 +101,7 @@ def parts(track: Track) -> list[Track]:
 
 
 def _identities(tracks: Sequence[Track], dataset: Dataset, config: DataConfig) -> Iterator[list[str]]:
-    """Yield for each track, in words, what it is: tracks that share any of it must be on one side."""
+    """Yield for each track its identities, in words; tracks that share one must be on one side."""
     pairs_of: dict[str, list[str]] = {}
     for pair in dataset.duplicates:
         for name in pair:
@@ -134,7 +133,7 @@ def _side(fold: int, config: DataConfig) -> str:
 
 
 def _folds(tracks: list[Track], dataset: Dataset, config: DataConfig) -> list[int]:
-    """Return each track's fold; -1 where the published ones do not place it."""
+    """Return each track's fold; -1 where no published fold has it."""
     published = max((track.fold for track in tracks), default=-1) + 1
     if config.split == "artist" and published == config.n_folds:
         return [track.fold for track in tracks]
@@ -147,14 +146,14 @@ def _folds(tracks: list[Track], dataset: Dataset, config: DataConfig) -> list[in
     if unknown:
         print(
             f"warning: --split artist: the artists of {len(unknown)} of {len(tracks)} tracks are unknown, as of"
-            f" {unknown[0]}; each is taken for another, so that an artist may be on two sides",
+            f" {printable(unknown[0])}; each counts as an artist, so that one artist may be on two sides",
             file=sys.stderr,
         )
     return _drawn_folds(tracks, _groups(tracks, dataset, config), config)
 
 
 def _groups(tracks: Sequence[Track], dataset: Dataset, config: DataConfig) -> np.ndarray:
-    """Return a number for each track, the same for those that must be in one fold, directly or by way of others."""
+    """Return a group number for each track; tracks that share an identity, or are linked by others, are one group."""
     numbers: dict[str, int] = {}
     ends = [
         (number, len(tracks) + numbers.setdefault(identity, len(numbers)))
@@ -167,7 +166,7 @@ def _groups(tracks: Sequence[Track], dataset: Dataset, config: DataConfig) -> np
 
 
 def _drawn_folds(tracks: Sequence[Track], groups: np.ndarray, config: DataConfig) -> list[int]:
-    """Draw folds that are stratified by genre and keep groups whole."""
+    """Draw folds, stratified by genre, that keep groups whole."""
     genres = np.array([track.genre for track in tracks])
     for genre in np.unique(genres):
         n_groups = len(np.unique(groups[genres == genre]))

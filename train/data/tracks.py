@@ -1,4 +1,4 @@
-"""Labelled music: what a track is, what a data set is, and which of them is asked for and how it is divided."""
+"""Labelled music: a track, a dataset, and the options that name a dataset and its division."""
 
 import dataclasses
 from pathlib import Path
@@ -19,9 +19,9 @@ class Track:
         genre: Its label.
         split: ``train``, ``validation`` or ``test`` of published lists, or ``none``.
         fold: Its published artist fold, from 0; -1 where there is none.
-        artist: Who plays; empty where unknown.
+        artist: Its artist; empty where unknown.
         start_s: Where a part of a recording begins, in seconds; None for the whole recording.
-        seconds: Its length; None until it was decoded.
+        seconds: Its length in seconds; None until it is decoded.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Track:
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """A set of labelled music.
+    """Labelled tracks.
 
     Attributes:
         tracks: Its tracks, by name.
-        duplicates: Pairs of names of the same recording; some may not be at hand.
-        left_out: Why tracks that are there are not used, one line for each reason.
+        duplicates: Pairs of names of the same recording; some may be of tracks that are not here.
+        left_out: Why tracks in the folder are not used, one line for each reason.
     """
 
     tracks: tuple[Track, ...]
@@ -56,20 +56,20 @@ class Dataset:
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Which music, and how it is divided into what is trained on and what is scored.
+    """The music, and how it is divided into training, validation and test tracks.
 
     Attributes:
-        data: A folder of genre folders; or with a tracks.csv that has the columns file and genre, and may have track,
-            artist and split; or FMA's, with fma_metadata and fma_small or fma_medium.
+        data: A folder of genre folders; or one with a tracks.csv that has the columns file and genre, and optionally
+            track, artist and split; or FMA's folder, with fma_metadata and fma_small or fma_medium.
         split: Folds that keep artists apart; random folds of whole tracks; the published fault-filtered lists of
             GTZAN; the official split of FMA or of a tracks.csv; or, to measure how much it inflates the score, random
             chunks of the same tracks on both sides.
-        fold: Which fold is held out for the test, from 0; none to train on everything. Published lists have no folds.
+        fold: The fold to test on, from 0; none to train on everything. Published lists have no folds.
         n_folds: Number of folds.
-        validate: Keep the next fold, or the published validation list, out of the training, to be scored after each
-            epoch; --patience stops by it.
-        max_unreadable: The share of tracks that may be unreadable.
-        fold_seed: Of the folds that are drawn.
+        validate: Keep the next fold, or the published validation list, out of the training and score it after each
+            epoch; --patience uses that score.
+        max_unreadable: The largest share of tracks that may be unreadable.
+        fold_seed: Seed of the folds that are drawn.
         cache: Folder for the decoded audio; genrestream's cache folder where not given.
     """
 

@@ -1,4 +1,4 @@
-"""From the weights of a finished run to a model's folder."""
+"""Writing a finished run's weights as a model."""
 
 import concurrent.futures
 import dataclasses
@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 
 from genrestream.inference import checkpoint
-from train.command.provenance import provenance
+from train.command.provenance import folder_name, provenance
 from train.data.splits import Split
 from train.loop.config import RunConfig, identity
 from train.loop.sharding import gathered
@@ -19,7 +19,15 @@ from train.loop.state import Weights
 def export(
     folder: Path, config: RunConfig, split: Split, weights: Weights, pretrained: checkpoint.Checkpoint | None = None
 ) -> None:
-    """Write what ``genrestream file --model`` takes, with the licences of what it began with; the first host does."""
+    """Write the model's folder, as ``genrestream file --model`` takes it; the first host writes, all must call it.
+
+    Args:
+        folder: The model's folder.
+        config: How it was trained.
+        split: What it was trained on.
+        weights: Its weights.
+        pretrained: The model that the training began with; its licences are copied.
+    """
     arrays = gathered(weights)
     if jax.process_index():
         return
@@ -35,7 +43,7 @@ def export(
         metrics={},
         provenance={
             **provenance(),
-            "data": str(config.data.data),
+            "data": folder_name(config.data.data),
             "split": config.data.split,
             "fold": config.data.fold,
             "n_folds": config.data.n_folds,
@@ -50,7 +58,7 @@ def export(
     if jax.process_count() == 1:
         checkpoint.write(folder, card, arrays, licences)
         return
-    # Wherever orbax saves it waits for all processes of the run; one of its own has no others to wait for.
-    os.environ["JAX_PLATFORMS"] = "cpu"  # the devices are taken
+    # Orbax waits for all processes of the run when it saves, so that the first host saves in a separate process.
+    os.environ["JAX_PLATFORMS"] = "cpu"  # the training still holds the devices
     with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
         alone.submit(checkpoint.write, folder, card, arrays, licences).result()

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,17 @@ from train.loop.state import TrainState, Weights
 from train.loop.state_checkpoints import Saved
 from train.loop.step import Step
 
-FETCH_STEPS = 20  # figures are fetched so rarely, or the device would wait for Python after each step
+FETCH_STEPS = 20  # figures are fetched only so often, or the device would wait for Python after each step
 
 
 @dataclasses.dataclass(frozen=True)
 class LoopConfig:
-    """How long training goes on, and what is kept of it.
+    """How long training goes on, and what it saves.
 
     Attributes:
         n_epochs: Passes over the training chunks.
-        patience: Stop after so many epochs without a better validation accuracy, and keep the best; 0 for never, and
-            keep the last.
+        patience: Stop after so many epochs without a better validation accuracy, and keep the best weights; 0 to
+            train all epochs and keep the last.
         save_steps: Steps from one checkpoint to the next; there is one at the end of each epoch too.
         resume: Go on from the latest checkpoint in the output folder.
     """
@@ -52,8 +52,8 @@ class Validation:
     """What is scored after each epoch.
 
     Attributes:
-        batches: Of chunks in order, with ``track``; the same each time they are iterated over.
-        labels: Of each track.
+        batches: Chunks in order, with ``track``, their track's number; the same each time they are iterated over.
+        labels: The label of each track.
     """
 
     batches: Any
@@ -67,8 +67,8 @@ class Validation:
             probs = np.asarray(step.probs(weights, step.to_all_devices(batch)))
             np.add.at(votes, batch["track"], probs * batch["weight"][:, None])
             np.add.at(n_votes, batch["track"], batch["weight"])
-        heard = n_votes > 0
-        probs, labels = votes[heard] / n_votes[heard, None], self.labels[heard]
+        voted = n_votes > 0
+        probs, labels = votes[voted] / n_votes[voted, None], self.labels[voted]
         loss = -np.log(np.maximum(probs[np.arange(len(labels)), labels], 1e-9)).mean()
         return {"val_accuracy": float((probs.argmax(axis=1) == labels).mean()), "val_loss": float(loss)}
 
@@ -82,7 +82,7 @@ def train(
     identity: str,
     validation: Validation | None = None,
 ) -> Weights:
-    """Train until the last step, or until validation gets no better.
+    """Train to the last step, or until the validation accuracy stops rising.
 
     Args:
         step: The network and its step.
@@ -90,7 +90,7 @@ def train(
         n_steps: Steps in all.
         config: What is kept, and when to stop.
         folder: Where checkpoints and metrics go.
-        identity: What the run follows from, as ``Saved`` keeps it.
+        identity: Digest of what the weights follow from; only the same run is resumed.
         validation: What is scored after each epoch.
 
     Returns:
@@ -99,17 +99,16 @@ def train(
     Raises:
         NotANumberError: The loss became infinite or undefined.
         UsageError: There is a run in the folder already, and it is not to be resumed or is another one.
+        CheckpointError: All its checkpoints are damaged.
         OutputError: A checkpoint cannot be written.
     """
     iterator = iter(batches)
     try:
-        with (
-            Saved(folder, step, config.resume, identity) as saved,
-            Progress(folder, n_steps, saved.latest_step) as progress,
-        ):
-            state = saved.load(iterator)
+        saved = Saved(folder, step, config.resume, identity)
+        resumed = saved.load(iterator)
+        with Progress(folder, n_steps, saved.latest_step, resumed.figures) as progress:
             run = _Run(step, iterator, n_steps, config, validation, saved, progress)
-            return run(state)
+            return run(resumed.state)
     finally:
         iterator.close()  # a grain iterator that is not closed leaves its threads and processes behind
 
@@ -118,7 +117,7 @@ class _Run:
     def __init__(
         self,
         step: Step,
-        iterator: Iterator[Mapping[str, np.ndarray]],
+        iterator: grain.DatasetIterator[Any],
         n_steps: int,
         config: LoopConfig,
         validation: Validation | None,
@@ -143,23 +142,23 @@ class _Run:
             if ends_epoch:
                 self._end_epoch(state)
             elif self.number % self.config.save_steps == 0:
-                self.saved.save(self.number, state, self.iterator)
+                self.saved.save(self.number, state, self.iterator, figures=self.progress.figures)
                 self.progress.start_clock()
         return self.saved.best(state) if self.config.patience else self.step.weights(state)
 
     def _batch(self) -> dict[str, jax.Array]:
-        """Return the next batch on the devices, sent while they are still at the step before."""
+        """Return the next batch on the devices, sent while they still compute the step before."""
         begin = time.perf_counter()
         batch = self.step.to_devices(next(self.iterator))
-        # Devices that are still at work have not waited for it, however long it took.
+        # The devices waited for the batch only if they had finished the step before.
         last: Any = self.figures[-1]["loss"] if self.figures else None
         if last is None or last.is_ready():
             self.progress.waited(time.perf_counter() - begin)
-        jax.block_until_ready(self.figures[-2:-1])  # no more than one step ahead: batches are large
+        jax.block_until_ready(self.figures[-2:-1])  # at most one step ahead, since batches are large
         return batch
 
     def _fetch(self) -> None:
-        """Look at the losses of the steps since the last time; before anything is saved that they spoilt."""
+        """Fetch the losses since the last time; must come before a save, so that no state without numbers is saved."""
         fetched: Sequence[dict[str, Any]] = jax.device_get(self.figures)
         first = self.number - len(fetched) + 1
         for number, figures in enumerate(fetched, first):
@@ -176,7 +175,7 @@ class _Run:
 
     def _end_epoch(self, state: TrainState) -> None:
         scores = self.validation.score(self.step, self.step.weights(state)) if self.validation else {}
-        # The line first: one without a checkpoint is struck out when the run goes on, a missing one stays missing.
+        # The line comes first: without its checkpoint it is removed on resuming, but a missing line would stay missing.
         self.progress.ended_epoch(self.number, math.ceil(self.number / self.epoch_steps), scores)
         self.saved.save(self.number, state, self.iterator, scores)
         self.progress.start_clock()

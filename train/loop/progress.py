@@ -1,6 +1,8 @@
-"""How training goes: a bar on the terminal, ``metrics.jsonl``, and TensorBoard's event file."""
+"""Reports of a training: a bar on the terminal, ``metrics.jsonl``, and TensorBoard's event file."""
 
+import contextlib
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,12 +14,15 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.summary import scalar
 
-from genrestream.files import writing
+from genrestream.files import replacing
+from train.command.disk import saving
 
 METRICS_FILE = "metrics.jsonl"
-REMEDY = "make room, then go on with --resume"
+AVERAGED = ("loss", "accuracy")  # over the steps of an epoch
 
 
 class Progress:
@@ -26,35 +31,42 @@ class Progress:
     Args:
         folder: The run's folder.
         n_steps: Steps in all.
-        resumed_step: Where it goes on; what was reported beyond it will happen again and is struck out.
+        resumed_step: Where it goes on; reports of later steps are removed, since those steps are done again.
+        figures: Loss and accuracy of the steps since the end of the last epoch, by name, shape (n_steps,).
+
+    Raises:
+        OutputError: The folder cannot be written.
     """
 
-    def __init__(self, folder: Path, n_steps: int, resumed_step: int):
+    def __init__(self, folder: Path, n_steps: int, resumed_step: int, figures: Mapping[str, np.ndarray]):
         self._is_first = jax.process_index() == 0
         self._file = folder / METRICS_FILE
         self._console = Console()
         columns = (TextColumn("step"), MofNCompleteColumn(), BarColumn(20), TextColumn("{task.description}"))
         self._bar = Bar(*columns, TimeRemainingColumn(), console=self._console, disable=not self._shows_bar)
         self._task = self._bar.add_task("compiling", total=n_steps, completed=resumed_step)
-        self._writer: SummaryWriter | None = None
-        self._kept: list[dict[str, Any]] = []
+        self._kept: dict[str, list[float]] = {name: figures.get(name, np.array([])).tolist() for name in AVERAGED}
         self._is_compiled, self._n_chunks, self._spent_s, self._waited_s = False, 0, 0.0, 0.0
         self.start_clock()
+        self._events: _Events | None = None
         if self._is_first:
-            with writing(folder, REMEDY):
-                self._strike_out(resumed_step)
-                self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=resumed_step + 1)
+            with saving(folder):
+                self._remove_later_rows(resumed_step)
+                self._events = _Events(folder / "tensorboard", resumed_step + 1)
+
+    @property
+    def figures(self) -> dict[str, np.ndarray]:
+        """Loss and accuracy of the steps since the end of the last epoch, by name, float32, shape (n_steps,)."""
+        return {name: np.array(values, np.float32) for name, values in self._kept.items()}
 
     @property
     def _shows_bar(self) -> bool:
         return self._is_first and self._console.is_terminal
 
-    def _strike_out(self, resumed_step: int) -> None:
-        lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
-        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= resumed_step]
-        whole = self._file.with_suffix(".part")
-        whole.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        whole.replace(self._file)
+    def _remove_later_rows(self, resumed_step: int) -> None:
+        lines = self._file.read_text("utf-8", errors="replace").splitlines() if self._file.exists() else []
+        with replacing(self._file) as file:
+            file.writelines(f"{line}\n".encode() for line in lines if _step_of(line) <= resumed_step)
 
     def __enter__(self) -> "Progress":
         self._bar.start()
@@ -64,20 +76,21 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
-        if self._writer:
-            self._writer.close()
+        if self._events:
+            self._events.close()
 
     def start_clock(self) -> None:
-        """Count the time from now on: what went before was not spent on steps."""
+        """Count the time from now on; the time before was not spent on steps."""
         self._since = time.perf_counter()
 
     def waited(self, seconds: float) -> None:
-        """Count time in which the devices were idle, since the next batch was not there."""
+        """Count time in which the devices waited for the next batch."""
         self._waited_s += seconds
 
     def stepped(self, step: int, figures: Sequence[Mapping[str, Any]], batch_size: int) -> None:
-        """Show the steps since the last call; the first one of a process, which compiles, is not timed."""
-        self._kept += [{name: float(one[name]) for name in ("loss", "accuracy")} for one in figures]
+        """Show the steps since the last call; the first step of a process, which compiles, is not timed."""
+        for name, values in self._kept.items():
+            values += [float(one[name]) for one in figures]
         if self._is_compiled:
             self._n_chunks += len(figures) * batch_size
             self._spent_s += time.perf_counter() - self._since
@@ -91,27 +104,58 @@ class Progress:
     def _figures(self) -> dict[str, float]:
         spent_s = max(1e-9, self._spent_s)
         return {
-            "loss": float(np.mean([one["loss"] for one in self._kept])),
-            "accuracy": float(np.mean([one["accuracy"] for one in self._kept])),
+            **{name: float(np.mean(values)) for name, values in self._kept.items()},
             "chunks_per_s": round(self._n_chunks / spent_s, 1),
             "waiting_share": round(self._waited_s / spent_s, 4) if self._n_chunks else 0.0,
         }
 
     def ended_epoch(self, step: int, epoch: int, scores: Mapping[str, float]) -> None:
-        """Write a line of figures, and start counting anew.
+        """Write a row of averages over the epoch's steps, and start the next epoch's.
 
         Raises:
             OutputError: It cannot be written.
         """
         row = {"step": step, "epoch": epoch, **self._figures(), **scores}
-        if self._writer:
-            with writing(self._file, REMEDY), self._file.open("a", encoding="utf-8") as file:
+        if self._events:
+            with saving(self._file), self._file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
-            for name, value in row.items():
-                self._writer.add_scalar(name, value, step)
+            with saving(self._file.parent / "tensorboard"):
+                self._events.write(step, row)
         if self._is_first:
             self._console.print(_line(row), highlight=False, soft_wrap=True)
-        self._kept, self._n_chunks, self._spent_s, self._waited_s = [], 0, 0.0, 0.0
+        self._kept = {name: [] for name in AVERAGED}
+        self._n_chunks, self._spent_s, self._waited_s = 0, 0.0, 0.0
+
+
+class _Events:
+    """TensorBoard's event file, written at once: tensorboardX's own thread would print tracebacks on a full disk."""
+
+    def __init__(self, folder: Path, first_step: int):
+        folder.mkdir(parents=True, exist_ok=True)
+        self._writer = EventsWriter(str(folder / "events"))
+        start = SessionLog(status=SessionLog.START)  # hides what an earlier process wrote from this step on
+        self._add(Event(step=first_step, session_log=start))
+
+    def write(self, step: int, row: Mapping[str, float]) -> None:
+        for name, value in row.items():
+            self._add(Event(step=step, summary=scalar(name, value)))
+        self._writer.flush()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # it failed before, and that was reported
+            self._writer.close()
+
+    def _add(self, event: Any) -> None:
+        event.wall_time = time.time()
+        self._writer.write_event(event)
+
+
+def _step_of(line: str) -> float:
+    """Return the step of a row of metrics; infinity where the row is cut or damaged."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, TypeError, KeyError):
+        return math.inf
 
 
 def _line(row: Mapping[str, Any]) -> str:

@@ -6,9 +6,11 @@
     ├── model/              the model, as genrestream file --model takes it
     ├── state/              checkpoints of the training, to resume from
     ├── metrics.jsonl       a line an epoch
-    └── tensorboard/
+    ├── tensorboard/
+    └── lock                held while a process trains here
 """
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -20,10 +22,12 @@ import jax
 import numpy as np
 import tyro
 
-from genrestream.errors import OutputError, UsageError
+from genrestream.errors import UsageError
 from genrestream.inference import checkpoint
 from genrestream.inference.program import use_compile_cache
+from train.command.disk import saving
 from train.command.entry import entry
+from train.command.lock import locked
 from train.command.provenance import program, provenance
 from train.data.cache import AudioCache
 from train.data.load import load
@@ -122,11 +126,10 @@ def run(config: Config, trainer: Trainer[Config]) -> None:
             continue
         print(f"{folder}: {len(split.train)} tracks to train on, {len(split.validation)} to validate,"
               f" {len(split.test)} held out", flush=True)  # fmt: skip
-        try:
+        with saving(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"--output {folder}: cannot be made ({error.strerror})") from error
-        trainer(part, split, cache, folder)
+        with locked(folder) if jax.process_index() == 0 else contextlib.nullcontext():
+            trainer(part, split, cache, folder)
 
 
 def _parts(config: Config) -> list[tuple[Config, Path]]:

@@ -1,4 +1,4 @@
-"""Makes the most of this machine's cores and memory in training."""
+"""Where training runs: the mesh of devices, one device a core on a CPU, and the memory kept from step to step."""
 
 import ctypes
 import os
@@ -10,17 +10,17 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from train.loop.state import Weights
 
-# Of glibc's malloc.h, in bytes: how much may lie free before some is given back to the system, what is taken from it
-# beside what is asked for, and from what size on an array has pages of its own, which are given back when it goes.
+# Options of glibc's malloc, in bytes: how much memory may be free before some goes back to the system; how much more
+# than needed is taken from the system; and from which size on an array has pages of its own, which go back when freed.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 KEPT = {M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 2**28, M_MMAP_THRESHOLD: 2**30}
 
 
 def use_every_core(batch_size: int) -> None:
-    """Make each core of this machine a device, if jax has only its CPU; must come before jax is first used.
+    """Make each CPU core a device, as many as divide the batch; call it before jax is first used.
 
-    XLA computes most of a small network's step on one core; with a part of the batch on each, all have their work.
-    As many devices as divide the batch; a number that XLA_FLAGS or JAX_NUM_CPU_DEVICES set is left as it is.
+    XLA computes most of a small network's step on one core; with a part of the batch on each core, all of them work.
+    A number of devices that XLA_FLAGS or JAX_NUM_CPU_DEVICES sets is left as it is.
     """
     if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "") or "JAX_NUM_CPU_DEVICES" in os.environ:
         return
@@ -30,26 +30,27 @@ def use_every_core(batch_size: int) -> None:
 
 
 def keep_memory() -> None:
-    """Keep what one training step has freed for the next one.
+    """Keep the memory that one training step frees for the next one.
 
-    glibc gives large arrays back to the system, which clears each page of the next one anew: with XLA's, which it asks
-    for in each step, a sixth of the processor time of the CRNN's step.
+    By default glibc gives large arrays back to the system, which must then clear each page again: a sixth of the
+    processor time of a CRNN's step.
     """
-    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):  # other C libraries have none
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):  # only glibc has it
         for option, value in KEPT.items():
             library.mallopt(option, value)
 
 
 def gathered(weights: Weights) -> dict[str, np.ndarray]:
-    """Return whole arrays on every host, each of which must call it; parts of them may lie on others."""
-    whole = jax.jit(lambda arrays: arrays, out_shardings=NamedSharding(mesh(), PartitionSpec()))(weights)
-    return {name: np.asarray(array) for name, array in whole.items()}
+    """Return whole arrays on every host, though parts of them may lie on others; every host must call it."""
+    if jax.process_count() > 1:
+        weights = jax.jit(lambda arrays: arrays, out_shardings=NamedSharding(mesh(), PartitionSpec()))(weights)
+    return {name: np.asarray(array) for name, array in weights.items()}
 
 
 def compiler_options() -> dict[str, bool | int]:
-    """Each device's operations in one order, for what could run at once would take the cores of the other devices.
+    """Return XLA's options for a CPU: no more than one operation at a time a device, and the widest vectors.
 
-    And vectors as wide as the processor has them, which saves 2 % of a step.
+    Operations that run at the same time would take the cores of the other devices. Wide vectors save 2 % of a step.
     """
     if jax.default_backend() != "cpu":
         return {}
@@ -57,5 +58,5 @@ def compiler_options() -> dict[str, bool | int]:
 
 
 def mesh() -> Mesh:
-    """Return all devices of all hosts in one row, along which batches are cut."""
+    """Return all devices of all hosts in one row; each batch is divided along it."""
     return jax.make_mesh((jax.device_count(),), ("data",), axis_types=(AxisType.Auto,))

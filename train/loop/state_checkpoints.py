@@ -1,124 +1,184 @@
-"""A run's checkpoints: the state of training and of the input pipeline, by orbax; the latest and the best are kept."""
+"""A run's checkpoints: all that training needs to go on. The latest two and the best are kept.
 
-import contextlib
-import logging
+::
+
+    OUTPUT/state/
+    ├── 40/checkpoint       a sealed file, with checksums: identity, scores and input position, then the arrays as .npz
+    ├── 42/checkpoint
+    └── 44.part/            left by a process that was killed while it saved; removed by the next one
+"""
+
+import dataclasses
+import io
 import shutil
-import warnings
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import grain
 import jax
+import numpy as np
+from jax.experimental import multihost_utils
 
-from genrestream.errors import OutputError, UsageError
+from genrestream.errors import CheckpointError, UsageError
+from train.command.disk import saving
+from train.data import sealed
+from train.loop.sharding import gathered
 from train.loop.state import TrainState, Weights
 from train.loop.step import Step
 
+FOLDER = "state"
+FILE = "checkpoint"
+N_LATEST = 2  # the second is what a run goes on from if the first is damaged
+Figures = dict[str, np.ndarray]  # of the steps of an epoch, by name, shape (n_steps,)
+
+
+@dataclasses.dataclass(frozen=True)
+class Resumed:
+    """Where training goes on.
+
+    Attributes:
+        state: The state after the last step that was saved.
+        figures: Of the steps since the end of the last epoch; empty right after one.
+    """
+
+    state: TrainState
+    figures: Figures
+
 
 class Saved:
-    """The checkpoints in a run's folder.
+    """The checkpoints in a run's folder; the first host writes them, all hosts read them.
 
     Args:
-        folder: The run's folder; they lie in ``state`` beneath it.
+        folder: The run's folder.
         step: What is trained.
         resume: Whether there may be some already, to go on from.
-        identity: Of the run: what its network, data and draws follow from. Only the same run is resumed.
+        identity: What the run's weights follow from. Only the same run is resumed.
 
     Raises:
-        UsageError: There are some, and they are not to be resumed.
+        UsageError: There are some, and they are not to be resumed or are of another run.
+        CheckpointError: There are some, and all are damaged.
+        OutputError: The folder cannot be written.
     """
 
     def __init__(self, folder: Path, step: Step, resume: bool, identity: str):
-        logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs what it raises as well
-        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)  # what a failed save leaves
-        from orbax.checkpoint import v1 as ocp
-
-        policies = ocp.training.preservation_policies
-        best = policies.BestN(n=1, get_metric_fn=_merit, keep_checkpoints_without_metrics=False)
-        kept: Any = policies.AnyPreservationPolicy([policies.LatestN(1), best])
-        self.folder, self._step, self._identity = folder, step, identity
-        with self._reported("opened"):
-            self._checkpoints = ocp.training.Checkpointer(
-                str((folder / "state").absolute()),
-                preservation_policy=kept,
-                cleanup_tmp_directories=True,
-            )
-        if self.latest_step and not resume:
-            self._checkpoints.close()
+        self.folder, self._path, self._step, self._identity = folder, folder / FOLDER, step, identity
+        with saving(self._path):
+            self._path.mkdir(parents=True, exist_ok=True)
+            for part in self._path.glob("*.part"):
+                shutil.rmtree(part, ignore_errors=True)
+        found = sorted(int(one.name) for one in self._path.iterdir() if one.name.isdecimal())
+        if found and not resume:
             raise UsageError(f"--output {folder}: holds a run already; go on with --resume, or name another folder")
-
-    def __enter__(self) -> "Saved":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # What failed to be written fails again here; it was said once.
-        with contextlib.suppress(Exception) if kind else self._reported("closed"):
-            self._checkpoints.close()
+        self._scores = self._whole(found)
 
     @property
     def latest_step(self) -> int:
         """The last step that was saved; 0 for none."""
-        latest = self._checkpoints.latest
-        return latest.step if latest else 0
+        return max(self._scores, default=0)
 
     @property
     def best_step(self) -> int:
         """The saved step of the best validation accuracy, the first of equals; 0 for none."""
-        scored = [one for one in self._checkpoints.checkpoints if one.metrics]
-        return max(scored, key=lambda one: _merit(one.metrics)).step if scored else 0
+        scored = {step: scores["val_accuracy"] for step, scores in self._scores.items() if "val_accuracy" in scores}
+        return max(scored, key=lambda step: (scored[step], -step), default=0)
 
-    def load(self, iterator: Iterator[Any]) -> TrainState:
-        """Return the latest state, with the input pipeline set to it; the start where nothing was saved.
-
-        Raises:
-            UsageError: It is of another network or optimizer.
-        """
-        state = self._step.start()
-        return self._load(self.latest_step, state, iterator) if self.latest_step else state
+    def load(self, iterator: grain.DatasetIterator[Any]) -> Resumed:
+        """Return the latest state, with the input pipeline set to it; the start where nothing was saved."""
+        start = self._step.start()
+        if not self.latest_step:
+            return Resumed(start, {})
+        about, arrays = self._read(self.latest_step)
+        iterator.set_state(about["input"])
+        return Resumed(_state(arrays, start), {name: arrays[f"figures/{name}"] for name in about["figures"]})
 
     def best(self, state: TrainState) -> Weights:
         """Return the weights of the best validated step; those of ``state`` where nothing was validated."""
-        step = self.best_step
-        return self._step.weights(self._load(step, state) if step else state)
+        if not self.best_step:
+            return self._step.weights(state)
+        return self._step.weights(_state(self._read(self.best_step)[1], state))
 
     def save(
-        self, step: int, state: TrainState, iterator: Iterator[Any], scores: Mapping[str, float] | None = None
+        self,
+        step: int,
+        state: TrainState,
+        iterator: grain.DatasetIterator[Any],
+        scores: Mapping[str, float] | None = None,
+        figures: Figures | None = None,
     ) -> None:
-        """Save a step.
+        """Save a step, then remove checkpoints that are neither among the latest nor the best.
+
+        Args:
+            step: Its number.
+            state: The state after it.
+            iterator: Of the batches, as far as they were taken.
+            scores: Of the validation, at the end of an epoch.
+            figures: Of the steps since the end of the last epoch.
 
         Raises:
             OutputError: It cannot be written; the checkpoints before are whole.
         """
-        with self._reported(f"saved at step {step}"), _quiet():
-            n_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
-            if (free := shutil.disk_usage(self.folder).free) < 2 * n_bytes:  # orbax would end in a page of tracebacks
-                raise OSError(f"{free / 1e6:.0f} MB are free, {2 * n_bytes / 1e6:.0f} MB are needed")
-            self._checkpoints.save_checkpointables(
-                step,
-                {"state": vars(state), "input": iterator},
-                metrics={**scores, "step": step} if scores else None,
-                custom_metadata={"identity": self._identity},
-            )
+        arrays = gathered(_named(state)) | {f"figures/{name}": array for name, array in (figures or {}).items()}
+        about = {
+            "identity": self._identity,
+            "scores": dict(scores or {}),
+            "input": iterator.get_state(),
+            "figures": list(figures or {}),
+        }
+        if jax.process_index() == 0:
+            with saving(self._path, f"step {step} cannot be saved"):
+                self._write(step, about, arrays)
+        if jax.process_count() > 1:
+            multihost_utils.sync_global_devices("saved")  # no host may read what is not written yet
+        self._scores[step] = dict(scores or {})
+        self._remove_old()
 
-    def _load(self, step: int, like: TrainState, iterator: Iterator[Any] | None = None) -> TrainState:
-        shapes = jax.tree.map(lambda one: jax.ShapeDtypeStruct(one.shape, one.dtype, sharding=one.sharding), like)
-        wanted: dict[str, Any] = {"state": vars(shapes)} | ({"input": iterator} if iterator else {})
-        with self._reported("read"), _quiet():
-            about = self._checkpoints.checkpointables_metadata(step)
-            known: Any = about.custom_metadata or {}
-            check_same_run(self.folder, known.get("identity"), self._identity)
-            loaded = self._checkpoints.load_checkpointables(step, wanted)
-            return TrainState(**loaded["state"])
+    def _whole(self, found: list[int]) -> dict[int, dict[str, float]]:
+        """Return the scores of each step that is saved whole; say which are not."""
+        scores, damaged = {}, []
+        for step in found:
+            try:
+                about = sealed.verify(self._path / str(step) / FILE).about
+            except sealed.DamagedError as error:
+                damaged.append(str(error))
+                continue
+            check_same_run(self.folder, about["identity"], self._identity)
+            scores[step] = about["scores"]
+        if damaged and not scores:
+            raise CheckpointError(f"{damaged[-1]}, and no other checkpoint is whole; start again in another folder")
+        if damaged and jax.process_index() == 0:
+            print(f"warning: {'; '.join(damaged)}; going on from step {max(scores)}", file=sys.stderr)
+        return scores
 
-    @contextlib.contextmanager
-    def _reported(self, done: str) -> Iterator[None]:
+    def _read(self, step: int) -> tuple[dict[str, Any], Figures]:
         try:
-            yield
-        except (OSError, ValueError, RuntimeError) as error:
-            cause = str(error).splitlines()[0]
-            raise OutputError(
-                f"{self.folder / 'state'}: cannot be {done} ({cause}); make room, then go on with --resume"
-            ) from error
+            about, content = sealed.read(self._path / str(step) / FILE)
+        except sealed.DamagedError as error:
+            raise CheckpointError(f"{error}; go on with --resume from the one before") from error
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return about, dict(arrays)
+
+    def _write(self, step: int, about: dict[str, Any], arrays: Figures) -> None:
+        content = io.BytesIO()
+        np.savez(content, allow_pickle=False, **arrays)  # pyright: ignore[reportArgumentType]
+        part, place = self._path / f"{step}.part", self._path / str(step)
+        try:
+            part.mkdir()
+            sealed.write(part / FILE, about, [content.getvalue()])
+            if place.exists():  # damaged, or it would have been gone on from
+                shutil.rmtree(place)
+            part.rename(place)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+
+    def _remove_old(self) -> None:
+        kept = {*sorted(self._scores)[-N_LATEST:], self.best_step}
+        for step in [step for step in self._scores if step not in kept]:
+            del self._scores[step]
+            if jax.process_index() == 0:
+                shutil.rmtree(self._path / str(step), ignore_errors=True)
 
 
 def check_same_run(folder: Path, found: object, identity: str) -> None:
@@ -134,13 +194,17 @@ def check_same_run(folder: Path, found: object, identity: str) -> None:
         )
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # orbax warns of what it does by default
-        yield
+def _named(state: TrainState) -> Weights:
+    """Return the arrays of a state by name, such as ``params/dense.kernel``."""
+    named = jax.tree_util.tree_leaves_with_path(state)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): array for path, array in named}
 
 
-def _merit(scores: Any) -> Any:
-    """Return what the best checkpoint has most of: accuracy, and of equals the first is the best."""
-    return scores["val_accuracy"], -scores["step"]
+def _state(arrays: Figures, like: TrainState) -> TrainState:
+    """Lay saved arrays out over the devices as another state is, and put them together."""
+
+    def placed(array: np.ndarray, like: jax.Array) -> jax.Array:
+        return jax.make_array_from_callback(like.shape, like.sharding, array.__getitem__)
+
+    leaves = [placed(arrays[name], leaf) for name, leaf in _named(like).items()]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)

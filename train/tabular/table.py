@@ -16,7 +16,10 @@ import numpy as np
 from genrestream.errors import UsageError
 from genrestream.features.tabular.columns import COLUMNS
 from train.data.readers.gtzan import GENRES
+from train.data.readers.tables import guarded, rows, unguarded
 
+MAX_MB = 1000  # of a table: a million chunks have about this much
+FORM = "a table of features is CSV in UTF-8, or an .npz that train.tabular.extract wrote; pickles are not read"
 ROW_NAME = re.compile(r"(?P<track>.+?\.\d{5})(\.\d+)?(\.\w+)?")  # blues.00000.wav, or blues.00000.3.wav of a chunk
 
 
@@ -65,24 +68,23 @@ def read_table(path: Path, genres: tuple[str, ...] = GENRES, columns: tuple[str,
     try:
         if path.suffix == ".npz":
             return _checked(path, _read_npz(path, columns), genres)
-        with path.open(newline="", encoding="utf-8") as lines:
-            return _checked(path, _read_csv(path, csv.DictReader(lines), columns), genres)
+        return _checked(path, _read_csv(path, columns), genres)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); give a CSV file of features") from error
-    except (UnicodeDecodeError, csv.Error, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path}: is no table of features, neither CSV nor our .npz; pickles are not read") from error
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); {FORM}") from error
+    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{path}: cannot be read; {FORM}") from error
 
 
-def _read_csv(path: Path, lines: csv.DictReader, columns: tuple[str, ...] | None) -> dict[str, np.ndarray]:
-    header = tuple(lines.fieldnames or ())
+def _read_csv(path: Path, columns: tuple[str, ...] | None) -> dict[str, np.ndarray]:
+    found = list(rows(path, max_mb=MAX_MB, form=FORM))
+    header = tuple(found[0][1]) if found else ("filename", *COLUMNS, "label")
     features = columns or _features(header)
     _all_there(path, ("filename", *features, "label"), header)
-    rows = list(lines)
     return {
         "columns": np.array(features),
-        "values": np.array([_numbers(path, number, row, features) for number, row in enumerate(rows, 2)], np.float64),
-        "names": np.array([row["filename"] or "" for row in rows]),
-        "genres": np.array([row["label"] or "" for row in rows]),
+        "values": np.array([_numbers(path, line, row, features) for line, row in found], np.float64),
+        "names": np.array([unguarded(row["filename"]) for _, row in found]),
+        "genres": np.array([unguarded(row["label"]) for _, row in found]),
     }
 
 
@@ -93,11 +95,11 @@ def _features(header: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in header if name not in ("filename", "length", "label")) or COLUMNS
 
 
-def _numbers(path: Path, line: int, row: dict[str, str | None], features: tuple[str, ...]) -> list[float]:
+def _numbers(path: Path, line: int, row: dict[str, str], features: tuple[str, ...]) -> list[float]:
     numbers = []
     for name in features:
         try:
-            numbers.append(float(row[name] or ""))
+            numbers.append(float(row[name]))
         except ValueError as error:
             raise UsageError(f"{path}, line {line}: {name} is {row[name]!r}, must be a number") from error
     return numbers
@@ -169,4 +171,6 @@ def save_table(path: Path, columns: tuple[str, ...], values: np.ndarray, names: 
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["filename", *columns, "label"])
-        writer.writerows([name, *row, genre] for name, row, genre in zip(names, values, genres, strict=True))
+        writer.writerows(
+            [guarded(name), *row, guarded(genre)] for name, row, genre in zip(names, values, genres, strict=True)
+        )

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from tests.conftest import ROOT, encode, music
 from train.data import cache as cache_module
 from train.data.cache import AudioCache
 from train.data.decode import waveform_blocks
+from train.data.sealed import HEADER_BYTES, DamagedError
 from train.data.tracks import Track
 
 
@@ -141,11 +143,103 @@ def test_what_a_killed_process_left_is_removed(tmp_path, song):
     assert [part.name for part in cache.folder.glob("*.part")] == ["new.part"]
 
 
-def test_a_damaged_list_of_digests_is_made_again(tmp_path, song):
+def changed(place, value):
+    """Return the function that puts a value at a place in the list of digests; entries are numbered."""
+
+    def change(kept):
+        inner = kept
+        for part in place[:-1]:
+            inner = inner[part] if part in inner else list(inner.values())[part]
+        inner[place[-1]] = value
+        return json.dumps(kept).encode()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda kept: b"",
+        lambda kept: b"{",
+        lambda kept: b"[]",
+        lambda kept: b"\xff\xfe",
+        lambda kept: b"[" * 100_000,
+        lambda kept: b'{"files": []}',
+        lambda kept: json.dumps(kept["files"]).encode(),
+        changed(["files"], {"song": 1}),
+        changed(["files", 0, 0], "5"),
+        changed(["files", 0, 2], 7),
+        changed(["files", 0, 2], "0" * 32),
+        changed(["checksum"], 1),
+    ],
+)
+def test_a_damaged_list_of_digests_is_made_again_with_one_warning(tmp_path, song, capsys, damage):
     cache = AudioCache(16_000, tmp_path / "cache")
     cache.fill([song])
-    (cache.folder / "digests.json").write_text("{")
+    file = cache.folder / "digests.json"
+    file.write_bytes(damage(json.loads(file.read_text())))
+    again = AudioCache(16_000, tmp_path / "cache")
+    assert len(again.fill([song]).tracks) == 1
+    assert again.file(song.path) == cache.file(song.path)
+    assert capsys.readouterr().err.count("\n") == 1
+    AudioCache(16_000, tmp_path / "cache").fill([song])
+    assert not capsys.readouterr().err
+
+
+def test_digests_that_were_exchanged_give_no_track_the_audio_of_another(tmp_path, song):
+    other = Track("other", encode(tmp_path / "other.flac", music(4, seed=7), 16_000, "flac"), "rock")
+    cache = AudioCache(16_000, tmp_path / "cache")
+    cache.fill([song, other])
+    file = cache.folder / "digests.json"
+    kept = json.loads(file.read_text())
+    one, two = kept["files"].values()
+    one[2], two[2] = two[2], one[2]
+    file.write_text(json.dumps(kept))
     assert AudioCache(16_000, tmp_path / "cache").file(song.path) == cache.file(song.path)
+
+
+def flipped(place):
+    def damage(content):
+        content[place] ^= 1
+        return content
+
+    return damage
+
+
+DAMAGES = {
+    "header": flipped(3),
+    "header's end": flipped(HEADER_BYTES - 1),
+    "first sample": flipped(HEADER_BYTES),
+    "last sample": flipped(-1),
+    "cut in the header": lambda content: content[:100],
+    "cut in the samples": lambda content: content[:-2],
+    "longer": lambda content: content + b"\0\0",
+    "empty": lambda content: b"",
+    "zeros": lambda content: bytes(len(content)),
+    "other's JSON": lambda content: b'{"n_samples": "many"}'.ljust(len(content)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_file_is_decoded_again_with_one_warning(tmp_path, song, capsys, damage):
+    whole = AudioCache(16_000, tmp_path / "cache")
+    whole.fill([song])
+    file = whole.file(song.path)
+    content = file.read_bytes()
+    np.asarray(whole.waveform(song))
+    file.write_bytes(damage(bytearray(content)))
+    again = AudioCache(16_000, tmp_path / "cache")
+    with pytest.raises(DamagedError, match=str(file)):
+        AudioCache(16_000, tmp_path / "cache").crop(song, 0, 10)
+    again.fill([song])
+    assert file.read_bytes() == content
+    assert (
+        again.crop(song, 0, 10**6).tobytes()
+        == (np.frombuffer(content[HEADER_BYTES:], "<i2") * np.float32(again.scale(song))).tobytes()
+    )
+    assert capsys.readouterr().err == f"warning: {again.folder}: {file.name}: damaged, decoded again\n"
+    AudioCache(16_000, tmp_path / "cache").fill([song])
+    assert not capsys.readouterr().err
 
 
 def test_threads_may_share_it(tmp_path, song):

@@ -15,10 +15,11 @@ from train.data.readers.tables import table
 from train.data.tracks import Dataset, Track
 
 SUBSETS = {"fma_small": ("small",), "fma_medium": ("small", "medium"), "fma_large": ("small", "medium", "large")}
+MAX_MB = 1000  # its table of 106,574 tracks has 260
 SPLITS = {"training": "train", "validation": "validation", "test": "test"}
 COLUMNS = {"subset": ("set", "subset"), "split": ("set", "split"), "genre": ("track", "genre_top"),
            "artist": ("artist", "name")}  # fmt: skip
-# Cut beyond their ends, so of 0 to 27 s instead of 30: github.com/mdeff/fma, issue 8 and its wiki.
+# Clips that are 0 to 27 s long instead of 30: github.com/mdeff/fma, issue 8 and its wiki.
 BROKEN = frozenset([
     1486, 5574, 65753, 80391, 98558, 98559, 98560, 98565, 98566, 98567, 98568, 98569, 98571, 99134, 105247, 108924,
     108925, 126981, 127336, 133297, 143992,
@@ -74,14 +75,15 @@ def _listed(folder: Path) -> Path | None:
 
 
 def _is_fma(file: Path) -> bool:
-    with file.open(encoding="utf-8", errors="replace") as lines:
-        return {"track", "set", "artist"} <= set(lines.readline().strip().split(","))
+    with file.open(encoding="utf-8-sig", errors="replace") as lines:
+        return {"track", "set", "artist"} <= set(lines.readline(10_000).strip().split(","))
 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield each track's number and the columns that we use, none where the row is cut; three lines are the header."""
-    with table(file) as lines:
+    """Yield each track's number and the columns that we use, or none where the row is cut short."""
+    with table(file, MAX_MB) as lines:
         reader = csv.reader(lines)
+        # Of the three lines of the header the first two name a column, the third the rows.
         header = list(zip(next(reader, []), next(reader, []), strict=False))
         next(reader, None)
         try:
@@ -89,6 +91,6 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
         except ValueError as error:
             raise UsageError(f"{file}: has not FMA's columns ({error}); unpack fma_metadata.zip again") from error
         for row in reader:
-            if row and row[0].isdecimal():
+            if row and row[0].isdecimal() and len(row[0]) < 10:
                 is_whole = len(row) > max(places.values())
                 yield int(row[0]), {name: row[place] for name, place in places.items()} if is_whole else {}

@@ -1,10 +1,11 @@
-"""Reading a data set from a folder: genre folders, a table of tracks, GTZAN's names, or FMA."""
+"""Reading a dataset from a folder: genre folders, a table of tracks, GTZAN's names, or FMA."""
 
 from pathlib import Path
 
 from genrestream.audio.formats import SUFFIXES
 from genrestream.errors import AudioError, UsageError
 from genrestream.inference.checkpoint import check_labels
+from genrestream.output.text import printable
 from train.data.readers import fma, gtzan
 from train.data.readers.tables import rows
 from train.data.tracks import Dataset, Track
@@ -15,10 +16,10 @@ SPLITS = ("train", "validation", "test", "none")
 
 
 def read(folder: Path) -> Dataset:
-    """Find out what a folder holds and read it; nothing is decoded.
+    """Return the tracks that a folder holds, in whichever layout; nothing is decoded.
 
     Raises:
-        UsageError: It is missing, empty, or has one genre only, or one that no label may be, or its list is damaged.
+        UsageError: It is missing or empty, has one genre only or one that cannot be a label, or its table is damaged.
         AudioError: A file that its tracks.csv lists is missing.
     """
     if not folder.is_dir():
@@ -43,22 +44,30 @@ def read(folder: Path) -> Dataset:
 
 
 def _from_table(folder: Path) -> Dataset:
-    tracks = []
-    for number, row in enumerate(rows(folder / "tracks.csv", ("file", "genre")), 2):
-        if not row["file"] or not row["genre"]:
-            raise UsageError(f"{folder / 'tracks.csv'}: line {number} has no file or no genre; fill or remove it")
-        if (split := row.get("split") or "none") not in SPLITS:
-            raise UsageError(
-                f"{folder / 'tracks.csv'}: line {number}: split {split} must be {', '.join(SPLITS)} or empty"
-            )
-        path = folder / row["file"]
-        if not path.is_file():
-            raise AudioError(f"{path}: listed in tracks.csv, but not there")
-        name = row.get("track") or Path(row["file"]).with_suffix("").as_posix()
-        tracks.append(Track(name, path, row["genre"], split, artist=row.get("artist") or ""))
+    table = folder / "tracks.csv"
+    tracks = [_track(folder, f"{table}: line {line}", row) for line, row in rows(table, ("file", "genre"))]
     listed = folder / "duplicates.csv"
     pairs = rows(listed, ("track_a", "track_b")) if listed.is_file() else []
-    return Dataset(tuple(tracks), tuple((row["track_a"], row["track_b"]) for row in pairs))
+    return Dataset(tuple(tracks), tuple((row["track_a"], row["track_b"]) for _, row in pairs))
+
+
+def _track(folder: Path, place: str, row: dict[str, str]) -> Track:
+    if not row["file"] or not row["genre"]:
+        raise UsageError(f"{place} has no file or no genre; fill or remove it")
+    if (split := row.get("split") or "none") not in SPLITS:
+        raise UsageError(f"{place}: split {printable(split)} must be {', '.join(SPLITS)} or empty")
+    path = folder / row["file"]
+    if not _is_file(path):
+        raise AudioError(f"{printable(str(path))}: listed in tracks.csv, but not there")
+    name = row.get("track") or Path(row["file"]).with_suffix("").as_posix()
+    return Track(name, path, row["genre"], split, artist=row.get("artist") or "")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than the system takes
+        return False
 
 
 def _from_folders(folder: Path) -> list[Track]:
@@ -76,6 +85,8 @@ def _check_names(tracks: tuple[Track, ...], folder: Path) -> None:
     for track in tracks:
         if track.name in seen:
             raise UsageError(
-                f"{folder}: two tracks are named {track.name}: {seen[track.name]} and {track.path}; remove one"
+                printable(
+                    f"{folder}: two tracks are named {track.name}: {seen[track.name]} and {track.path}; remove one"
+                )
             )
         seen[track.name] = track.path

@@ -165,7 +165,7 @@ def main(config: BaselinesConfig) -> None:
     config.output.mkdir(parents=True, exist_ok=True)
     text = report(config, figures, found, test_figures)
     (config.output / "report.md").write_text(text, encoding="utf-8")
-    written = {"table": str(config.table), "families": figures, "test": test_figures}
+    written = {"table": config.table.name, "families": figures, "test": test_figures}
     (config.output / "report.json").write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     plot_accuracies(outcomes, config.output / "accuracies.png")
     plot_confusions(table, [*outcomes, *([test] if test else [])], config.output / "confusions.png")
