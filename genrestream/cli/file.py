@@ -3,7 +3,7 @@
 from typing import Any
 
 from genrestream.api import Classifier, load
-from genrestream.audio.formats import expand
+from genrestream.audio.folders import search
 from genrestream.cli.options import FileOptions
 from genrestream.errors import AudioError, UsageError
 from genrestream.inference.program import use_compile_cache
@@ -48,10 +48,15 @@ def _expand(given: tuple[str, ...]) -> tuple[list[str], int]:
     sources, n_failed = [], 0
     for path in given:
         try:
-            sources += expand(path)
+            found = search(path)
         except AudioError as error:
             report(error)
             n_failed += 1
+            continue
+        sources += found.files
+        n_failed += len(found.problems)
+        for line in [*found.problems, *([f"{path}: {found.summary}"] if found.summary else [])]:
+            report(line)
     return sources, n_failed
 
 
