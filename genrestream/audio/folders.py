@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 
 from genrestream.audio.formats import is_url, local_path
+from genrestream.audio.reading import playlists
 from genrestream.audio.suffixes import music_suffixes
 from genrestream.errors import AudioError
 
@@ -50,17 +51,24 @@ def expand(path: str) -> list[str]:
     return found.files
 
 
-def search(path: str) -> Found:
+def search(path: str, is_playlist: bool = False) -> Found:
     """Find the music below a folder; a path that is no folder stands for itself.
 
     Linked folders are followed, each folder once. Hidden files and folders are skipped.
 
+    Args:
+        path: A folder, a file, ``-``, or an address.
+        is_playlist: Whether a file that is named like a playlist stands for the files that it lists.
+
     Raises:
-        AudioError: The folder holds no music, and all of it could be read.
+        AudioError: The folder holds no music, and all of it could be read; or the playlist cannot be read.
     """
-    folder = path if is_url(path) or path == "-" else local_path(path)
-    if is_url(path) or not os.path.isdir(folder):
+    if path == "-" or is_url(path):
         return Found([path])
+    folder = local_path(path)
+    if not os.path.isdir(folder):
+        is_list = is_playlist and folder.lower().endswith(playlists.SUFFIXES)
+        return Found(playlists.files(folder) if is_list else [path])
     found, seen = Found(), set[str]()
     _walk(folder, found, seen)
     found.files.sort()

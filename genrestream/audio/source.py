@@ -1,6 +1,7 @@
 """Sources: any file, pipe or network stream that FFmpeg reads, block by block, in constant memory."""
 
 import dataclasses
+import errno
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +14,14 @@ import numpy as np
 from genrestream.audio.ending import Damage, Ending, EndKind, Shortfall
 from genrestream.audio.formats import DSD_RATES, MAX_CHANNELS, SAMPLE_RATES, RawFormat, is_url
 from genrestream.audio.pcm import planes
+from genrestream.audio.reading import opening
 from genrestream.audio.reading.causes import cause
 from genrestream.audio.reading.claims import claimed_s, tolerance_s
-from genrestream.audio.reading.opening import NETWORK_TIMEOUT_S, opened
 from genrestream.audio.reading.waiting import called, iterated
 from genrestream.errors import AudioError
 
 CLOSING_S = 0.5  # closing waits so long for a read to end; a longer one closes what it reads itself
+MAX_GAP_S = 0.01  # frames next to each other may be rounded apart by less
 
 Block = tuple[np.ndarray, int]
 
@@ -49,10 +51,11 @@ class AudioSource:
         self.name = str(source) if isinstance(source, str | Path) else getattr(source, "name", "stream")
         self._is_remote = is_url(source)
         self._reading, self._is_closed = threading.Lock(), False
-        self._decoded_s, self._is_incomplete = 0.0, False
+        self._decoded_s = self._lost_s = 0.0
+        self._is_incomplete, self._n_lost_pages = False, 0
 
         def begin() -> Any:
-            return opened(source, raw or RawFormat(), self.name)
+            return opening.opened(source, raw or RawFormat(), self.name)
 
         self._input = called(begin) if self._is_remote else begin()
         try:
@@ -132,6 +135,10 @@ class AudioSource:
             packet = next(packets, None)
         except (av.error.FFmpegError, OSError) as error:
             return self._broken(error)
+        ogg = self._input.ogg
+        if ogg and ogg.n_lost > self._n_lost_pages:
+            self._damage("pages are missing", ogg.n_lost - self._n_lost_pages)
+            self._n_lost_pages = ogg.n_lost
         if packet is None:
             return None
         if packet.size and self._is_incomplete:  # it was not the last one, so the stream goes on after it
@@ -154,14 +161,23 @@ class AudioSource:
             raise AudioError(f"{self.name}: {n_channels} channels, must be 1 to {MAX_CHANNELS}")
         if frame.format.is_planar and n_channels > 7:  # PyAV 18 reads past its 8 pointers and crashes
             (frame,) = av.AudioResampler(format="flt").resample(frame)
+        self._note_gap(frame)
         self._decoded_s += frame.samples / rate
         return planes(frame.to_ndarray(), n_channels), rate
 
+    def _note_gap(self, frame: Any) -> None:
+        """Note FLAC frames that are missing: FFmpeg drops damaged ones without an error, but each tells its place."""
+        if self._input.container.format.name == "flac" and frame.time is not None:
+            gap_s = frame.time - self._decoded_s - self._lost_s
+            if gap_s > MAX_GAP_S:
+                self._damage(f"{gap_s:.2f} s are missing")
+                self._lost_s += gap_s
+
     def _broken(self, error: Exception) -> Ending:
         if isinstance(error, av.error.ExitError):
-            return Ending(EndKind.STALLED, cause=f"silent for {NETWORK_TIMEOUT_S:g} s")
+            return Ending(EndKind.STALLED, cause=f"silent for {opening.NETWORK_TIMEOUT_S:g} s")
         # A server that gives no length and closes the connection at the end has sent all.
-        if self.is_endless and error.errno == av.error.EIO:
+        if self.is_endless and error.errno == errno.EIO:
             return Ending(EndKind.COMPLETE)
         return Ending(EndKind.BROKEN_OFF, cause=cause(error))
 
@@ -214,16 +230,15 @@ class AudioSource:
             reason = why or self.ending.damage.cause or "the stream is empty"
             raise AudioError(f"{self.name}: no audio could be decoded ({reason})")
         at, ogg, shortfall = self._input.extent, self._input.ogg, None
-        if ogg and ogg.n_lost:
-            self._damage("pages are missing", ogg.n_lost)
         if kind is EndKind.STALLED or (self._is_remote and kind is EndKind.BROKEN_OFF):
             pass
         elif at and at.is_cut:
             kind, shortfall = EndKind.CUT_SHORT, Shortfall(*at.whole)
+        elif ogg:
+            if not ogg.is_ended and not self._is_remote:
+                kind, why = EndKind.CUT_SHORT, "its last page does not mark the end"
         elif self.duration_s and self._decoded_s < self.duration_s - tolerance_s(self._input.container, self.duration_s):
             kind, shortfall = EndKind.CUT_SHORT, Shortfall(self._decoded_s, self.duration_s, "s")
-        elif ogg and not ogg.is_ended and not self._is_remote:
-            kind, why = EndKind.CUT_SHORT, "its last page does not mark the end"
         elif self._is_incomplete:
             kind, why = EndKind.CUT_SHORT, "its last packet is incomplete"
         self._end(kind, why, shortfall)

@@ -17,8 +17,6 @@ def cause(error: Exception) -> str:
         return "is not audio that FFmpeg can decode"
     if isinstance(error, av.error.EOFError):  # FFmpeg's words, "End of file", tell a listener nothing
         return "ends too early: it is cut short, or is not audio"
-    if isinstance(error, av.error.ExitError):  # FFmpeg's words for a timeout: "Immediate exit requested"
-        return "no answer"
     if isinstance(error, av.error.FFmpegError | OSError) and error.strerror:
         return error.strerror[0].lower() + error.strerror[1:]
     return str(error)

@@ -1,10 +1,11 @@
 """The length in seconds that a header claims, and how far it may be trusted."""
 
+import math
 from typing import Any
 
 import av
 
-GUESSED = ("aac", "ac3", "amr", "dts", "dtshd", "eac3", "gsm", "loas", "mlp", "truehd")  # from size and bit rate
+GUESSED = ("ac3", "amr", "dts", "dtshd", "eac3", "gsm", "loas", "mlp", "truehd")  # from the file's size and bit rate
 EXACT = ("aiff", "ape", "caf", "flac", "iff", "dsf", "mov", "mp3", "mpc", "ogg", "tak", "tta", "w64", "wav", "wv")
 ALLOWED_S, ALLOWED_SHARE = 1.0, 0.02
 
@@ -19,11 +20,13 @@ def claimed_s(container: Any, stream: Any) -> float | None:
         return None
     name = container.format.name
     # An MP3 without a header of its own has a length that FFmpeg guesses from the bit rate, often wrongly.
-    guessed = name in GUESSED or (name == "mp3" and not stream.start_time)
+    guessed = name == "aac" or (name == "mp3" and not stream.start_time)
     return length_s if length_s > 0 and not guessed else None
 
 
 def tolerance_s(container: Any, length_s: float) -> float:
-    """Return by how many seconds a stream may be shorter than its header claims."""
+    """Return by how many seconds a stream may be shorter than its header claims; infinite for mere guesses."""
+    if container.format.name in GUESSED:
+        return math.inf
     exact = container.format.name.split(",")[0] in EXACT
     return ALLOWED_S if exact else max(ALLOWED_S, ALLOWED_SHARE * length_s)

@@ -1,6 +1,8 @@
 """Opening an input: which demuxer and protocols may read it, and what its header says against what is there."""
 
+import contextlib
 import dataclasses
+import errno
 import logging
 import os
 import stat
@@ -18,10 +20,12 @@ from genrestream.audio.reading.causes import cause, log
 from genrestream.audio.reading.demuxers import allowed, refusal
 from genrestream.audio.reading.lengths import Extent, corrected, extent
 from genrestream.audio.reading.ogg import PAGE, Ogg
+from genrestream.audio.reading.playlists import MAX_BYTES, addresses
 from genrestream.audio.reading.pipes import Pipe
 from genrestream.errors import AudioError
 
 NETWORK_TIMEOUT_S = 20.0
+MAX_TRIED = 5  # addresses of a playlist
 FILE_PROTOCOLS, NETWORK_PROTOCOLS = "file", "http,https,tcp,tls,httpproxy"
 
 
@@ -78,14 +82,45 @@ def opened(source: str | Path | BinaryIO, raw: RawFormat, name: str) -> Opened:
         raise AudioError(f"{name}: {_why_not(error)}") from error
 
 
-def _of_url(url: str) -> Opened:
+def _of_url(url: str, may_be_list: bool = True) -> Opened:
     url = scheme(url) + url[len(scheme(url)) :]  # FFmpeg knows protocols in small letters only
-    container = _container(url, is_remote=True)
+    try:
+        container = _container(url, is_remote=True)
+    except (av.error.InvalidDataError, av.error.ArgumentError, av.error.OSError) as error:
+        if getattr(error, "errno", errno.EIO) != errno.EIO and not isinstance(error, ValueError):
+            raise
+        content = _beginning(url) if may_be_list else b""
+        if entries := addresses(content, url):
+            return _first_of(entries)
+        if not content or refusal(log(error)):
+            raise
+        raise ValueError("is not audio that FFmpeg can decode") from error
     if container.format.name != "ogg":
         return Opened(container)
     container.close()
     stream = NetworkBytes(url)
     return _of_ogg(Ogg(stream.read), stream)
+
+
+def _first_of(urls: list[str]) -> Opened:
+    """Open the first address of a list that can be opened: stations list several servers of one stream."""
+    for url in urls[: MAX_TRIED - 1]:
+        with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
+            return _of_url(url, may_be_list=False)
+    return _of_url(urls[-1], may_be_list=False)
+
+
+def _beginning(url: str) -> bytes:
+    """Return the first bytes of what a server sends, as many as a playlist may have."""
+    stream, content = NetworkBytes(url), b""
+    try:
+        while len(content) < MAX_BYTES and (more := stream.read(MAX_BYTES)):
+            content += more
+    except (av.error.FFmpegError, OSError):  # without a length, an end looks like a broken connection
+        pass
+    finally:
+        stream.close()
+    return content
 
 
 def _of_file_object(file: BinaryIO, raw: RawFormat) -> Opened:
@@ -175,6 +210,8 @@ def _why_not(error: Exception) -> str:
     refused = refusal(log(error))
     if refused:
         return f"{refused}; name a file with sound" + ", or say --playlist" * (refused == "is a playlist")
+    if isinstance(error, av.error.ExitError):  # FFmpeg's words for a timeout: "Immediate exit requested"
+        return f"no answer for {NETWORK_TIMEOUT_S:g} s"
     return cause(error)
 
 
