@@ -59,7 +59,9 @@ class Damage:
     def __str__(self) -> str:
         places = ", ".join(f"{position_s:.1f}" for position_s in self.positions_s)
         more = ", …" if self.n_packets > len(self.positions_s) else ""
-        return f"{self.n_packets} damaged packet{'s' * (self.n_packets != 1)} skipped at {places}{more} s ({self.cause})"
+        return (
+            f"{self.n_packets} damaged packet{'s' * (self.n_packets != 1)} skipped at {places}{more} s ({self.cause})"
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,8 @@ from genrestream.errors import AudioError
 # Folders of system programs: trash, archives' and servers' copies, notebooks' backups.
 NOT_MUSIC = frozenset(("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"))
 
+N_KINDS = 8  # kinds of files that are named among those left out
+
 
 @dataclasses.dataclass
 class Found:
@@ -34,9 +36,12 @@ class Found:
     def summary(self) -> str:
         """What was left out, in one line; empty where nothing was."""
         n = self.left_out.total()
-        kinds = ", ".join(f"{count} {suffix}" for suffix, count in self.left_out.most_common(8))
-        more = ", …" if len(self.left_out) > 8 else ""
-        return f"{n} file{'s' * (n != 1)} left out as no music: {kinds}{more}" if n else ""
+        ranked = sorted(
+            self.left_out.items(), key=lambda counted: (-counted[1], not counted[0].startswith("."), counted)
+        )
+        kinds = ", ".join(f"{count} {suffix}" for suffix, count in ranked[:N_KINDS])
+        more = ", …" if len(ranked) > N_KINDS else ""
+        return f"{n} file{'s' * (n != 1)} left out: {kinds}{more}" if n else ""
 
 
 def expand(path: str) -> list[str]:

@@ -17,7 +17,7 @@ from genrestream.audio.pcm import planes
 from genrestream.audio.reading import opening
 from genrestream.audio.reading.causes import cause
 from genrestream.audio.reading.claims import claimed_s, tolerance_s
-from genrestream.audio.reading.waiting import called, iterated
+from genrestream.audio.reading.waiting import Ahead, called
 from genrestream.errors import AudioError
 
 CLOSING_S = 0.5  # closing waits so long for a read to end; a longer one closes what it reads itself
@@ -97,7 +97,7 @@ class AudioSource:
                 self._reading.release()
 
     def __iter__(self) -> Iterator[Block]:
-        yield from iterated(self._blocks) if self._is_remote else self._blocks()
+        yield from Ahead(self._blocks).items() if self._is_remote else self._blocks()
 
     def _blocks(self) -> Iterator[Block]:
         """Yield the blocks of all links, and note how the last one ended."""
@@ -130,7 +130,7 @@ class AudioSource:
             raise AudioError(f"{self.name}: was closed; open it again to read on")
 
     def _decoded(self, packets: Iterator[Any]) -> list[Block] | Ending | None:
-        """Return the next packet's blocks, how the stream broke where the rest cannot be reached, or None at its end."""
+        """Return the next packet's blocks, an Ending where the rest cannot be reached, or None at the end."""
         try:
             packet = next(packets, None)
         except (av.error.FFmpegError, OSError) as error:
@@ -173,7 +173,7 @@ class AudioSource:
                 self._damage(f"{gap_s:.2f} s are missing")
                 self._lost_s += gap_s
 
-    def _broken(self, error: Exception) -> Ending:
+    def _broken(self, error: av.error.FFmpegError | OSError) -> Ending:
         if isinstance(error, av.error.ExitError):
             return Ending(EndKind.STALLED, cause=f"silent for {opening.NETWORK_TIMEOUT_S:g} s")
         # A server that gives no length and closes the connection at the end has sent all.
@@ -237,7 +237,9 @@ class AudioSource:
         elif ogg:
             if not ogg.is_ended and not self._is_remote:
                 kind, why = EndKind.CUT_SHORT, "its last page does not mark the end"
-        elif self.duration_s and self._decoded_s < self.duration_s - tolerance_s(self._input.container, self.duration_s):
+        elif self.duration_s and self._decoded_s < self.duration_s - tolerance_s(
+            self._input.container, self.duration_s
+        ):
             kind, shortfall = EndKind.CUT_SHORT, Shortfall(self._decoded_s, self.duration_s, "s")
         elif self._is_incomplete:
             kind, why = EndKind.CUT_SHORT, "its last packet is incomplete"

@@ -18,10 +18,10 @@ def serving(*answers: bytes | float | dict[str, bytes]):
             path = request.split(b" ")[1].decode() if b" " in request else ""
             with contextlib.suppress(OSError):
                 for answer in answers:
-                    if isinstance(answer, float):
+                    if isinstance(answer, int | float):
                         time.sleep(answer)
                     else:
-                        self.request.sendall(answer if isinstance(answer, bytes) else answer[path])
+                        self.request.sendall(answer[path] if isinstance(answer, dict) else answer)
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads, block_on_close, allow_reuse_address = True, False, True

@@ -24,7 +24,9 @@ except AudioError as error:
     print(error)
 """
 AFTER = "source.close()\nsource.close()" + READ_ON
-DURING = "threading.Timer(0.02, source.close).start()" + READ_ON.replace("list(blocks)", "[time.sleep(1e-3) for _ in blocks]")
+DURING = "threading.Timer(0.02, source.close).start()" + READ_ON.replace(
+    "list(blocks)", "[time.sleep(1e-3) for _ in blocks]"
+)
 MANY = """
 def read():
     for number in range(60):

@@ -8,8 +8,30 @@ PLAYLISTS = frozenset(("applehttp", "concat", "concatf", "dash", "hls", "imf", "
 SYNTHESISERS = frozenset(("avisynth", "lavfi", "libgme", "sbg", "vapoursynth"))
 TEXT = frozenset(("ffmetadata", "tty", "xbin", "bin", "adf", "idf"))
 DEVICES = frozenset(
-    ("alsa", "avfoundation", "dshow", "fbdev", "iec61883", "jack", "kmsgrab", "libcdio", "libdc1394", "openal", "oss")
-    + ("pulse", "rtp", "rtsp", "sap", "sndio", "v4l2", "video4linux2", "vfwcap", "x11grab", "xcbgrab", "data")
+    (
+        "alsa",
+        "avfoundation",
+        "data",
+        "dshow",
+        "fbdev",
+        "iec61883",
+        "jack",
+        "kmsgrab",
+        "libcdio",
+        "libdc1394",
+        "openal",
+        "oss",
+        "pulse",
+        "rtp",
+        "rtsp",
+        "sap",
+        "sndio",
+        "v4l2",
+        "video4linux2",
+        "vfwcap",
+        "x11grab",
+        "xcbgrab",
+    )
 )
 DENIED = {
     PLAYLISTS: "is a playlist",

@@ -157,9 +157,7 @@ def _audio_chunk(file: BinaryIO, layout: Layout, size: int) -> Extent | None:
     return None
 
 
-def _measured(
-    file: BinaryIO, layout: Layout, start: int, claimed: int, long_size_at: int | None, size: int
-) -> Extent:
+def _measured(file: BinaryIO, layout: Layout, start: int, claimed: int, long_size_at: int | None, size: int) -> Extent:
     size_at, n_size = start - layout.n_size, layout.n_size
     if long_size_at is not None and claimed == 0xFFFF_FFFF:
         size_at, n_size = long_size_at, 8
@@ -185,6 +183,7 @@ def _head(file: BinaryIO, layout: Layout, at: int) -> tuple[bytes, int]:
 def _are_chunks(file: BinaryIO, layout: Layout, at: int, size: int) -> bool:
     """Whether chunks follow from here to the end of the file, or a tag that needs none."""
     at += -at % layout.align
+    identifier = b""
     file.seek(at)
     if file.read(8).startswith(NO_CHUNKS):
         return True

@@ -4,11 +4,10 @@ import contextlib
 import dataclasses
 import errno
 import logging
-import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import av
 import av.error
@@ -20,11 +19,12 @@ from genrestream.audio.reading.causes import cause, log
 from genrestream.audio.reading.demuxers import allowed, refusal
 from genrestream.audio.reading.lengths import Extent, corrected, extent
 from genrestream.audio.reading.ogg import PAGE, Ogg
-from genrestream.audio.reading.playlists import MAX_BYTES, addresses
 from genrestream.audio.reading.pipes import Pipe
+from genrestream.audio.reading.playlists import MAX_BYTES, addresses, listed
 from genrestream.errors import AudioError
 
 NETWORK_TIMEOUT_S = 20.0
+IS_PLAYLIST = "is a playlist; name the files that it lists, or say --playlist"
 MAX_TRIED = 5  # addresses of a playlist
 FILE_PROTOCOLS, NETWORK_PROTOCOLS = "file", "http,https,tcp,tls,httpproxy"
 
@@ -151,6 +151,9 @@ def _of_path(path: Path) -> Opened:
         raise ValueError("is a device or socket; name a file or a pipe")
     if kind.st_size == 0:
         raise ValueError("is empty")
+    with path.open("rb") as file:
+        if listed(file.read(1000), path.suffix.lower() in (".m3u", ".m3u8")):
+            raise ValueError(IS_PLAYLIST)
     at = extent(path)
     if at and at.is_understated:
         file = corrected(path, at)
@@ -187,7 +190,8 @@ def _container(
         demuxer = raw.raw_format
         options |= {"sample_rate": str(raw.raw_rate), "ch_layout": f"{raw.raw_channels}C"}
     timeout_s = NETWORK_TIMEOUT_S if is_remote else None
-    return av.open(source, format=demuxer, options=options, metadata_errors="replace", timeout=timeout_s)
+    opened = av.open(source, "r", format=demuxer, options=options, metadata_errors="replace", timeout=timeout_s)
+    return cast(InputContainer, opened)
 
 
 class NetworkBytes:
@@ -207,9 +211,8 @@ class NetworkBytes:
 
 
 def _why_not(error: Exception) -> str:
-    refused = refusal(log(error))
-    if refused:
-        return f"{refused}; name a file with sound" + ", or say --playlist" * (refused == "is a playlist")
+    if refused := refusal(log(error)):
+        return IS_PLAYLIST if refused == "is a playlist" else f"{refused}; name a file with sound"
     if isinstance(error, av.error.ExitError):  # FFmpeg's words for a timeout: "Immediate exit requested"
         return f"no answer for {NETWORK_TIMEOUT_S:g} s"
     return cause(error)

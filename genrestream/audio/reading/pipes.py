@@ -1,7 +1,7 @@
 """Pipes as FFmpeg reads them: unbuffered, interruptible, with a look at their first bytes."""
 
 import os
-from typing import Any, BinaryIO
+from typing import Any
 
 
 class Pipe:
@@ -16,12 +16,12 @@ class Pipe:
         is_interrupted: Whether Ctrl-C came during a read.
     """
 
-    def __init__(self, source: str | os.PathLike[str] | BinaryIO):
+    def __init__(self, source: Any):
         self._is_ours = isinstance(source, str | os.PathLike)
-        if source == "-":
-            self._file: Any = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 - the process's own
-        else:
-            self._file = open(source, "rb", buffering=0) if self._is_ours else source  # noqa: SIM115
+        path = 0 if source == "-" else source
+        self._file: Any = source
+        if self._is_ours:
+            self._file = open(path, "rb", buffering=0, closefd=path != 0)  # noqa: SIM115 - closed by close()
         self._first = b""
         self.is_interrupted = False
 

@@ -21,6 +21,8 @@ def listed(content: bytes, is_m3u: bool = False) -> list[str]:
         content: At most ``MAX_BYTES`` of it are looked at.
         is_m3u: Whether its name says that it is an M3U, which needs no first line of its own.
     """
+    if b"\0" in content:
+        return []
     text = content[:MAX_BYTES].decode("utf-8-sig", "surrogateescape").strip()
     if text[:10].lower() == "[playlist]":
         return re.findall(r"(?im)^file\d+\s*=\s*(.+?)\s*$", text)
@@ -34,8 +36,6 @@ def listed(content: bytes, is_m3u: bool = False) -> list[str]:
 def addresses(content: bytes, url: str) -> list[str]:
     """Return the http(s) addresses that a list from the network names; whatever else it names is passed over."""
     is_m3u = urllib.parse.urlsplit(url).path.lower().endswith((".m3u", ".m3u8"))
-    if b"\0" in content:
-        return []
     return [address for entry in listed(content, is_m3u) if is_url(address := urllib.parse.urljoin(url, entry))]
 
 
