@@ -41,7 +41,9 @@ class Classifier:
         """
         return Session(self.card, self._logits_of, StreamConfig(**options), source)
 
-    def stream(self, source: str | Path | BinaryIO, raw: RawFormat | None = None, **options: Any) -> "Stream":
+    def stream(
+        self, source: str | Path | BinaryIO, raw: RawFormat | None = None, track: int | None = None, **options: Any
+    ) -> "Stream":
         """Return an iterator over the predictions of a file, an ``http(s)://`` stream, or standard input (``-``).
 
         Raises:
@@ -49,16 +51,18 @@ class Classifier:
             UsageError: An option has a value that it cannot have.
         """
         session = self.session(**options)
-        return Stream(AudioSource(source, raw), session)
+        return Stream(AudioSource(source, raw, track), session)
 
-    def classify(self, source: str | Path | BinaryIO, raw: RawFormat | None = None, **options: Any) -> Verdict:
+    def classify(
+        self, source: str | Path | BinaryIO, raw: RawFormat | None = None, track: int | None = None, **options: Any
+    ) -> Verdict:
         """Return the verdict on a whole file.
 
         Raises:
             AudioError: It cannot be opened, decoded or used.
             UsageError: An option has a value that it cannot have.
         """
-        with self.stream(source, raw, **options) as stream:
+        with self.stream(source, raw, track, **options) as stream:
             for _ in stream:
                 pass
             return stream.verdict()

@@ -1,58 +1,17 @@
-"""What counts as an input: suffixes, protocols, bare samples, and the files in a folder."""
+"""What counts as an input: addresses and paths, rates and channels, bare samples."""
 
 import dataclasses
 import os
-from pathlib import Path
+import re
+import urllib.parse
+from typing import TypeGuard
 
 from genrestream.errors import AudioError, OptionError
 
-SUFFIXES = frozenset(
-    [
-        ".aac",
-        ".ac3",
-        ".aif",
-        ".aifc",
-        ".aiff",
-        ".amr",
-        ".ape",
-        ".au",
-        ".avi",
-        ".caf",
-        ".flac",
-        ".flv",
-        ".m4a",
-        ".m4b",
-        ".mka",
-        ".mkv",
-        ".mov",
-        ".mp2",
-        ".mp3",
-        ".mp4",
-        ".mpc",
-        ".mpg",
-        ".oga",
-        ".ogg",
-        ".opus",
-        ".ra",
-        ".snd",
-        ".spx",
-        ".tta",
-        ".voc",
-        ".w64",
-        ".wav",
-        ".weba",
-        ".webm",
-        ".wma",
-        ".wmv",
-        ".wv",
-    ]
-)
 MAX_CHANNELS = 64
 SAMPLE_RATES = range(1_000, 1_000_001)  # Hz; outside it a header is taken for damaged
-
-# A playlist from a stranger must reach neither the network nor other files: no network protocol, and no playlists.
-PLAYLISTS = {"hls", "concat", "dash", "imf", "sdp", "webm_dash_manifest"}
-FILE_PROTOCOLS, NETWORK_PROTOCOLS = "file", "http,https,tcp,tls,httpproxy"
+DSD_RATES = range(1_000, 6_000_001)  # Hz; one-bit audio comes as bytes of eight samples, 5.6 MHz in DSD1024
+RAW_FORMATS = ("u8", "s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f32be", "f64le", "f64be")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,24 +37,29 @@ class RawFormat:
             raise OptionError("raw_format", self.raw_format, f"must be one of {', '.join(RAW_FORMATS)}")
 
 
-RAW_FORMATS = ("u8", "s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f32be", "f64le", "f64be")
+def scheme(source: object) -> str:
+    """Return an address's scheme in small letters, such as ``http``; empty for a path."""
+    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", source) if isinstance(source, str) else None
+    return match[1].lower() if match else ""
 
 
-def expand(path: str) -> list[str]:
-    """Return the audio files below a folder, sorted, or the path itself where it is no folder.
+def is_url(source: object) -> TypeGuard[str]:
+    """Whether the source is read over the network."""
+    return scheme(source) in ("http", "https")
+
+
+def local_path(source: str | os.PathLike[str]) -> str:
+    """Return the path of a local source, which may be given as a ``file://`` address.
 
     Raises:
-        AudioError: The folder holds no audio file.
+        AudioError: It is an address of another kind.
     """
-    if is_url(path) or not os.path.isdir(path):  # unlike Path.is_dir it takes any string
-        return [path]
-    folder = Path(path)
-    files = sorted(str(file) for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-    if not files:
-        raise AudioError(f"{path}: no audio file in this folder; name one, or a folder that has some")
-    return files
-
-
-def is_url(source: object) -> bool:
-    """Whether the source is read over the network."""
-    return isinstance(source, str) and source.startswith(("http://", "https://"))
+    source = os.fspath(source)
+    if not scheme(source) or os.path.exists(source):
+        return source
+    if scheme(source) != "file":
+        raise AudioError(f"{source}: cannot be read; only http:// and https:// addresses, files and - can")
+    address = urllib.parse.urlsplit(source)
+    if address.netloc not in ("", "localhost"):
+        raise AudioError(f"{source}: names another machine; a file's address begins with file:///")
+    return urllib.parse.unquote(address.path, errors="surrogateescape")

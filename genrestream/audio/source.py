@@ -1,6 +1,8 @@
 """Sources: any file, pipe or network stream that FFmpeg reads, block by block, in constant memory."""
 
-import logging
+import dataclasses
+import errno
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -8,62 +10,64 @@ from typing import Any, BinaryIO
 import av
 import av.error
 import numpy as np
-from av.logging import PANIC, set_level
 
-from genrestream.audio.formats import (
-    FILE_PROTOCOLS,
-    MAX_CHANNELS,
-    NETWORK_PROTOCOLS,
-    PLAYLISTS,
-    SAMPLE_RATES,
-    RawFormat,
-    is_url,
-)
+from genrestream.audio.ending import Damage, Ending, EndKind, Shortfall
+from genrestream.audio.formats import DSD_RATES, MAX_CHANNELS, SAMPLE_RATES, RawFormat, is_url
 from genrestream.audio.pcm import planes
+from genrestream.audio.reading import opening
+from genrestream.audio.reading.causes import cause
+from genrestream.audio.reading.claims import claimed_s, tolerance_s
+from genrestream.audio.reading.waiting import Ahead, called
 from genrestream.errors import AudioError
 
-NETWORK_TIMEOUT_S = 15.0
+CLOSING_S = 0.5  # closing waits so long for a read to end; a longer one closes what it reads itself
+MAX_GAP_S = 0.01  # frames next to each other may be rounded apart by less
+
+Block = tuple[np.ndarray, int]
 
 
 class AudioSource:
     """One opened input; iterate over it for blocks, close it after, or use it in a ``with``.
 
     Iteration yields float32 blocks of shape (n_channels, n_samples), -1 to 1, each with its sample rate, which a
-    stream may change on its way.
+    stream may change on its way. Another thread may close it meanwhile: the iteration then raises an AudioError.
 
     Args:
         source: A path, an ``http(s)://`` address, ``-`` for standard input, or a binary file object.
         raw: The format of bare samples.
+        track: Which audio track, counted from 1; None for the one that is marked as default.
 
     Attributes:
         name: What was opened, for messages.
         duration_s: The length that the header claims, in seconds; None where it claims none.
-        problems: What was wrong with the data but did not stop the decoding, one line each; filled as it goes.
+        is_endless: Whether it is a network stream that has no end of its own, such as a radio station.
+        ending: How it ended, filled as it goes; of kind ``open`` until then.
 
     Raises:
         AudioError: It cannot be opened, or has no audio.
     """
 
-    def __init__(self, source: str | Path | BinaryIO, raw: RawFormat | None = None):
-        self.name = _name(source)
-        self.problems: list[str] = []
-        self._stdin = _StandardInput() if source == "-" else None
-        _silence_ffmpeg()
+    def __init__(self, source: str | Path | BinaryIO, raw: RawFormat | None = None, track: int | None = None):
+        self.name = str(source) if isinstance(source, str | Path) else getattr(source, "name", "stream")
+        self._is_remote = is_url(source)
+        self._reading, self._is_closed = threading.Lock(), False
+        self._decoded_s = self._lost_s = 0.0
+        self._is_incomplete, self._n_lost_pages = False, 0
+
+        def begin() -> Any:
+            return opening.opened(source, raw or RawFormat(), self.name)
+
+        self._input = called(begin) if self._is_remote else begin()
         try:
-            self._container = _open(self._stdin or source, raw or RawFormat())
-        except (av.error.FFmpegError, OSError, ValueError) as error:
-            self._heed_interrupt()
-            raise AudioError(f"{self.name}: {_cause(error)}") from error
-        if not is_url(source) and PLAYLISTS & set(self._container.format.name.split(",")):
-            self.close()
-            raise AudioError(f"{self.name}: is a playlist; name the files that it lists")
-        if not self._container.streams.audio:
-            self.close()
-            raise AudioError(f"{self.name}: has no audio stream; give a file with sound")
-        self._stream = self._container.streams.audio[0]
-        self.duration_s = self._claimed_s()
-        if self._container.format.name == "wav" and isinstance(source, str | Path) and Path(source).is_file():
-            self.problems += _cut_wav(Path(source))
+            self._track = track
+            self._stream, notes = self._chosen()
+        except AudioError:
+            self._input.close()
+            raise
+        self.duration_s = self._input.duration_s or claimed_s(self._input.container, self._stream)
+        self.is_endless = self._is_remote and (self._input.ogg is not None or self._input.container.size <= 0)
+        self.ending = Ending(notes=notes)
+        self._note_understatement()
 
     def __enter__(self) -> "AudioSource":
         return self
@@ -72,145 +76,171 @@ class AudioSource:
         self.close()
 
     @property
-    def is_endless(self) -> bool:
-        """Whether it is a network stream that has no end of its own, such as a radio station."""
-        return is_url(self.name) and self._container.size <= 0
+    def problems(self) -> list[str]:
+        """What was lost or damaged so far, one line each."""
+        return list(self.ending.problems)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is worth a word but is no damage, one line each."""
+        return list(self.ending.notes)
 
     def close(self) -> None:
-        """Close the file or connection."""
-        self._container.close()
+        """Close the file or connection; a read in another thread is waited for, or closes it when it ends."""
+        self._is_closed = True
+        if self.ending.kind is EndKind.OPEN:
+            self._end(EndKind.STOPPED)
+        if self._reading.acquire(timeout=CLOSING_S):
+            try:
+                self._input.close()
+            finally:
+                self._reading.release()
 
-    def __iter__(self) -> Iterator[tuple[np.ndarray, int]]:
-        decoded_s, damaged, cause = 0.0, 0, ""
-        for frames in self._packets():
-            if isinstance(frames, str):
-                damaged, cause = damaged + 1, frames
-                continue
-            for frame in frames:
-                decoded_s += frame.samples / self._check(frame)
-                yield planes(_samples(frame), frame.layout.nb_channels), frame.sample_rate
-        self._heed_interrupt()
-        if decoded_s == 0:
-            raise AudioError(f"{self.name}: no audio could be decoded ({cause or 'the stream is empty'})")
-        if damaged:
-            self.problems.append(f"{damaged} damaged packet{'s' * (damaged > 1)} skipped ({cause})")
-        if self.duration_s and decoded_s < self.duration_s - max(1.0, 0.02 * self.duration_s):
-            self.problems.append(f"cut short: {decoded_s:.1f} s of the {self.duration_s:.1f} s that its header claims")
+    def __iter__(self) -> Iterator[Block]:
+        yield from Ahead(self._blocks).items() if self._is_remote else self._blocks()
 
-    def _packets(self) -> Iterator[list[Any] | str]:
-        """Yield each packet's frames, or the cause in words where it is damaged."""
-        packets = self._container.demux(self._stream)
+    def _blocks(self) -> Iterator[Block]:
+        """Yield the blocks of all links, and note how the last one ended."""
+        kind, why = EndKind.COMPLETE, ""
         while True:
-            try:
-                packet = next(packets, None)
-            except (av.error.FFmpegError, OSError) as error:  # the rest cannot be reached
-                yield _cause(error)
-                return
-            if packet is None:
-                return
-            try:
-                frames = packet.decode()
-            except av.error.FFmpegError as error:
-                frames = _cause(error)
-            yield frames
+            packets = self._input.container.demux(self._stream) if not self._is_closed else iter(())
+            while (frames := self._read(lambda packets=packets: self._decoded(packets))) is not None:
+                if isinstance(frames, Ending):
+                    kind, why = frames.kind, frames.cause
+                    break
+                yield from frames
+            if not self._read(self._advance):
+                break
+            kind, why = EndKind.COMPLETE, ""
+        self._conclude(kind, why)
 
-    def _check(self, frame: Any) -> int:
-        if frame.sample_rate not in SAMPLE_RATES:
-            raise AudioError(f"{self.name}: sample rate {frame.sample_rate} Hz must be from 1000 to 1000000 Hz")
-        if not 1 <= frame.layout.nb_channels <= MAX_CHANNELS:
-            raise AudioError(f"{self.name}: {frame.layout.nb_channels} channels, must be 1 to {MAX_CHANNELS}")
-        return frame.sample_rate
-
-    def _heed_interrupt(self) -> None:
-        if self._stdin and self._stdin.is_interrupted:
+    def _read(self, step: Any) -> Any:
+        """Do one step of reading while nobody closes what is read."""
+        with self._reading:
+            self._check_open()
+            result = step()
+        self._check_open()
+        if self._input.pipe and self._input.pipe.is_interrupted:
             raise KeyboardInterrupt
+        return result
 
-    def _claimed_s(self) -> float | None:
-        stream = self._stream
-        if stream.duration is not None and stream.time_base is not None:
-            claimed_s = float(stream.duration * stream.time_base)
-        elif self._container.duration is not None and len(self._container.streams) == 1:  # else it may be the film's
-            claimed_s = self._container.duration / av.time_base
-        else:
-            return None
-        # Without a header of its own an MP3's or AAC's length is FFmpeg's guess from the bit rate: claim nothing.
-        guessed = self._container.format.name in ("mp3", "aac") and not stream.start_time
-        return claimed_s if claimed_s > 0 and not guessed else None
+    def _check_open(self) -> None:
+        if self._is_closed:
+            self._input.close()
+            raise AudioError(f"{self.name}: was closed; open it again to read on")
 
-
-def _samples(frame: Any) -> np.ndarray:
-    if frame.format.is_planar and frame.layout.nb_channels > 7:  # PyAV 18 reads past its 8 pointers and crashes
-        (frame,) = av.AudioResampler(format="flt").resample(frame)
-    return frame.to_ndarray()
-
-
-def _open(source: "str | Path | BinaryIO | _StandardInput", raw: RawFormat) -> Any:
-    demuxer, options = None, {"protocol_whitelist": FILE_PROTOCOLS}
-    is_path = isinstance(source, str | Path)
-    if raw.raw_rate is not None and not is_path:
-        demuxer = raw.raw_format
-        options |= {"sample_rate": str(raw.raw_rate), "ch_layout": f"{raw.raw_channels}C"}
-    if is_url(source):
-        options["protocol_whitelist"] = NETWORK_PROTOCOLS
-        return av.open(str(source), format=demuxer, options=options, timeout=NETWORK_TIMEOUT_S)
-    if not is_path:
-        return av.open(source, format=demuxer, options=options)
-    path = Path(source)
-    if path.is_dir():
-        raise IsADirectoryError("is a folder; name a file")
-    if path.is_file() and path.stat().st_size == 0:
-        raise ValueError("is empty")
-    return av.open(
-        f"file:{path}", format=demuxer, options=options
-    )  # "file:" keeps a colon in a name from being a protocol
-
-
-def _cut_wav(path: Path) -> list[str]:
-    """Return what a WAV's header claims beyond the file's end: FFmpeg trusts the file and says nothing."""
-    with path.open("rb") as file:
-        claimed = 8 + int.from_bytes(file.read(8)[4:], "little")
-    size = path.stat().st_size
-    from_pipe = claimed - 8 in range(0x7FFF_0000, 0x8000_0000) or claimed > 0xFFFF_FF00  # the length was not known
-    if from_pipe or claimed <= size + 1:  # a padding byte is often left out
-        return []
-    return [f"cut short: {size:,} bytes of the {claimed:,} that its header claims"]
-
-
-class _StandardInput:
-    """Standard input for FFmpeg, unbuffered: what a live pipe has is heard at once.
-
-    FFmpeg reads it in a callback, out of which no exception can go: an interrupt ends the input and is raised later.
-    """
-
-    def __init__(self) -> None:
-        self._file = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 - the process's own
-        self.is_interrupted = False
-
-    def read(self, n_bytes: int) -> bytes:
-        """Return what is there, at most so many bytes; none at the end."""
+    def _decoded(self, packets: Iterator[Any]) -> list[Block] | Ending | None:
+        """Return the next packet's blocks, an Ending where the rest cannot be reached, or None at the end."""
         try:
-            return b"" if self.is_interrupted else self._file.read(n_bytes)
-        except KeyboardInterrupt:
-            self.is_interrupted = True
-            return b""
+            packet = next(packets, None)
+        except (av.error.FFmpegError, OSError) as error:
+            return self._broken(error)
+        ogg = self._input.ogg
+        if ogg and ogg.n_lost > self._n_lost_pages:
+            self._damage("pages are missing", ogg.n_lost - self._n_lost_pages)
+            self._n_lost_pages = ogg.n_lost
+        if packet is None:
+            return None
+        if packet.size and self._is_incomplete:  # it was not the last one, so the stream goes on after it
+            self._damage("a packet is incomplete")
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError as error:
+            self._damage(cause(error))
+            return []
+        if packet.size and not self._stream.codec_context.name.startswith("pcm"):  # of PCM any part is whole
+            self._is_incomplete = packet.is_corrupt or any(frame.is_corrupt for frame in frames)
+        return [self._block(frame) for frame in frames]
 
+    def _block(self, frame: Any) -> Block:
+        n_channels, rate = frame.layout.nb_channels, frame.sample_rate
+        rates = DSD_RATES if self._stream.codec_context.name.startswith(("dsd", "dst")) else SAMPLE_RATES
+        if rate not in rates:
+            raise AudioError(f"{self.name}: sample rate {rate} Hz must be from {rates[0]} to {rates[-1]} Hz")
+        if not 1 <= n_channels <= MAX_CHANNELS:
+            raise AudioError(f"{self.name}: {n_channels} channels, must be 1 to {MAX_CHANNELS}")
+        if frame.format.is_planar and n_channels > 7:  # PyAV 18 reads past its 8 pointers and crashes
+            (frame,) = av.AudioResampler(format="flt").resample(frame)
+        self._note_gap(frame)
+        self._decoded_s += frame.samples / rate
+        return planes(frame.to_ndarray(), n_channels), rate
 
-def _name(source: object) -> str:
-    return str(source) if isinstance(source, str | Path) else getattr(source, "name", "stream")
+    def _note_gap(self, frame: Any) -> None:
+        """Note FLAC frames that are missing: FFmpeg drops damaged ones without an error, but each tells its place."""
+        if self._input.container.format.name == "flac" and frame.time is not None:
+            gap_s = frame.time - self._decoded_s - self._lost_s
+            if gap_s > MAX_GAP_S:
+                self._damage(f"{gap_s:.2f} s are missing")
+                self._lost_s += gap_s
 
+    def _broken(self, error: av.error.FFmpegError | OSError) -> Ending:
+        if isinstance(error, av.error.ExitError):
+            return Ending(EndKind.STALLED, cause=f"silent for {opening.NETWORK_TIMEOUT_S:g} s")
+        # A server that gives no length and closes the connection at the end has sent all.
+        if self.is_endless and error.errno == errno.EIO:
+            return Ending(EndKind.COMPLETE)
+        return Ending(EndKind.BROKEN_OFF, cause=cause(error))
 
-def _cause(error: Exception) -> str:
-    """Return an exception's reason without FFmpeg's numbers and addresses."""
-    if isinstance(error, av.error.InvalidDataError):
-        return "is not audio that FFmpeg can decode"
-    if isinstance(error, av.error.EOFError):  # FFmpeg's words, "End of file", tell a listener nothing
-        return "ends too early: it is cut short, or is not audio"
-    if isinstance(error, av.error.FFmpegError | OSError) and error.strerror:
-        return error.strerror[0].lower() + error.strerror[1:]
-    return str(error)
+    def _advance(self) -> bool:
+        """Go on to the next link of a chained stream; return False where there is none."""
+        for link in self._input.links:
+            if isinstance(link, AudioError):
+                self._damage(f"a part that {link}")
+                continue
+            self._input.container.close()
+            self._input.container = link
+            self._stream, _ = self._chosen()
+            return True
+        return False
 
+    def _chosen(self) -> tuple[Any, tuple[str, ...]]:
+        """Return the track to listen to, and a note where there are several."""
+        container = self._input.container
+        tracks = container.streams.audio
+        if not tracks:
+            raise AudioError(f"{self.name}: has no audio stream; give a file with sound")
+        if self._track is None:
+            stream = container.streams.best("audio") or tracks[0]
+            number = list(tracks).index(stream) + 1
+            several = f"{len(tracks)} audio tracks; track {number} is the default one, --track takes another"
+            return stream, (several,) if len(tracks) > 1 else ()
+        if not 1 <= self._track <= len(tracks):
+            raise AudioError(f"{self.name}: has no audio track {self._track}; it has {len(tracks)}")
+        return tracks[self._track - 1], ()
 
-def _silence_ffmpeg() -> None:
-    """Keep FFmpeg's own messages off the terminal: what matters of them is raised or in ``problems``."""
-    logging.getLogger("libav").setLevel(logging.CRITICAL)
-    set_level(PANIC)
+    def _note_understatement(self) -> None:
+        at = self._input.extent
+        if at and at.is_understated and not at.is_placeholder:
+            line = f"its header claims {at.claimed:,} bytes of audio, it holds {at.found:,}; all were read"
+            self.ending = dataclasses.replace(self.ending, notes=(*self.ending.notes, line))
+            self.duration_s = claimed_s(self._input.container, self._stream)
+
+    def _damage(self, why: str, n_packets: int = 1) -> None:
+        damage: Damage = self.ending.damage.plus(self._decoded_s, why, n_packets)
+        self.ending = dataclasses.replace(self.ending, damage=damage)
+
+    def _end(self, kind: EndKind, why: str = "", shortfall: Shortfall | None = None) -> None:
+        self.ending = dataclasses.replace(
+            self.ending, kind=kind, cause=why, shortfall=shortfall, at_s=round(self._decoded_s, 3)
+        )
+
+    def _conclude(self, kind: EndKind, why: str) -> None:
+        """Hold what was decoded against what the header claims."""
+        if self._decoded_s == 0:
+            reason = why or self.ending.damage.cause or "the stream is empty"
+            raise AudioError(f"{self.name}: no audio could be decoded ({reason})")
+        at, ogg, shortfall = self._input.extent, self._input.ogg, None
+        if kind is EndKind.STALLED or (self._is_remote and kind is EndKind.BROKEN_OFF):
+            pass
+        elif at and at.is_cut:
+            kind, shortfall = EndKind.CUT_SHORT, Shortfall(*at.whole)
+        elif ogg:
+            if not ogg.is_ended and not self._is_remote:
+                kind, why = EndKind.CUT_SHORT, "its last page does not mark the end"
+        elif self.duration_s and self._decoded_s < self.duration_s - tolerance_s(
+            self._input.container, self.duration_s
+        ):
+            kind, shortfall = EndKind.CUT_SHORT, Shortfall(self._decoded_s, self.duration_s, "s")
+        elif self._is_incomplete:
+            kind, why = EndKind.CUT_SHORT, "its last packet is incomplete"
+        self._end(kind, why, shortfall)

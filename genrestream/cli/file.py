@@ -3,7 +3,7 @@
 from typing import Any
 
 from genrestream.api import Classifier, load
-from genrestream.audio.formats import expand
+from genrestream.audio.folders import search
 from genrestream.cli.options import FileOptions
 from genrestream.errors import AudioError, UsageError
 from genrestream.inference.program import use_compile_cache
@@ -25,7 +25,7 @@ def run(options: FileOptions) -> int:
     """
     if not options.sources:
         raise UsageError("no input; name a file, a folder, an http(s):// address, or - for standard input")
-    sources, n_failed = _expand(options.sources)
+    sources, n_failed = _expand(options.sources, options.playlist)
     if options.plot:
         check_plot(options.plot, len(sources))
     if options.segments:
@@ -44,14 +44,19 @@ def run(options: FileOptions) -> int:
     return 1 if n_failed else 0
 
 
-def _expand(given: tuple[str, ...]) -> tuple[list[str], int]:
+def _expand(given: tuple[str, ...], is_playlist: bool) -> tuple[list[str], int]:
     sources, n_failed = [], 0
     for path in given:
         try:
-            sources += expand(path)
+            found = search(path, is_playlist)
         except AudioError as error:
             report(error)
             n_failed += 1
+            continue
+        sources += found.files
+        n_failed += len(found.problems)
+        for line in [*found.problems, *([f"{path}: {found.summary}"] if found.summary else [])]:
+            report(line)
     return sources, n_failed
 
 
@@ -64,9 +69,11 @@ def _screen(n_sources: int) -> Any:
 def _classify(options: FileOptions, model: Classifier, source: str, sinks: list[Sink]) -> bool:
     """Classify one source into the sinks; return whether all went well."""
     try:
-        with model.stream(source, options.raw, **vars(options.stream)) as stream:
+        with model.stream(source, options.raw, options.track, **vars(options.stream)) as stream:
             for sink in sinks:
                 sink.begin(source, stream.source.duration_s)
+            for note in stream.source.notes:
+                report(f"{source}: {note}")
             try:
                 for prediction in stream:
                     for sink in sinks:

@@ -82,7 +82,7 @@ def open_source(config: ListenConfig, device: Device | None, feed: Feed) -> Micr
     """Open what is listened to, delivering into the feed."""
     if config.source is None:
         return Microphone(config.device, feed, device)
-    return Player(config.source, config.raw, config.speed, feed)
+    return Player(config.source, config.raw, config.speed, feed, config.track)
 
 
 def _show(listener: Listener, source: str, sinks: list[Sink], screens: list[Any]) -> None:

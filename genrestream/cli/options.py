@@ -27,6 +27,8 @@ class FileOptions:
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels); for one input.
         stream: How the stream is cut, voted on and decided.
         raw: The format of standard input where it is bare samples.
+        track: Which audio track of a file with several, counted from 1; the default one where not given.
+        playlist: Sources that are playlists (.m3u, .pls, .xspf) stand for the files that they list.
     """
 
     sources: tyro.conf.Positional[tuple[str, ...]]
@@ -37,6 +39,8 @@ class FileOptions:
     segments: str | None = None
     stream: StreamConfig = dataclasses.field(default_factory=StreamConfig)
     raw: RawFormat = dataclasses.field(default_factory=RawFormat)
+    track: int | None = None
+    playlist: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

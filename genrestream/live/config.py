@@ -4,7 +4,7 @@ import dataclasses
 import math
 import os
 
-from genrestream.audio.formats import RawFormat, is_url
+from genrestream.audio.formats import RawFormat, is_url, local_path
 from genrestream.errors import AudioError, OptionError
 from genrestream.streaming.session import StreamConfig
 
@@ -21,6 +21,7 @@ class ListenConfig:
         duration_s: Stop after so many seconds.
         stream: How the stream is cut, voted on and decided.
         raw: The format of standard input where it is bare samples.
+        track: With a source: which of its audio tracks, counted from 1; the default one where not given.
     """
 
     device: str | None = None
@@ -29,6 +30,7 @@ class ListenConfig:
     duration_s: float | None = None
     stream: StreamConfig = dataclasses.field(default_factory=lambda: StreamConfig(hop_s=1.0, vote="decay"))
     raw: RawFormat = dataclasses.field(default_factory=RawFormat)
+    track: int | None = None
 
     def __post_init__(self) -> None:
         if not self.speed > 0:
@@ -47,5 +49,5 @@ class ListenConfig:
             AudioError: It is not.
         """
         source = self.source or "-"
-        if source != "-" and not is_url(source) and not os.path.exists(source):
+        if source != "-" and not is_url(source) and not os.path.exists(local_path(source)):
             raise AudioError(f"{source}: no such file or directory")

@@ -24,6 +24,7 @@ class Player:
         raw: The format of bare samples.
         speed: Times real time; infinite for as fast as it is listened to.
         feed: Where its blocks go.
+        track: Which audio track, counted from 1; None for the default one.
 
     It is opened in the thread that plays it, since a pipe or a server may keep one waiting; that it cannot be opened is
     the feed's error.
@@ -32,8 +33,8 @@ class Player:
         problems: What was wrong with the data, one line each.
     """
 
-    def __init__(self, source: str, raw: RawFormat, speed: float, feed: Feed):
-        self.name, self._raw, self._speed, self._feed = source, raw, speed, feed
+    def __init__(self, source: str, raw: RawFormat, speed: float, feed: Feed, track: int | None = None):
+        self.name, self._raw, self._speed, self._feed, self._track = source, raw, speed, feed, track
         self.problems: list[str] = []
         self._retry_s = FIRST_RETRY_S
         self._closing = threading.Event()
@@ -48,7 +49,7 @@ class Player:
 
     def _run(self) -> None:
         try:
-            audio = AudioSource(self.name, self._raw)
+            audio = AudioSource(self.name, self._raw, self._track)
             is_endless = audio.is_endless
             self._play(audio)
             if not is_endless:  # of a station, each break is told when it happens
@@ -87,7 +88,7 @@ class Player:
         while not self._closing.wait(self._retry_s):
             self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
             try:
-                return AudioSource(self.name, self._raw)
+                return AudioSource(self.name, self._raw, self._track)
             except AudioError as error:
                 self._feed.notice = f"{error}; next try in {self._retry_s:g} s"
         return None

@@ -6,7 +6,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from genrestream.audio.formats import RawFormat, expand
+from genrestream.audio.folders import expand
+from genrestream.audio.formats import RawFormat
 from genrestream.audio.pcm import planes
 from genrestream.audio.source import AudioSource
 from genrestream.errors import AudioError, UsageError
@@ -183,9 +184,9 @@ def test_folders_are_searched_for_audio(tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"raw_rate": 5}, "--raw-rate 5"),
-        ({"raw_channels": 0}, "--raw-channels 0"),
-        ({"raw_format": "mp3"}, "--raw-format"),
+        ({"raw_rate": 5}, "raw_rate=5"),
+        ({"raw_channels": 0}, "raw_channels=0"),
+        ({"raw_format": "mp3"}, "raw_format="),
     ],
 )
 def test_raw_options_are_checked(options, said):

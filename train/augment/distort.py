@@ -126,7 +126,7 @@ def _encode(waveform: np.ndarray, rate: int, encoder: str, container: str, bit_r
 
 
 def _decode(file: io.BytesIO, container: str) -> tuple[np.ndarray, int]:
-    with av.open(file, "r", format=container) as source:
+    with av.open(file, "r", format=container, metadata_errors="replace") as source:
         frames = list(source.decode(audio=0))
     rate = frames[0].sample_rate
     return np.concatenate([frame.to_ndarray()[0] for frame in frames]).astype(np.float32), rate

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from genrestream.audio.formats import SUFFIXES
+from genrestream.audio.suffixes import music_suffixes
 from genrestream.errors import AudioError, UsageError
 from genrestream.inference.checkpoint import check_labels
 from genrestream.output.text import printable
@@ -76,7 +76,7 @@ def _from_folders(folder: Path) -> list[Track]:
         for genre in sorted(folder.iterdir())
         if genre.is_dir() and not genre.name.startswith(".")
         for path in sorted(genre.rglob("*"))
-        if path.suffix.lower() in SUFFIXES and path.is_file()
+        if path.suffix.lower() in music_suffixes() and path.is_file()
     ]
 
 

@@ -1,0 +1,84 @@
+"""Chained Ogg: one stream after another, as radio stations send them, each with its own channels and rate."""
+
+import io
+
+import numpy as np
+import pytest
+
+from genrestream.audio.source import AudioSource
+from tests.audio.servers import head, serving
+from tests.conftest import METAL, encode, music
+
+
+def part(folder, seconds, n_channels):
+    samples = music(seconds, 48_000, n_channels, seed=n_channels)
+    return encode(folder / f"{n_channels}.opus", samples, 48_000, "libopus").read_bytes()
+
+
+def read(source):
+    with AudioSource(source) as opened:
+        blocks = [(len(block), rate, block.shape[1] / rate) for block, rate in opened]
+    lengths_s = {}
+    for n_channels, rate, length_s in blocks:
+        lengths_s[n_channels, rate] = lengths_s.get((n_channels, rate), 0) + length_s
+    return lengths_s, opened
+
+
+@pytest.mark.parametrize("channels", [(1, 2), (2, 1), (1, 2, 1), (2, 2), (1, 1, 2, 2)])
+def test_links_with_other_channels(tmp_path, channels):
+    path = tmp_path / "chain.opus"
+    path.write_bytes(b"".join(part(tmp_path, 3, n_channels) for n_channels in channels))
+    lengths_s, opened = read(path)
+    for n_channels in set(channels):
+        assert lengths_s[n_channels, 48_000] == pytest.approx(3 * channels.count(n_channels), abs=0.1)
+    assert not opened.problems
+
+
+def test_links_of_other_codecs_and_rates(tmp_path):
+    path = tmp_path / "chain.ogg"
+    path.write_bytes(METAL.read_bytes() + part(tmp_path, 3, 1) + METAL.read_bytes())
+    lengths_s, opened = read(path)
+    assert lengths_s == {(2, 44_100): pytest.approx(60, abs=0.1), (1, 48_000): pytest.approx(3, abs=0.1)}
+    assert not opened.problems
+
+
+def test_a_chain_through_a_pipe_a_file_object_and_a_server(tmp_path):
+    chain = part(tmp_path, 3, 1) + part(tmp_path, 3, 2)
+    expected = {(1, 48_000): pytest.approx(3, abs=0.1), (2, 48_000): pytest.approx(3, abs=0.1)}
+
+    class Forwards(io.RawIOBase):
+        rest = io.BytesIO(chain)
+
+        def readable(self):
+            return True
+
+        def read(self, n_bytes=-1):
+            return self.rest.read(min(n_bytes, 1000))
+
+    assert read(io.BytesIO(chain))[0] == expected
+    assert read(Forwards())[0] == expected
+    with serving(head("application/ogg"), chain) as address:
+        lengths_s, opened = read(f"{address}/radio")
+    assert lengths_s == expected
+    assert not opened.problems
+
+
+def test_a_damaged_link_does_not_take_the_next_one_with_it(tmp_path):
+    broken = bytearray(part(tmp_path, 3, 2))
+    broken[28:36] = b"NotOpus!"
+    path = tmp_path / "chain.opus"
+    path.write_bytes(part(tmp_path, 3, 1) + broken + part(tmp_path, 3, 1))
+    lengths_s, opened = read(path)
+    assert sum(lengths_s.values()) == pytest.approx(6, abs=0.1)
+    assert opened.ending.damage.n_packets == 1
+
+
+def test_unchained_ogg_is_decoded_as_a_whole():
+    """Reading forwards, link by link, must give the samples that FFmpeg gives when it may seek."""
+    import av
+
+    with av.open(str(METAL)) as file:
+        expected = np.concatenate([frame.to_ndarray() for frame in file.decode(audio=0)], axis=1)
+    with AudioSource(METAL) as source:
+        np.testing.assert_array_equal(np.concatenate([block for block, _ in source], axis=1), expected)
+        assert source.duration_s == pytest.approx(30, abs=0.01)
