@@ -1,6 +1,9 @@
-"""The Python interface: load a model by name, classify a file, stream one, or push samples."""
+"""The Python interface: load a model by name, classify a file, stream one, push samples, or listen."""
 
-from collections.abc import Iterator
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -9,15 +12,26 @@ import numpy as np
 from genrestream.audio.chunks import MIN_PIECE_S
 from genrestream.audio.formats import RawFormat
 from genrestream.audio.source import AudioSource
-from genrestream.errors import AudioError
+from genrestream.errors import AudioError, GenrestreamError, OptionError, UsageError
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.shipped import DEFAULT_MODEL
+from genrestream.live.config import ListenConfig
+from genrestream.live.live_stream import LiveStream
 from genrestream.streaming.predictions import Prediction, Verdict
+from genrestream.streaming.samples import ArraySource, first_line
+from genrestream.streaming.segments import Segment, Segmenter
 from genrestream.streaming.session import Session, StreamConfig
+from genrestream.streaming.turn import OneThread
+
+Source = str | Path | BinaryIO | np.ndarray | Sequence[float]
 
 
 class Classifier:
     """A loaded model, for any number of streams at once; ``genrestream.load`` makes one.
+
+    The keyword options of its methods are the fields of ``StreamConfig``: ``hop_s``, ``vote``, ``min_probability``, ….
+    A source is a path, an ``http(s)://`` address, ``-`` for standard input, a binary file object, or an array of
+    samples, shape (n_samples,) or (n_samples, n_channels), with its ``sample_rate`` in Hz.
 
     Attributes:
         card: What is known of the model: labels, front end, metrics, provenance.
@@ -29,6 +43,11 @@ class Classifier:
         self.card = model.card
         self._logits_of = logits_program(model)
 
+    def __repr__(self) -> str:
+        card = self.card
+        kind = "tags" if card.multi_label else "genres"
+        return f"<Classifier {card.name}: {len(card.labels)} {kind}, {card.frontend.sample_rate} Hz>"
+
     def session(self, source: str = "stream", **options: Any) -> Session:
         """Return a session to push samples into.
 
@@ -37,35 +56,97 @@ class Classifier:
             **options: Fields of ``StreamConfig``.
 
         Raises:
-            UsageError: An option has a value that it cannot have.
+            UsageError: There is no such option, or it has a value that it cannot have.
         """
+        _check_options(options, _fields(StreamConfig))
         return Session(self.card, self._logits_of, StreamConfig(**options), source)
 
     def stream(
-        self, source: str | Path | BinaryIO, raw: RawFormat | None = None, track: int | None = None, **options: Any
+        self,
+        source: Source,
+        raw: RawFormat | None = None,
+        track: int | None = None,
+        sample_rate: int | None = None,
+        **options: Any,
     ) -> "Stream":
-        """Return an iterator over the predictions of a file, an ``http(s)://`` stream, or standard input (``-``).
+        """Return an iterator over the predictions of a source.
+
+        Args:
+            source: A path, address, file object or array.
+            raw: The format of bare samples without a container.
+            track: Which audio track of a file, from 1; its default one where not given.
+            sample_rate: Of an array, in Hz.
+            **options: Fields of ``StreamConfig``.
 
         Raises:
             AudioError: It cannot be opened, or (while iterating) decoded or used.
-            UsageError: An option has a value that it cannot have.
+            UsageError: There is no such option, or it has a value that it cannot have.
         """
         session = self.session(**options)
-        return Stream(AudioSource(source, raw, track), session)
+        return Stream(_opened(source, raw, track, sample_rate), session)
 
     def classify(
-        self, source: str | Path | BinaryIO, raw: RawFormat | None = None, track: int | None = None, **options: Any
+        self,
+        source: Source,
+        raw: RawFormat | None = None,
+        track: int | None = None,
+        sample_rate: int | None = None,
+        **options: Any,
     ) -> Verdict:
-        """Return the verdict on a whole file.
+        """Return the verdict on a whole source; the arguments are those of ``stream``.
 
         Raises:
             AudioError: It cannot be opened, decoded or used.
-            UsageError: An option has a value that it cannot have.
+            UsageError: There is no such option, or it has a value that it cannot have.
         """
-        with self.stream(source, raw, track, **options) as stream:
+        with self.stream(source, raw, track, sample_rate, **options) as stream:
             for _ in stream:
                 pass
             return stream.verdict()
+
+    def segments(
+        self,
+        source: Source,
+        raw: RawFormat | None = None,
+        track: int | None = None,
+        sample_rate: int | None = None,
+        **options: Any,
+    ) -> Iterator[Segment]:
+        """Return an iterator over the stretches of one genre in a mix; the arguments are those of ``stream``.
+
+        Raises:
+            AudioError: It cannot be opened, or (while iterating) decoded or used.
+            UsageError: There is no such option, or it has a value that it cannot have.
+        """
+        return _segments(
+            self.stream(source, raw, track, sample_rate, **options), Segmenter(self.card.labels, is_live=False)
+        )
+
+    def listen(self, device: str | int | None = None, source: str | Path | None = None, **options: Any) -> LiveStream:
+        """Return an iterator over the predictions and events of a live run.
+
+        Args:
+            device: Number or part of the name of the input; the default one where None.
+            source: A path, address or ``-`` to play in real time instead of listening to a device.
+            **options: ``speed``, ``duration_s``, ``raw`` and ``track`` of ``ListenConfig``; fields of ``StreamConfig``, of which
+                ``hop_s`` is 1 and ``vote`` is ``decay`` where not given.
+
+        Raises:
+            AudioError: There is no such file or device, or it cannot be opened.
+            UsageError: There is no such option, or it has a value that it cannot have.
+        """
+        cut, played = _fields(StreamConfig), ["speed", "duration_s", "raw", "track"]
+        _check_options(options, cut + played)
+        _check_raw(options.get("raw"))
+        stream = StreamConfig(**{"hop_s": 1.0, "vote": "decay"} | {k: v for k, v in options.items() if k in cut})
+        config = ListenConfig(
+            device=None if device is None else str(device),
+            source=None if source is None else str(source),
+            stream=stream,
+            **{name: value for name, value in options.items() if name in played},
+        )
+        config.check_source()
+        return LiveStream(config, self.session(**vars(stream)))
 
 
 class Stream:
@@ -75,9 +156,10 @@ class Stream:
         source: What is being read.
     """
 
-    def __init__(self, source: AudioSource, session: Session):
+    def __init__(self, source: AudioSource | ArraySource, session: Session):
         self.source, self._session = source, session
         session.source = source.name
+        self._turn = OneThread("this stream")
         self._predictions = self._run()
 
     def __enter__(self) -> "Stream":
@@ -90,7 +172,13 @@ class Stream:
         return self
 
     def __next__(self) -> Prediction:
-        return next(self._predictions)
+        with self._turn:
+            return next(self._predictions)
+
+    @property
+    def position_s(self) -> float:
+        """Seconds of the source that were processed so far."""
+        return self._session.verdict().duration_s
 
     def verdict(self) -> Verdict:
         """Return what is known so far; at the end of the iteration, of the whole."""
@@ -98,14 +186,19 @@ class Stream:
 
     def _run(self) -> Iterator[Prediction]:
         with self.source:
-            for block, sample_rate in self.source:
-                yield from self._push(block, sample_rate)
+            blocks = iter(self.source)
+            while block := self._read(blocks):
+                yield from self._push(*block)
             yield from self._session.flush()
         verdict = self.verdict()
         if verdict.n_chunks == 0:
             raise AudioError(
                 f"{verdict.source}: {verdict.duration_s:.2g} s of audio, at least {MIN_PIECE_S:g} s is needed"
             )
+
+    def _read(self, blocks: Iterator[tuple[np.ndarray, int]]) -> tuple[np.ndarray, int] | None:
+        with _reader_errors(self.source.name):
+            return next(blocks, None)
 
     def _push(self, block: np.ndarray, sample_rate: int) -> list[Prediction]:
         try:
@@ -124,4 +217,75 @@ def load(name: str | Path = DEFAULT_MODEL) -> Classifier:
         UsageError: Nothing has that name.
         CheckpointError: The folder is missing, foreign, damaged or from a newer version.
     """
+    if not isinstance(name, str | os.PathLike):
+        raise OptionError("name", name, "must be a model's name or the path of a model's folder")
     return Classifier(checkpoint.read(shipped.find(name)))
+
+
+def segments(source: Source, model: str | Path = DEFAULT_MODEL, **options: Any) -> Iterator[Segment]:
+    """Return an iterator over the stretches of one genre in a mix: ``load(model).segments(source, **options)``."""
+    return load(model).segments(source, **options)
+
+
+def listen(
+    device: str | int | None = None,
+    source: str | Path | None = None,
+    model: str | Path = DEFAULT_MODEL,
+    **options: Any,
+) -> LiveStream:
+    """Return an iterator over a live run: ``load(model).listen(device, source, **options)``.
+
+    >>> with genrestream.listen() as live:
+    ...     for update in live:
+    ...         print(update.to_dict())
+    """
+    return load(model).listen(device, source, **options)
+
+
+def _segments(stream: Stream, segmenter: Segmenter) -> Iterator[Segment]:
+    with stream:
+        for prediction in stream:
+            yield from segmenter.push(prediction)
+    yield from segmenter.flush()
+
+
+def _opened(source: Any, raw: RawFormat | None, track: int | None, sample_rate: Any) -> AudioSource | ArraySource:
+    _check_raw(raw)
+    source = Path(source) if isinstance(source, os.PathLike) else source
+    is_file = isinstance(source, str | Path) or hasattr(source, "read")
+    if is_file and sample_rate is not None:
+        raise OptionError("sample_rate", sample_rate, "is for an array; a file has its own, bare samples have raw=")
+    if is_file:
+        name = str(source) if isinstance(source, str | Path) else getattr(source, "name", "stream")
+        with _reader_errors(name):
+            return AudioSource(source, raw, track)
+    if not (hasattr(source, "__array__") or isinstance(source, list | tuple)):
+        raise UsageError(f"source of type {type(source).__name__} must be a path, an address, a file or an array")
+    if sample_rate is None:
+        raise OptionError("sample_rate", None, "must be given with an array, in Hz")
+    return ArraySource(source, sample_rate)
+
+
+def _check_raw(raw: object) -> None:
+    if raw is not None and not isinstance(raw, RawFormat):
+        raise OptionError("raw", raw, "must be a RawFormat")
+
+
+@contextlib.contextmanager
+def _reader_errors(name: str) -> Iterator[None]:
+    """Turn what a file object's own ``read`` or ``seek`` raises into one line that names it."""
+    try:
+        yield
+    except GenrestreamError:
+        raise
+    except Exception as error:
+        raise AudioError(f"{name}: reading failed ({type(error).__name__}: {first_line(error)})") from error
+
+
+def _fields(config: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(config)]
+
+
+def _check_options(options: dict[str, Any], legal: list[str]) -> None:
+    if odd := sorted(options.keys() - set(legal)):
+        raise UsageError(f"{odd[0]}: no such option; choose from {', '.join(legal)}")

@@ -13,6 +13,8 @@
 Each message is one line: the path or value first, then the rule, then what to do.
 """
 
+from numbers import Real
+
 
 class GenrestreamError(Exception):
     """Anything that genrestream reports in one line instead of a traceback."""
@@ -42,9 +44,29 @@ class OptionError(UsageError):
     Args:
         name: The argument's name.
         value: Its value.
-        rule: What it must be, such as ``must be positive``.
+        rule: What it must be, such as ``must be positive``, or what is wrong, such as ``no such model``.
     """
 
     def __init__(self, name: str, value: object, rule: str):
-        super().__init__(f"{name}={value!r} {rule}")
+        colon = "" if rule.startswith(("must", "needs", "cannot")) else ":"
+        super().__init__(f"{name}={value!r}{colon} {rule}")
         self.as_option = f"--{name.replace('_', '-')} {value}: {rule}"
+
+
+def check_number(name: str, value: object, lowest: float, highest: float, rule: str) -> None:
+    """Make sure that an option is a number in a range, both ends included.
+
+    Args:
+        name: The option's name.
+        value: Its value; text, a truth value and NaN are no numbers.
+        lowest: The least that it may be.
+        highest: The most that it may be.
+        rule: What it must be, in words, after "must be ".
+
+    Raises:
+        OptionError: It is no number, or out of the range.
+    """
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise OptionError(name, value, f"must be a number {rule}")
+    if not lowest <= float(value) <= highest:
+        raise OptionError(name, value, f"must be {rule}")

@@ -4,16 +4,18 @@
 0    all went well
 1    an input failed or was damaged, or a result could not be written
 2    wrong usage
-130  interrupted with Ctrl-C (``listen``: 128 + the signal)
+128+ a signal ended it: 130 is Ctrl-C, 129 SIGHUP, 143 SIGTERM
 141  the reader of the output went away
 ==== ==================================================================
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
 
 from genrestream.errors import GenrestreamError, OptionError, UsageError
+from genrestream.output.text import printable
 
 OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141
 
@@ -42,11 +44,12 @@ def exit_code(command: Callable[[], int | None], prefix: str = "genrestream: ", 
 
 
 def discard_stdout() -> None:
-    """Send what is still buffered to nowhere, or the interpreter complains of the closed pipe when it ends."""
+    """Send what is still buffered to nowhere, or the interpreter complains about the closed pipe when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(line: str, code: int) -> int:
     if line:
-        print(line, file=sys.stderr)
+        with contextlib.suppress(OSError):  # a terminal that was closed: nobody reads it
+            print(printable(line), file=sys.stderr)
     return code

@@ -1,12 +1,12 @@
 """``genrestream file``: every source through one model, into the view and the records."""
 
-from typing import Any
-
 from genrestream.api import Classifier, load
 from genrestream.audio.folders import search
 from genrestream.cli.options import FileOptions
+from genrestream.cli.std_streams import stdin_is_closed
 from genrestream.errors import AudioError, UsageError
 from genrestream.inference.program import use_compile_cache
+from genrestream.live.signals import Signals, signals_received
 from genrestream.output.open_sinks import check_outputs, opened, report
 from genrestream.output.plot import Plot, check_plot
 from genrestream.output.segment_files import SegmentFile, check_segments
@@ -17,31 +17,46 @@ from genrestream.streaming.predictions import Verdict
 def run(options: FileOptions) -> int:
     """Classify every source and return the exit code: 0 if all went well, 1 if one failed or was damaged.
 
+    After Ctrl-C, SIGTERM or SIGHUP what is known so far is written, and the code is 128 + the signal.
+
     Raises:
         UsageError: No source is given, or an option has a value that it cannot have.
         CheckpointError: The model cannot be loaded.
         OutputError: A result cannot be written.
-        KeyboardInterrupt: After what is known so far was printed.
     """
     if not options.sources:
         raise UsageError("no input; name a file, a folder, an http(s):// address, or - for standard input")
-    sources, n_failed = _expand(options.sources, options.playlist)
+    with signals_received(interrupts=True) as signals:
+        try:
+            sources, n_failed = _expand(options.sources, options.playlist)
+            _check(options, sources)
+            n_failed += _classify_all(options, sources, signals)
+        except KeyboardInterrupt:
+            return signals.exit_code
+    return 1 if n_failed else 0
+
+
+def _check(options: FileOptions, sources: list[str]) -> None:
+    """Check before any work that the outputs can be written."""
     if options.plot:
         check_plot(options.plot, len(sources))
     if options.segments:
         check_segments(options.segments, len(sources))
     check_outputs({"--output": options.output, "--plot": options.plot, "--segments": options.segments}, sources)
+
+
+def _classify_all(options: FileOptions, sources: list[str], signals: Signals) -> int:
+    """Classify the sources into all that was asked for; return how many failed."""
     use_compile_cache()
     model = load(options.model)
+    labels = model.card.labels
     more: list[Sink] = [Plot(options.plot)] if options.plot else []
     if options.segments:
-        more.append(SegmentFile(options.segments, model.card.labels, is_live=False))
-    with opened(
-        options.output, options.format, model.card.labels, len(sources), lambda: _screen(len(sources)), more
-    ) as sinks:
-        for source in sources:
-            n_failed += not _classify(options, model, source, sinks)
-    return 1 if n_failed else 0
+        more.append(SegmentFile(options.segments, labels, is_live=False))
+    with opened(options.output, options.format, labels, len(sources), lambda: _screen(len(sources)), more) as sinks:
+        n_failed = sum(not _classify(options, model, source, sinks, signals) for source in sources)
+        signals.end()
+    return n_failed
 
 
 def _expand(given: tuple[str, ...], is_playlist: bool) -> tuple[list[str], int]:
@@ -60,28 +75,32 @@ def _expand(given: tuple[str, ...], is_playlist: bool) -> tuple[list[str], int]:
     return sources, n_failed
 
 
-def _screen(n_sources: int) -> Any:
+def _screen(n_sources: int) -> Sink:
     from genrestream.output.file_screen import FileScreen  # rich: a pipe does not need it
 
     return FileScreen(n_sources)
 
 
-def _classify(options: FileOptions, model: Classifier, source: str, sinks: list[Sink]) -> bool:
+def _classify(options: FileOptions, model: Classifier, source: str, sinks: list[Sink], signals: Signals) -> bool:
     """Classify one source into the sinks; return whether all went well."""
     try:
+        if source == "-" and stdin_is_closed():
+            raise AudioError("-: standard input is closed; pipe music into it, or name a file")
         with model.stream(source, options.raw, options.track, **vars(options.stream)) as stream:
             for sink in sinks:
-                sink.begin(source, stream.source.duration_s)
+                sink.begin(source, stream.source.duration_s, lambda: stream.position_s)
             for note in stream.source.notes:
                 report(f"{source}: {note}")
             try:
                 for prediction in stream:
-                    for sink in sinks:
-                        sink.chunk(source, prediction)
+                    with signals.held():
+                        for sink in sinks:
+                            sink.chunk(source, prediction)
             except KeyboardInterrupt:
                 _conclude(stream.verdict(), sinks)
                 raise
-        return _conclude(stream.verdict(), sinks)
+        with signals.held():
+            return _conclude(stream.verdict(), sinks)
     except AudioError as error:
         for sink in sinks:
             sink.error(source, str(error))

@@ -1,26 +1,30 @@
 """``genrestream listen``: a live run into the screen, the records, the recording and the segments."""
 
 import contextlib
-from typing import Any
+import signal
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from genrestream.api import Classifier, load
 from genrestream.cli.exits import FAILED, OK
 from genrestream.cli.options import ListenOptions
-from genrestream.errors import UsageError
+from genrestream.cli.std_streams import stdin_is_closed
+from genrestream.errors import AudioError, UsageError
 from genrestream.inference.program import use_compile_cache
-from genrestream.live.config import ListenConfig
 from genrestream.live.devices import Device, pick
-from genrestream.live.feed import Feed
-from genrestream.live.listener import Listener
-from genrestream.live.microphone import Microphone, quiet_libraries
-from genrestream.live.player import Player
-from genrestream.live.signals import signals_received
+from genrestream.live.live_stream import LiveStream
+from genrestream.live.microphone import quiet_libraries
+from genrestream.live.signals import Signals, signals_received
 from genrestream.output.open_sinks import check_outputs, chosen_format, opened, report
-from genrestream.output.recording import Recording
+from genrestream.output.recording import Recording, check_recording
 from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
 from genrestream.streaming.predictions import Prediction
 from genrestream.streaming.status import Event
+
+if TYPE_CHECKING:
+    from genrestream.output.live_screen import LiveScreen
 
 
 def run(options: ListenOptions) -> int:
@@ -44,65 +48,77 @@ def _check(options: ListenOptions) -> None:
     """Check before any work that the options fit together."""
     if chosen_format(options.format, options.output) == "json":
         raise UsageError(f"--output {options.output}: a live run writes .jsonl or .csv, which need no end")
+    if options.input.source == "-" and stdin_is_closed():
+        raise AudioError("-: standard input is closed; pipe music into it, or name a file")
     options.input.check_source()
     outputs = {"--output": options.output, "--record": options.record, "--segments": options.segments}
     check_outputs(outputs, [options.input.source or "-"])
     if options.segments:
         check_segments(options.segments)
+    if options.record:
+        check_recording(options.record)
 
 
 def _listen(options: ListenOptions, model: Classifier, device: Device | None) -> int:
-    labels, screens = model.card.labels, []
+    labels, view = model.card.labels, _View(model.card.name)
     with contextlib.ExitStack() as stack:
         recording = Recording(options.record) if options.record else None
         more: list[Sink] = [SegmentFile(options.segments, labels, is_live=True)] if options.segments else []
-
-        def screen() -> Any:
-            from genrestream.output.live_screen import LiveScreen  # rich: a pipe does not need it
-
-            screens.append(LiveScreen(model.card.name))
-            return screens[0]
-
         signals = stack.enter_context(signals_received())
-        feed = Feed()
-        source = open_source(options.input, device, feed)
-        stack.callback(source.close)
-        sinks = stack.enter_context(opened(options.output, options.format, labels, 1, screen, more))
-        session = model.session(source.name, **vars(options.input.stream))
-        listener = Listener(options.input, session, feed, source, recording, lambda: signals)
-        _show(listener, source.name, sinks, screens)
-        failed = _conclude(listener, sinks)
+        session = model.session(**vars(options.input.stream))
+        live = stack.enter_context(
+            LiveStream(options.input, session, device, recording, lambda: signals.received or view.is_gone)
+        )
+        sinks = stack.enter_context(opened(options.output, options.format, labels, 1, view.open, more))
+        _show(live, sinks, view)
+        failed = _conclude(live, sinks)
     if options.stats:
-        for line in listener.report():
+        for line in live.report():
             report(line)
-    return 128 + signals[0] if signals else FAILED if failed else OK
+    return _exit_code(signals, view, failed)
 
 
-def open_source(config: ListenConfig, device: Device | None, feed: Feed) -> Microphone | Player:
-    """Open what is listened to, delivering into the feed."""
-    if config.source is None:
-        return Microphone(config.device, feed, device)
-    return Player(config.source, config.raw, config.speed, feed, config.track)
+class _View:
+    """The screen, which is there only where standard output is a terminal."""
+
+    def __init__(self, model: str):
+        self._model = model
+        self.screen: LiveScreen | None = None
+        self._is_gone: Callable[[], bool] = lambda: False
+
+    def open(self) -> Sink:
+        """Return the screen."""
+        from genrestream.output.live_screen import LiveScreen  # rich: a pipe does not need it
+        from genrestream.output.screen_parts import Terminal
+
+        terminal = Terminal(sys.stdout)
+        self._is_gone = lambda: terminal.is_gone
+        self.screen = LiveScreen(self._model, terminal)
+        return self.screen
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the terminal was closed: nobody would see the rest."""
+        return self._is_gone()
 
 
-def _show(listener: Listener, source: str, sinks: list[Sink], screens: list[Any]) -> None:
+def _show(live: LiveStream, sinks: list[Sink], view: _View) -> None:
     for sink in sinks:
-        sink.begin(source, None)
-    for update in listener.updates():
+        sink.begin(live.name, None)
+    for update in live.updates():
         if isinstance(update, Prediction):
             for sink in sinks:
-                sink.chunk(source, update)
+                sink.chunk(live.name, update)
         elif isinstance(update, Event):
             for sink in sinks:
-                sink.event(source, update)
-        else:
-            for screen in screens:
-                screen.show(update)
+                sink.event(live.name, update)
+        elif view.screen:
+            view.screen.show(update)
 
 
-def _conclude(listener: Listener, sinks: list[Sink]) -> bool:
+def _conclude(live: LiveStream, sinks: list[Sink]) -> bool:
     """Print the summary; return whether something failed."""
-    outcome = listener.outcome()
+    outcome = live.outcome()
     for sink in sinks:
         if outcome.error:
             sink.error(outcome.verdict.source, str(outcome.error))
@@ -113,3 +129,11 @@ def _conclude(listener: Listener, sinks: list[Sink]) -> bool:
     if outcome.error:
         report(outcome.error)
     return outcome.failed
+
+
+def _exit_code(signals: Signals, view: _View, failed: bool) -> int:
+    if signals.received:
+        return signals.exit_code
+    if view.is_gone:
+        return 128 + signal.SIGHUP  # what a closed terminal sends, where it sends anything
+    return FAILED if failed else OK

@@ -3,52 +3,63 @@
 import contextlib
 import gc
 import importlib
-import io
 import os
 import sys
-from typing import Annotated, Any, Union, cast
-
-import tyro
 
 from genrestream.cli.exits import exit_code
-from genrestream.cli.options import DevicesOptions, FileOptions, ListenOptions, ModelsOptions
+from genrestream.cli.help import COMMANDS, epilog, overview
+from genrestream.cli.parse import parse
+from genrestream.cli.std_streams import prepare
+from genrestream.errors import UsageError
+from genrestream.files import writing
 
-COMMANDS = {"file": FileOptions, "listen": ListenOptions, "devices": DevicesOptions, "models": ModelsOptions}
-
-
-def _named(name: str, options: type) -> Any:
-    return Annotated[options, tyro.conf.subcommand(name, description=(options.__doc__ or "").split("\n")[0])]
-
-
-Options: Any = Union[tuple(_named(name, options) for name, options in COMMANDS.items())]  # noqa: UP007 - from a dict
+USAGE = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return exit_code(lambda: _run(given))
 
-    def command() -> int:
-        options = tyro.cli(
-            Options,
-            prog="genrestream",
-            description="Listens to music and says, as it plays, which genre it is.",
-            args=arguments,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-        )
-        name = next(name for name, kind in COMMANDS.items() if isinstance(options, kind))
-        code = importlib.import_module(f"genrestream.cli.{name}").run(options)  # --help needs none of them
+
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        _print(overview())
+        return 0 if arguments else USAGE
+    if arguments[0] == "--version":
+        from genrestream import __version__
+
+        _print(f"genrestream {__version__}")
+        return 0
+    name, *rest = arguments
+    if name not in COMMANDS:
+        raise UsageError(f"{name}: no such command; choose one of {', '.join(COMMANDS)}, or see 'genrestream --help'")
+    try:
+        options = parse(f"genrestream {name}", COMMANDS[name], epilog(name), rest)
+    except SystemExit:  # the help was printed
+        return 0
+    code = importlib.import_module(f"genrestream.cli.{name}").run(options)  # --help needs none of them
+    _flush()
+    return code or 0
+
+
+def _print(text: str) -> None:
+    with writing("standard output"):
+        print(text)
+    _flush()
+
+
+def _flush() -> None:
+    with writing("standard output"):
         sys.stdout.flush()
-        return code
-
-    return exit_code(command)
 
 
 def run() -> None:
     """Entry point of the ``genrestream`` script."""
     gc.set_threshold(100_000, 20, 20)  # imports make objects by the hundred thousand, all to stay
-    for stream in (sys.stdout, sys.stderr):  # a file's name need not be text
-        cast(io.TextIOWrapper, stream).reconfigure(errors="backslashreplace")
+    prepare()
     code = main()
-    with contextlib.suppress(OSError):  # a closed pipe was reported by main
+    with contextlib.suppress(OSError):  # a closed pipe or terminal was reported by main
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)  # all files are closed; taking XLA down object by object would cost a quarter of a second

@@ -1,15 +1,103 @@
-"""``genrestream models``: the models that come with the package."""
+"""``genrestream models``: the models that come with the package, as a table; or all that is known of one."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
 
 from genrestream.cli.options import ModelsOptions
+from genrestream.features.config import frontend_to_json
+from genrestream.files import writing
 from genrestream.inference import checkpoint, shipped
+from genrestream.output.text import printable
 
 
 def run(options: ModelsOptions) -> None:
-    """Print a paragraph for each model."""
-    for name in shipped.names():
-        card = checkpoint.read(shipped.find(name)).card
-        default = " (default)" if name == shipped.DEFAULT_MODEL else ""
-        print(f"{name}{default}: {len(card.labels)} {'tags' if card.multi_label else 'genres'}")
-        print(f"  {', '.join(card.labels)}")
-        for facts in (card.metrics, card.provenance):
-            print("".join(f"  {fact}: {value}\n" for fact, value in facts.items()), end="")
+    """Print the table, or the cards of the models named.
+
+    Raises:
+        UsageError: Nothing has that name.
+        CheckpointError: A model's folder is damaged.
+        OutputError: Standard output cannot be written.
+    """
+    models = [checkpoint.read(shipped.find(name)) for name in options.names or shipped.names()]
+    with writing("standard output"):
+        if options.format == "json":
+            records = [_card(model) if options.names else _facts(model) for model in models]
+            print(json.dumps(records, indent=2, ensure_ascii=False))
+        elif options.names:
+            print("\n\n".join("\n".join(_lines(_card(model))) for model in models))
+        else:
+            _print_table([_row(_facts(model)) for model in models])
+
+
+def _facts(model: checkpoint.Checkpoint) -> dict[str, Any]:
+    """Return what the table tells of a model."""
+    card = model.card
+    return {
+        "name": card.name,
+        "default": card.name == shipped.DEFAULT_MODEL,
+        "labels": list(card.labels),
+        "multi_label": card.multi_label,
+        "accuracy": card.metrics.get("artist_folds", {}).get("accuracy"),
+        "ms_a_chunk": card.metrics.get("ms_a_chunk"),
+        "licence": card.provenance.get("licence"),
+        "size_mb": round(_n_bytes(model.path) / 1e6, 1),
+    }
+
+
+def _n_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _row(facts: dict[str, Any]) -> dict[str, str]:
+    """Return the table's cells; a figure that no model has is no column."""
+    kind = "tags" if facts["multi_label"] else "genres"
+    accuracy, ms = facts["accuracy"], facts["ms_a_chunk"]
+    return {
+        "name": printable(facts["name"]) + " (default)" * facts["default"],
+        "labels": f"{len(facts['labels'])} {kind}",
+        "accuracy": f"{accuracy:.2f}" if isinstance(accuracy, int | float) else "-",
+        "ms a chunk": f"{ms:.1f}" if isinstance(ms, int | float) else "",
+        "size": f"{facts['size_mb']:.1f} MB",
+        "licence": printable(_licences(str(facts["licence"] or "-"))),
+    }
+
+
+def _licences(licence: str) -> str:
+    """Return the names of the licences without the words on what each is for."""
+    return " + ".join(dict.fromkeys(part.split()[0].rstrip(",") for part in licence.split(";") if part.strip()))
+
+
+def _print_table(rows: list[dict[str, str]]) -> None:
+    columns = {name: [row[name] for row in rows] for name in rows[0] if any(row[name] for row in rows)}
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        for cells in zip(*columns.values(), strict=True):
+            table.add_row(*cells)
+        Console(highlight=False).print(table)
+    else:
+        widths = [max(map(len, [name, *cells])) for name, cells in columns.items()]
+        for cells in [tuple(columns), *zip(*columns.values(), strict=True)]:
+            print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+    print("\naccuracy: of whole tracks, by artist folds (no artist of a test track was in the training)")
+
+
+def _card(model: checkpoint.Checkpoint) -> dict[str, Any]:
+    return dataclasses.asdict(model.card) | {"frontend": frontend_to_json(model.card.frontend)}
+
+
+def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
+    """Return a card as lines, what belongs together under its name."""
+    lines = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{printable(name)}:", *_lines(value, indent + "  ")]
+        else:
+            text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            lines.append(f"{indent}{printable(name)}: {printable(text)}")
+    return lines

@@ -3,27 +3,37 @@
 import dataclasses
 from typing import Literal
 
-import tyro
-
 from genrestream.audio.formats import RawFormat
 from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
 from genrestream.streaming.session import StreamConfig
 
-Format = Literal["text", "jsonl", "csv", "json"]
+SHORT = {"model": "-m", "output": "-o", "format": "-f"}
+# What stands for an option's value in the help, where its type does not say it.
+METAVARS = {
+    "sources": "SOURCE", "names": "MODEL", "model": "NAME", "output": "FILE", "plot": "PNG", "segments": "FILE",
+    "record": "WAV", "device": "NAME", "source": "SOURCE", "speed": "FACTOR", "duration_s": "SECONDS",
+    "hop_s": "SECONDS", "half_life_s": "SECONDS", "min_probability": "P", "silence_db": "DB", "raw_rate": "HZ",
+    "channel": "CHANNEL", "raw_channels": "N", "raw_format": "FORMAT",
+}  # fmt: skip
+
+
+def positional() -> tuple[str, ...]:
+    """Return a field of arguments that need no option before them."""
+    return dataclasses.field(default=(), metadata={"positional": True})
 
 
 @dataclasses.dataclass(frozen=True)
 class FileOptions:
-    """Classify files, folders, standard input or http streams, chunk by chunk.
+    """Classify files, folders, standard input or http streams.
 
     Attributes:
         sources: Files, folders, http(s):// addresses, or - for standard input.
-        model: Name of a shipped model, or the path of a model's folder.
-        format: Format of the output; where not given, the output file's suffix decides, else text. On a terminal,
+        model: Name of a shipped model ('genrestream models' lists them), or the path of a model's folder.
+        format: Format of the results. Without it the suffix of the output file decides, else it is text; on a terminal,
             text is a live screen.
-        output: Write the results to this file; text still goes to the terminal.
-        plot: Draw probability over time into this PNG; for one input.
+        output: Write the results to this file, or to standard output where it is -. Text still goes to the terminal.
+        plot: Draw the probabilities over time into this PNG; for one input.
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels); for one input.
         stream: How the stream is cut, voted on and decided.
         raw: The format of standard input where it is bare samples.
@@ -31,9 +41,9 @@ class FileOptions:
         playlist: Sources that are playlists (.m3u, .pls, .xspf) stand for the files that they list.
     """
 
-    sources: tyro.conf.Positional[tuple[str, ...]]
+    sources: tuple[str, ...] = positional()
     model: str = DEFAULT_MODEL
-    format: Format | None = None
+    format: Literal["text", "jsonl", "csv", "json"] | None = None
     output: str | None = None
     plot: str | None = None
     segments: str | None = None
@@ -45,14 +55,14 @@ class FileOptions:
 
 @dataclasses.dataclass(frozen=True)
 class ListenOptions:
-    """Listen to a microphone, to what the machine plays, or to a stream in real time, until stopped.
+    """Listen in real time: to a microphone, to what the machine plays, to a stream.
 
     Attributes:
         input: What to listen to, and how.
-        model: Name of a shipped model, or the path of a model's folder.
-        format: Format of the output; where not given, the output file's suffix decides, else text. On a terminal,
+        model: Name of a shipped model ('genrestream models' lists them), or the path of a model's folder.
+        format: Format of the results. Without it the suffix of the output file decides, else it is text; on a terminal,
             text is a live screen.
-        output: Write the results to this file; text still goes to the terminal.
+        output: Write the results to this file, or to standard output where it is -. Text still goes to the terminal.
         record: Record the input to this WAV file.
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels).
         stats: Print delays, time spent, dropped blocks and memory at the end.
@@ -69,9 +79,17 @@ class ListenOptions:
 
 @dataclasses.dataclass(frozen=True)
 class DevicesOptions:
-    """List the inputs to listen to: number, name, channels, rate; the default one and loopbacks are marked."""
+    """List the inputs; the default one and loopbacks are marked."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelsOptions:
-    """List the shipped models: labels, measured accuracy, data and licence."""
+    """List the shipped models, or print all that is known of one.
+
+    Attributes:
+        names: Models whose cards to print: names, or paths of models' folders.
+        format: Format of the list or the cards.
+    """
+
+    names: tuple[str, ...] = positional()
+    format: Literal["text", "json"] = "text"

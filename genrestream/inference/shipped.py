@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from genrestream.errors import CheckpointError, UsageError
+from genrestream.errors import CheckpointError, OptionError
 from genrestream.files import PACKAGE
 from genrestream.inference.checkpoint import CARD_FILE
 
@@ -33,4 +33,4 @@ def find(name: str | Path) -> Path:
         return Path(name)
     if isinstance(name, Path) or any(separator in name for separator in "/\\"):
         raise CheckpointError(f"{name}: no such model folder; give the folder that holds {CARD_FILE}")
-    raise UsageError(f"--model {name}: no such model; choose one of {', '.join(names())}, or give a folder's path")
+    raise OptionError("model", name, f"no such model; choose one of {', '.join(names())}, or give a folder's path")

@@ -3,10 +3,14 @@
 import dataclasses
 import math
 import os
+import sys
 
 from genrestream.audio.formats import RawFormat, is_url, local_path
-from genrestream.errors import AudioError, OptionError
+from genrestream.errors import AudioError, OptionError, check_number
 from genrestream.streaming.session import StreamConfig
+
+SLOWEST = 1e-9  # times real time
+SHORTEST_S, LONGEST_S = 1e-9, sys.float_info.max
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,14 +37,13 @@ class ListenConfig:
     track: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.speed > 0:
-            raise OptionError("speed", self.speed, "must be more than 0")
+        check_number("speed", self.speed, SLOWEST, math.inf, "more than 0")
         if self.source is None and self.speed != 1:
             raise OptionError("speed", self.speed, "needs a source to play; a device has its own pace")
         if self.source is not None and self.device is not None:
             raise OptionError("device", self.device, f"cannot be used together with source {self.source}")
-        if self.duration_s is not None and not 0 < self.duration_s < math.inf:
-            raise OptionError("duration_s", self.duration_s, "must be more than 0 seconds, and finite")
+        if self.duration_s is not None:
+            check_number("duration_s", self.duration_s, SHORTEST_S, LONGEST_S, "more than 0 seconds, and finite")
 
     def check_source(self) -> None:
         """Make sure that a source that is a path is there, before the model is loaded.

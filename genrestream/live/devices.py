@@ -7,11 +7,11 @@ import shutil
 import subprocess
 from typing import Any
 
-from genrestream.errors import AudioError, UsageError
+from genrestream.errors import AudioError, OptionError
 
-# What systems call an input that hears what the machine plays.
+# What systems call an input that records what the machine plays.
 LOOPBACK = re.compile(r"monitor|loopback|stereo mix|what u hear|wave out mix|blackhole|soundflower|cable output", re.I)
-MADE_UP_CHANNELS = 32  # ALSA's plugins claim this many or more, whatever stands behind them
+MADE_UP_CHANNELS = 32  # ALSA's plugins claim this many or more, whatever the hardware has
 PACTL_TIMEOUT_S = 2.0
 
 
@@ -26,7 +26,7 @@ class Device:
         n_channels: Channels that it delivers.
         sample_rate: Its own rate in Hz.
         is_default: Whether it is used where no other is chosen.
-        is_loopback: Whether it hears what the machine plays.
+        is_loopback: Whether it records what the machine plays.
         portaudio_index: The PortAudio device that reaches it.
         pulse_source: Its name on the PulseAudio or PipeWire server, where it is one of that server's.
     """
@@ -47,7 +47,7 @@ class Device:
         return f"{self.index:>3}  {self.name}  ({self.host}, {channels}, {self.sample_rate} Hz){marks}"
 
     def _marks(self) -> dict[str, bool]:
-        return {"default": self.is_default, "loopback: hears what this machine plays": self.is_loopback}
+        return {"default": self.is_default, "loopback: records what this machine plays": self.is_loopback}
 
 
 def portaudio() -> Any:
@@ -69,7 +69,7 @@ def portaudio() -> Any:
 
 
 def rescan() -> None:
-    """Let PortAudio look for devices anew: it sees those that were there when it was initialized, and no other."""
+    """Let PortAudio look for devices again: it knows only the devices that were there when it was initialized."""
     sounddevice = portaudio()
     sounddevice._terminate()
     sounddevice._initialize()
@@ -89,12 +89,12 @@ def inputs() -> list[Device]:
         if not facts["max_input_channels"]:
             continue
         name, host = facts["name"], hosts[facts["hostapi"]]["name"]
-        heard = default_source if name in ("default", "pulse") and host == "ALSA" else name
+        behind = default_source if name in ("default", "pulse") and host == "ALSA" else name
         n_channels = facts["max_input_channels"] if facts["max_input_channels"] < MADE_UP_CHANNELS else 2
         found.append(
             Device(
                 index=index, name=name, host=host, n_channels=n_channels, sample_rate=int(facts["default_samplerate"]),
-                is_default=index == default, is_loopback=bool(LOOPBACK.search(heard)), portaudio_index=index,
+                is_default=index == default, is_loopback=bool(LOOPBACK.search(behind)), portaudio_index=index,
             )
         )  # fmt: skip
     through = next((device.index for device in found if device.name == "pulse"), None)
@@ -128,10 +128,10 @@ def pick(choice: str | None) -> Device:
     exact = [device for device in devices if choice in (str(device.index), device.name)]
     named = exact or [device for device in devices if choice.lower() in device.name.lower()]
     if not named:
-        raise UsageError(f"--device {choice}: no such input; 'genrestream devices' lists them")
+        raise OptionError("device", choice, "no such input; 'genrestream devices' lists them")
     if len(named) > 1 and len({device.name for device in named}) > 1:
         names = ", ".join(f"{device.index} {device.name}" for device in named)
-        raise UsageError(f"--device {choice}: is part of several names ({names}); give more of it, or its number")
+        raise OptionError("device", choice, f"is part of several names ({names}); give more of it, or its number")
     return named[0]
 
 

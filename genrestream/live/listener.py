@@ -48,7 +48,7 @@ class Outcome:
     """How a live run ended.
 
     Attributes:
-        verdict: On all that was listened to.
+        verdict: On all that was received.
         error: Why it ended early, or why there is nothing to say; None where all went well.
         failed: Whether there was an error, or something was wrong with the input or the recording.
     """
@@ -89,7 +89,7 @@ class Listener:
         self._level, self.stats = Level(), Stats()
         self.status = Status(hop_s=config.stream.hop_s)
         self._problems: list[str] = []
-        self._heard_s = self._no_input_s = 0.0
+        self._received_s = self._no_input_s = 0.0
         self._n_losses = self._n_reported = 0
         self._reported_s = -math.inf
         self._is_lost = False
@@ -111,7 +111,7 @@ class Listener:
 
     def report(self) -> list[str]:
         """Return the statistics of the run, a fact a line."""
-        return self.stats.lines(self._heard_s, self._feed.n_dropped, self._feed.n_overflows)
+        return self.stats.lines(self._received_s, self._feed.n_dropped, self._feed.n_overflows)
 
     def outcome(self) -> Outcome:
         """Return how the run ended.
@@ -124,17 +124,16 @@ class Listener:
             raise error
         problems = [*self._problems, *self._source.problems]
         failed = bool(problems or error)
-        if self._is_lost:
-            self._no_input_s += self._feed.quiet_s
         if self._n_losses:
             times = f"{self._n_losses} time{'s' * (self._n_losses > 1)}"
-            problems.append(f"the input was lost {times}, {self._no_input_s:.1f} s in all")
+            lost_s = self._no_input_s + (self._feed.quiet_s if self._is_lost else 0.0)
+            problems.append(f"the input was lost {times}, {lost_s:.1f} s in all")
         if self.status.n_dropped:
             problems.append(f"{self.status.n_dropped} blocks dropped")
         verdict = self._session.verdict(tuple(problems))
         if verdict.n_chunks == 0 and not error:
-            heard = f"{self._heard_s:.2g} s of audio"
-            error = AudioError(f"{verdict.source}: {heard}, at least {MIN_PIECE_S:g} s is needed")
+            received = f"{self._received_s:.2g} s of audio"
+            error = AudioError(f"{verdict.source}: {received}, at least {MIN_PIECE_S:g} s is needed")
         return Outcome(verdict, error, failed or error is not None)
 
     def _is_over(self) -> bool:
@@ -155,7 +154,7 @@ class Listener:
             yield from self._answers(self._session.skip(block.lost_s))
             self.status.time_s += block.lost_s
         self.status.time_s += duration_s
-        self._heard_s += duration_s
+        self._received_s += duration_s
         self._level.push(samples, duration_s)
         yield from self._record(samples, sample_rate)
         began_s = time.monotonic()
@@ -186,7 +185,7 @@ class Listener:
     def _watch(self, block: Block | None) -> Iterator[Event]:
         """Notice that the input went away or came back, and that blocks were dropped."""
         feed, status = self._feed, self.status
-        allowed_s = NO_INPUT_S if self._heard_s else STARTING_S
+        allowed_s = NO_INPUT_S if self._received_s else STARTING_S
         if self._is_lost and block and feed.connected:
             self._is_lost = False
             self._no_input_s += block.lost_s

@@ -1,21 +1,21 @@
-"""The live screen: bars of the running probabilities while a file plays through the model."""
+"""The screen of ``genrestream file``: bars of the running probabilities while a file plays through the model."""
 
 import dataclasses
 import time
+from collections.abc import Callable
 
-from rich.bar import Bar
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from genrestream.output.sink import Sink
-from genrestream.output.text import clock, printable, verdict_in_words, votes_in_words
+from genrestream.output.screen_parts import STYLES, bars, console_of, shortened
+from genrestream.output.sink import Sink, no_position
+from genrestream.output.text import clock, last_chunk_in_words, printable, verdict_in_words, votes_in_words
 from genrestream.streaming.predictions import Prediction, Verdict
 
 N_BARS = 10
-STYLES = {"music": "bold green", "unsure": "yellow", "silence": "dim", "failed": "bold red"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,26 +31,30 @@ class Row:
 
 
 class FileScreen(Sink):
-    """A live view of one source after another, a line for each that is done, a table of them all at the end."""
+    """A live view of one source after another, a line for each that is done, a table of all at the end."""
 
     def __init__(self, n_sources: int, console: Console | None = None):
-        self._console = console or Console(highlight=False)
+        self._console = console or console_of()
         self._n_sources = n_sources
         self._done: list[Row] = []
         self._live: Live | None = None
+        self._source = ""
         self._duration_s: float | None = None
+        self._position_s = no_position
+        self._prediction: Prediction | None = None
         self._began_s = 0.0
 
-    def begin(self, source: str, duration_s: float | None) -> None:
-        """Start a source; the duration is what its header claims."""
-        self._duration_s, self._began_s = duration_s, time.monotonic()
-        self._live = Live(Text(f"listening to {printable(source)} …"), console=self._console, transient=True)
+    def begin(self, source: str, duration_s: float | None, position_s: Callable[[], float] = no_position) -> None:
+        """Start a source."""
+        self._source, self._duration_s, self._position_s = source, duration_s, position_s
+        self._prediction, self._began_s = None, time.monotonic()
+        # Drawn four times a second by a thread of rich's, so that the time moves where no chunk comes for long.
+        self._live = Live(console=self._console, transient=True, get_renderable=self._view)
         self._live.start()
 
     def chunk(self, source: str, prediction: Prediction) -> None:
         """Show a chunk and what the vote says after it."""
-        if self._live:
-            self._live.update(self._view(source, prediction))
+        self._prediction = prediction
 
     def verdict(self, verdict: Verdict) -> None:
         """Replace the bars by the closing line."""
@@ -80,27 +84,30 @@ class FileScreen(Sink):
             self._live.stop()
             self._live = None
 
-    def _view(self, source: str, prediction: Prediction) -> Group:
-        running, elapsed_s = prediction.running, max(1e-3, time.monotonic() - self._began_s)
-        total = f" of {clock(self._duration_s)}" if self._duration_s else ""
-        times = f"{clock(prediction.end_s)}{total}  {prediction.end_s / elapsed_s:.0f}x  "
-        head = Text.assemble(times, shortened(source, self._console.width - len(times)))
-        bars = Table.grid(padding=(0, 1), expand=True)
-        bars.add_column(no_wrap=True)
-        bars.add_column(ratio=1)
-        bars.add_column(no_wrap=True)
-        bars.add_column(no_wrap=True, justify="right")
-        for label, prob in running.ranked(N_BARS):
-            style = STYLES["music"] if label in running.genres else "cyan"
-            votes = f"{running.votes[label]}/{running.n_votes}"
-            bars.add_row(Text(label, style), Bar(1.0, 0.0, prob, color=style.split()[-1]), f"{prob:.2f}", votes)
-        return Group(head, bars, self._foot(prediction), *self._progress(prediction.end_s))
+    def _view(self) -> RenderableType:
+        prediction, now_s = self._prediction, self._position_s()
+        if not now_s and not prediction:
+            return shortened(f"opening {self._source} …", self._console.width)
+        now_s = max(now_s, prediction.end_s if prediction else 0.0)
+        parts: list[RenderableType] = [self._head(now_s)]
+        if prediction:
+            running = prediction.running
+            ranked = [label for label, _ in running.ranked(N_BARS)]
+            parts += [bars(running, ranked, lambda label: "green" if label in running.genres else "cyan")]
+            parts += [self._foot(prediction)]
+        return Group(*parts, *self._progress(now_s))
 
-    def _progress(self, heard_s: float) -> list[Table]:
+    def _head(self, now_s: float) -> Text:
+        total = f" of {clock(self._duration_s)}" if self._duration_s else ""
+        speed = now_s / max(1e-3, time.monotonic() - self._began_s)
+        times = f"{clock(now_s)}{total}  {speed:.0f}x  "
+        return Text.assemble(times, shortened(self._source, self._console.width - len(times)))
+
+    def _progress(self, now_s: float) -> list[Table]:
         """Return a bar over all sources, or over the one; none where a length is not known."""
         if self._n_sources == 1 and not self._duration_s:
             return []
-        fraction = min(1.0, heard_s / self._duration_s) if self._duration_s else 0.0
+        fraction = min(1.0, now_s / self._duration_s) if self._duration_s else 0.0
         line = Table.grid(padding=(0, 1), expand=True)
         line.add_column(no_wrap=True)
         line.add_column(ratio=1)
@@ -109,12 +116,9 @@ class FileScreen(Sink):
         return [line]
 
     def _foot(self, prediction: Prediction) -> Text:
-        heard = "silence" if prediction.is_silence else " + ".join(prediction.chosen) or "unsure"
-        if len(prediction.chosen) == 1:
-            heard += f" {prediction.probs[prediction.chosen[0]]:.2f}"
         now = prediction.running
         foot = Text.assemble(
-            ("now ", "dim"), (now.genre, STYLES[now.state]), ("   last chunk ", "dim"), heard,
+            ("now ", "dim"), (now.genre, STYLES[now.state]), ("   last chunk ", "dim"), last_chunk_in_words(prediction),
             ("   level ", "dim"), f"{prediction.level_db:.0f} dB", ("   vote ", "dim"), now.rule,
         )  # fmt: skip
         foot.truncate(self._console.width, overflow="ellipsis")
@@ -131,9 +135,3 @@ class FileScreen(Sink):
             genre.stylize(STYLES[row.state])
             table.add_row(shortened(row.source, room), genre, row.probability, row.votes, Text(printable(row.note)))
         return table
-
-
-def shortened(name: str, width: int) -> Text:
-    """Return a name that may be shown, its end if it is too long: the end tells files apart."""
-    name = printable(name)
-    return Text(name if len(name) <= width else f"…{name[len(name) - max(1, width - 1) :]}", no_wrap=True)

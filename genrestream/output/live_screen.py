@@ -2,14 +2,15 @@
 
 import collections
 import time
+from collections.abc import Callable
 
-from rich.bar import Bar
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from genrestream.output.sink import Sink
+from genrestream.output.screen_parts import STYLES, Terminal, bars, console_of
+from genrestream.output.sink import Sink, no_position
 from genrestream.output.text import clock, last_chunk_in_words, printable, verdict_in_words, votes_in_words
 from genrestream.streaming.predictions import Prediction, Verdict
 from genrestream.streaming.status import Event, Status
@@ -23,8 +24,8 @@ PALETTE = (
     "blue", "magenta", "bright_yellow", "bright_magenta", "bright_cyan",
     "cyan", "red", "bright_blue", "green", "bright_red",
 )  # fmt: skip
-STATES = {"music": "bold green", "unsure": "bold yellow", "silence": "bold white", "no input": "bold white on red"}
-MARKS = {"silence": ("·", "dim"), "unsure": ("?", "yellow"), "no input": ("×", "bold red")}  # noqa: RUF001 - a cross
+MARKS = {"nothing": (" ", "dim"), "silence": ("·", "dim"), "unsure": ("?", "yellow"), "no input": ("×", "bold red")}  # noqa: RUF001 - a cross
+WORDS = {"nothing": "starting"}
 
 
 class LiveScreen(Sink):
@@ -32,18 +33,19 @@ class LiveScreen(Sink):
 
     Args:
         model: The model's name.
-        console: Where to draw.
+        terminal: Where to draw; standard output where None.
+        console: The console to draw with, in its place.
     """
 
-    def __init__(self, model: str, console: Console | None = None):
+    def __init__(self, model: str, terminal: Terminal | None = None, console: Console | None = None):
         self._model = model
-        self._console = console or Console(highlight=False)
+        self._console = console or console_of(terminal)
         self._live = Live(console=self._console, screen=True, auto_refresh=False, vertical_overflow="crop")
         self._source = ""
         self._strip: collections.deque[tuple[str, str]] = collections.deque(maxlen=STRIP_S)
         self._began_s = self._drawn_s = 0.0
 
-    def begin(self, source: str, duration_s: float | None) -> None:
+    def begin(self, source: str, duration_s: float | None, position_s: Callable[[], float] = no_position) -> None:
         """Take over the terminal."""
         self._source, self._began_s = source, time.monotonic()
         self._live.start()
@@ -72,7 +74,7 @@ class LiveScreen(Sink):
     def verdict(self, verdict: Verdict) -> None:
         """Give the terminal back and print the closing line."""
         self.close()
-        self._console.print(Text(verdict_in_words(verdict), STATES[verdict.final.state]), soft_wrap=True)
+        self._console.print(Text(verdict_in_words(verdict), STYLES[verdict.final.state]), soft_wrap=True)
 
     def error(self, source: str, message: str) -> None:
         """Give the terminal back; the run prints why."""
@@ -86,6 +88,7 @@ class LiveScreen(Sink):
     def view(self, status: Status) -> RenderableType:
         """Return the whole screen."""
         prediction = status.prediction
+        word = WORDS.get(status.state, status.state)
         n_bars = max(1, self._console.height - N_OTHER_LINES)
         return Group(
             self._line(
@@ -94,7 +97,11 @@ class LiveScreen(Sink):
                 (f"  {self._model}", "dim"),
                 f"  {clock(status.time_s)}",
             ),
-            self._line((f" {status.state} ", STATES[status.state]), "  ", (printable(status.notice), "yellow")),
+            self._line(
+                (f" {word} ", STYLES[status.state]),
+                "  ",
+                (printable(status.notice), "yellow"),
+            ),
             Text(),
             *(_answers(prediction) if prediction else (Text(), Text("the first answer comes after 3 seconds"), Text())),
             _bars(prediction, n_bars) if prediction else Text(),
@@ -131,7 +138,7 @@ def _answers(prediction: Prediction) -> tuple[RenderableType, ...]:
     table.add_column(ratio=1, no_wrap=True)
     table.add_column(ratio=1, no_wrap=True)
     table.add_row(Text(f"running: {running.rule}", "dim"), Text("last chunk", "dim"))
-    table.add_row(Text(slow, STATES[running.state]), Text(last_chunk_in_words(prediction), "bold"))
+    table.add_row(Text(slow, STYLES[running.state]), Text(last_chunk_in_words(prediction), "bold"))
     return table, Text()
 
 
@@ -141,17 +148,7 @@ def _bars(prediction: Prediction, n_bars: int) -> Table:
     labels = list(running.probs)
     if len(labels) > n_bars:
         labels = [label for label, _ in running.ranked(n_bars)]
-    table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(no_wrap=True)
-    table.add_column(ratio=1)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, justify="right")
-    for label in labels:
-        colour = _colour(label, prediction)
-        name = Text(label, f"bold {colour}" if label in running.genres else "")
-        votes = f"{running.votes[label]}/{running.n_votes}"
-        table.add_row(name, Bar(1.0, 0.0, running.probs[label], color=colour), f"{running.probs[label]:.2f}", votes)
-    return table
+    return bars(running, labels, lambda label: _colour(label, prediction))
 
 
 def _meter(status: Status, width: int) -> Text:

@@ -32,10 +32,11 @@ def check_outputs(outputs: dict[str, str | None], sources: Sequence[str]) -> Non
     """
     used = {os.path.realpath(source): source for source in sources if os.path.isfile(source)}
     for option, path in outputs.items():
-        if path and (real := os.path.realpath(path)) in used:
+        if not path or path == "-":
+            continue
+        if (real := os.path.realpath(path)) in used:
             raise UsageError(f"{option} {path}: would overwrite {used[real]}; name another file")
-        if path:
-            used[os.path.realpath(path)] = f"{option} {path}"
+        used[real] = f"{option} {path}"
 
 
 @contextlib.contextmanager
@@ -50,7 +51,7 @@ def opened(
     """Open what a run writes to, and close it after.
 
     Args:
-        output: The file for the results; standard output where None.
+        output: The file for the results; standard output where None or ``-``.
         given_format: Their format, where it was given.
         labels: The model's labels.
         n_sources: How many sources there will be.
@@ -60,15 +61,16 @@ def opened(
     Raises:
         OutputError: The file cannot be opened, or later not be written.
     """
+    output = None if output == "-" else output
     with writing(output or "standard output"), contextlib.ExitStack() as stack:
-        sinks: list[Sink] = []
         file: TextIO = stack.enter_context(open_output(output)) if output else sys.stdout
         form = chosen_format(given_format, output)
+        sinks: list[Sink] = []
         if form != "text":
             sinks.append(FORMATS[form](file, labels))
         elif output:
             sinks.append(Lines(file, n_sources))
-        if output or form == "text":
+        if _has_view(output, form):
             sinks.append(screen() if sys.stdout.isatty() else Lines(sys.stdout, n_sources))
         sinks += more
         for sink in sinks:
@@ -76,6 +78,12 @@ def opened(
         yield sinks
 
 
+def _has_view(output: str | None, form: str) -> bool:
+    """Whether standard output shows the run: beside an output file, unless the shell closed it, or as the output."""
+    return sys.__stdout__ is not None if output else form == "text"
+
+
 def report(problem: object) -> None:
     """Print a problem on standard error, in one line."""
-    print(f"genrestream: {printable(str(problem))}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # a terminal that was closed: nobody reads it
+        print(f"genrestream: {printable(str(problem))}", file=sys.stderr, flush=True)

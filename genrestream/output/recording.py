@@ -1,4 +1,4 @@
-"""What was heard as WAV files, readable even where the recording was killed."""
+"""The input of a live run as WAV files, which can be read even where the run was killed."""
 
 import struct
 import time
@@ -7,15 +7,25 @@ from typing import BinaryIO
 
 import numpy as np
 
-from genrestream.errors import OutputError
+from genrestream.errors import OutputError, UsageError
 
 MAX_BYTES = 2**32 - 2**20  # a WAV file counts its bytes in 32 bits
 HEADER_S = 1.0  # how often the header is brought up to date: a killed recording loses no more than this
 HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 
+def check_recording(path: str) -> None:
+    """Check before any work that a recording can be named so.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    if path == "-":
+        raise UsageError("--record -: a recording needs a file, whose header is written anew as it grows; name one")
+
+
 class Recording:
-    """16-bit WAV, written as it comes; a further file, ``name-2.wav``, where one is full or the format changes.
+    """16-bit WAV, written block by block; a further file, ``name-2.wav``, where one is full or the format changes.
 
     Args:
         path: The first file.

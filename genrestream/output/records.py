@@ -2,71 +2,29 @@
 
 import csv
 import json
-from collections.abc import Mapping
 from typing import Any, TextIO
 
 from genrestream.files import writing
 from genrestream.output.sink import Sink
-from genrestream.streaming.predictions import Decision, Prediction, Verdict
+from genrestream.output.text import cells
+from genrestream.streaming.predictions import Prediction, Verdict
 from genrestream.streaming.status import Event
-
-
-def _rounded(probs: Mapping[str, float]) -> dict[str, float]:
-    return {label: round(prob, 6) for label, prob in probs.items()}
-
-
-def _decision(decision: Decision) -> dict[str, Any]:
-    return {
-        "state": decision.state,
-        "genres": list(decision.genres),
-        "probs": _rounded(decision.probs),
-        "votes": {label: count for label, count in decision.votes.items() if count},
-        "n_votes": decision.n_votes,
-        "rule": decision.rule,
-    }
+from genrestream.streaming.table import row
 
 
 def chunk_record(source: str, prediction: Prediction) -> dict[str, Any]:
-    """Return a chunk's record: what it heard, what it said, and what the vote says after it."""
-    return {
-        "type": "chunk",
-        "source": source,
-        "start_s": round(prediction.start_s, 6),
-        "end_s": round(prediction.end_s, 6),
-        "padded_s": round(prediction.padded_s, 6),
-        "level_db": round(prediction.level_db, 2),
-        "silence": prediction.is_silence,
-        "chosen": list(prediction.chosen),
-        "probs": _rounded(prediction.probs),
-        "running": _decision(prediction.running),
-    }
+    """Return a chunk's record."""
+    return {"type": "chunk", "source": source, **prediction.to_dict()}
 
 
 def verdict_record(verdict: Verdict) -> dict[str, Any]:
     """Return a whole stream's record."""
-    return {
-        "type": "verdict",
-        "source": verdict.source,
-        "model": verdict.model,
-        **_decision(verdict.final),
-        "duration_s": round(verdict.duration_s, 6),
-        "dropped_s": round(verdict.dropped_s, 6),
-        "padded_s": round(verdict.padded_s, 6),
-        "n_chunks": verdict.n_chunks,
-        "n_silent": verdict.n_silent,
-        "problems": list(verdict.problems),
-    }
+    return {"type": "verdict", **verdict.to_dict()}
 
 
 def event_record(source: str, event: Event) -> dict[str, Any]:
-    """Return the record of what happened to a live run."""
-    return {
-        "type": "event",
-        "source": source,
-        "time_s": round(event.time_s, 6),
-        "state": event.state,
-        "message": event.message,
-    }
+    """Return the record of something that happened to a live run."""
+    return {"type": "event", "source": source, **event.to_dict()}
 
 
 def error_record(source: str, message: str) -> dict[str, Any]:
@@ -85,7 +43,7 @@ class JsonLines(Sink):
         self._write(chunk_record(source, prediction))
 
     def event(self, source: str, event: Event) -> None:
-        """Write what happened to a live run."""
+        """Write something that happened to a live run."""
         self._write(event_record(source, event))
 
     def verdict(self, verdict: Verdict) -> None:
@@ -102,7 +60,10 @@ class JsonLines(Sink):
 
 
 class Csv(Sink):
-    """One row a chunk, event, verdict or error; the running probabilities in a column a label."""
+    """One row a chunk, event, verdict or error; the running probabilities in a column a label.
+
+    Text that a spreadsheet would take for a formula gets a ``'`` before it, and control characters are escaped.
+    """
 
     COLUMNS = (
         "type", "source", "start_s", "end_s", "chosen", "chunk_probability", "state", "genre", "probability",
@@ -116,42 +77,24 @@ class Csv(Sink):
 
     def chunk(self, source: str, prediction: Prediction) -> None:
         """Write a chunk."""
-        record = chunk_record(source, prediction)
-        row = {name: record[name] for name in ("type", "source", "start_s", "end_s", "level_db", "padded_s")}
-        row["chosen"] = "silence" if prediction.is_silence else " + ".join(prediction.chosen)
-        row["chunk_probability"] = max(record["probs"].values(), default="")
-        self._write(row, prediction.running)
+        self._write({"type": "chunk", "source": source, **row(prediction)})
 
     def event(self, source: str, event: Event) -> None:
-        """Write what happened to a live run."""
+        """Write something that happened to a live run."""
         time_s = round(event.time_s, 6)
-        row = {"start_s": time_s, "end_s": time_s, "state": event.state, "problems": event.message}
-        self._rows.writerow({"type": "event", "source": source, **row})
-        self._file.flush()
+        times = {"start_s": time_s, "end_s": time_s}
+        self._write({"type": "event", "source": source, **times, "state": event.state, "problems": event.message})
 
     def verdict(self, verdict: Verdict) -> None:
         """Write a verdict."""
-        record = verdict_record(verdict)
-        row = {name: record[name] for name in ("type", "source", "padded_s")}
-        row |= {"start_s": 0.0, "end_s": record["duration_s"], "problems": "; ".join(verdict.problems)}
-        self._write(row, verdict.final)
+        self._write({"type": "verdict", **row(verdict)})
 
     def error(self, source: str, message: str) -> None:
         """Write an error."""
-        self._rows.writerow({"type": "error", "source": source, "problems": message})
-        self._file.flush()
+        self._write({"type": "error", "source": source, "problems": message})
 
-    def _write(self, row: dict[str, Any], decision: Decision) -> None:
-        row |= {
-            "state": decision.state,
-            "genre": decision.genre,
-            "probability": round(decision.probability, 6),
-            "votes": sum(decision.votes[label] for label in decision.genres[:1]),
-            "n_votes": decision.n_votes,
-            "rule": decision.rule,
-        }
-        row |= {f"p:{label}": prob for label, prob in _rounded(decision.probs).items()}
-        self._rows.writerow(row)
+    def _write(self, fields: dict[str, Any]) -> None:
+        self._rows.writerow(cells(fields))
         self._file.flush()
 
 

@@ -7,6 +7,7 @@ from typing import TextIO
 
 from genrestream.errors import OutputError, UsageError
 from genrestream.output.sink import Sink
+from genrestream.output.text import cell
 from genrestream.streaming.predictions import Prediction
 from genrestream.streaming.segments import Segment, Segmenter
 from genrestream.streaming.status import Event
@@ -32,7 +33,7 @@ class SegmentFile(Sink):
     Args:
         path: The file; its suffix says the format.
         labels: The model's labels.
-        is_live: Whether to decide at once rather than in hindsight.
+        is_live: Whether to decide each step at once (live) or with what comes after it (a file).
 
     Raises:
         OutputError: It cannot be written.
@@ -59,7 +60,7 @@ class SegmentFile(Sink):
             self._write(self._segmenter.flush())
 
     def close(self) -> None:
-        """Write the segments that were left, and close the file."""
+        """Write the remaining segments, and close the file."""
         self._write(self._segmenter.flush())
         self._file.close()
 
@@ -72,14 +73,13 @@ class SegmentFile(Sink):
             raise self._failed(error) from error
 
     def _write_one(self, segment: Segment) -> None:
-        start, end = round(segment.start_s, 3), round(segment.end_s, 3)
-        genre, confidence = segment.genre, round(segment.confidence, 4)
+        fields = segment.to_dict()
         if self._suffix == ".csv":
-            csv.writer(self._file).writerow([start, end, genre, confidence])
+            csv.writer(self._file).writerow(map(cell, fields.values()))
         elif self._suffix == ".jsonl":
-            fields = {"start": start, "end": end, "genre": genre, "confidence": confidence}
             self._file.write(json.dumps(fields, ensure_ascii=False) + "\n")
         else:
+            start, end, genre, confidence = fields.values()
             self._file.write(f"{start:.3f}\t{end:.3f}\t{genre} {confidence:.2f}\n")
 
     def _failed(self, error: OSError) -> OutputError:

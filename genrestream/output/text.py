@@ -1,10 +1,15 @@
 """Results for people: one line a chunk when piped, a live screen on a terminal."""
 
-from typing import TextIO
+import unicodedata
+from collections.abc import Callable
+from typing import Any, TextIO
 
-from genrestream.output.sink import Sink
+from genrestream.output.sink import Sink, no_position
 from genrestream.streaming.predictions import Decision, Prediction, Verdict
 from genrestream.streaming.status import Event
+
+# What begins like a formula; the last four are the full-width forms.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def printable(text: str) -> str:
@@ -36,14 +41,14 @@ def last_chunk_in_words(prediction: Prediction) -> str:
 
 def in_words(prediction: Prediction) -> str:
     """Return one chunk's line."""
-    heard = last_chunk_in_words(prediction)
+    alone = last_chunk_in_words(prediction)
     running = prediction.running
     ranked = (
         ", ".join(f"{label} {prob:.2f}" for label, prob in running.ranked(3)) if running.n_votes else "no votes yet"
     )
     notes = f" | padded {prediction.padded_s:.1f} s" if prediction.padded_s >= 0.1 else ""
     votes = f"{running.rule}, {votes_in_words(running)}" if running.n_votes else running.rule
-    return f"{clock(prediction.start_s):>8}  {heard:<20} | {running.genre}: {ranked} | {votes}{notes}"
+    return f"{clock(prediction.start_s):>8}  {alone:<20} | {running.genre}: {ranked} | {votes}{notes}"
 
 
 def verdict_in_words(verdict: Verdict) -> str:
@@ -54,15 +59,36 @@ def verdict_in_words(verdict: Verdict) -> str:
     padded = f", last chunk padded by {verdict.padded_s:.1f} s" if verdict.padded_s >= 0.1 else ""
     if final.state == "silence":
         named = "silence: nothing loud enough to name a genre"
-    elif not final.n_votes:
+    elif final.state == "nothing":
         named = "nothing was classified"
     elif final.state == "unsure":
         named = f"unsure: {final.leader} leads with {final.probability:.2f}"
     else:
         named = " + ".join(f"{label} {final.probs[label]:.2f}" for label in final.genres)
     votes = f"votes {votes_in_words(final)}, {final.rule}; " if final.n_votes else ""
-    heard = f"{clock(verdict.duration_s)} heard in {verdict.n_chunks} chunk{'s' * (verdict.n_chunks != 1)}"
-    return f"{printable(verdict.source)}: {named} ({votes}{heard}{silent}{padded}{dropped})"
+    length = f"{clock(verdict.duration_s)} in {verdict.n_chunks} chunk{'s' * (verdict.n_chunks != 1)}"
+    return f"{printable(verdict.source)}: {named} ({votes}{length}{silent}{padded}{dropped})"
+
+
+def cell(value: Any) -> Any:
+    r"""Return a value for a CSV cell: a file's name must not become a spreadsheet's formula.
+
+    Control characters in text are written as escapes (``\x1b``), and text that begins like a formula (``=``, ``+``,
+    ``-``, ``@``, tab or carriage return) gets a ``'`` before it, which spreadsheets do not show. Numbers stay.
+    """
+    if not isinstance(value, str):
+        return value
+    shown = "".join(_escaped(char) if unicodedata.category(char) == "Cc" else char for char in value)
+    return f"'{shown}" if value.startswith(FORMULA) else shown
+
+
+def cells(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with each value as ``cell`` returns it."""
+    return {name: cell(value) for name, value in row.items()}
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()
 
 
 class Lines(Sink):
@@ -71,7 +97,7 @@ class Lines(Sink):
     def __init__(self, file: TextIO, n_sources: int):
         self._file, self._n_sources = file, n_sources
 
-    def begin(self, source: str, duration_s: float | None) -> None:
+    def begin(self, source: str, duration_s: float | None, position_s: Callable[[], float] = no_position) -> None:
         """Start a source."""
         if self._n_sources > 1:
             self._print(printable(source))

@@ -1,9 +1,10 @@
 """What comes out: a typed prediction for each chunk and a verdict for a whole stream."""
 
 import dataclasses
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-State = Literal["music", "unsure", "silence"]
+State = Literal["music", "unsure", "silence", "nothing"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,12 +13,12 @@ class Decision:
 
     Attributes:
         state: ``music`` where it names a genre, ``unsure`` where no running probability reaches the minimum,
-            ``silence`` where nothing was loud enough to vote.
+            ``silence`` where nothing was loud enough to vote, ``nothing`` before the first chunk.
         genres: The named labels, most probable first: one of a genre model, any number of a tag model, none
             unless ``state`` is ``music``.
         probs: Running probability of each label, 0 to 1, calibrated.
-        votes: How many chunks chose each label; by the decay vote, of those of the last four half-lives.
-        n_votes: How many chunks voted, likewise.
+        votes: How many chunks chose each label; with the decay vote, only those of the last four half-lives.
+        n_votes: How many chunks voted, over the same time.
         rule: The vote's rule.
     """
 
@@ -47,6 +48,17 @@ class Decision:
         """Return the ``n`` most probable labels with their running probabilities."""
         return sorted(self.probs.items(), key=lambda item: -item[1])[:n]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, ready for JSON, rounded to 6 digits, without labels that have no vote."""
+        return {
+            "state": self.state,
+            "genres": list(self.genres),
+            "probs": _rounded(self.probs),
+            "votes": {label: count for label, count in self.votes.items() if count},
+            "n_votes": self.n_votes,
+            "rule": self.rule,
+        }
+
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
@@ -54,7 +66,7 @@ class Prediction:
 
     Attributes:
         start_s: Where it starts in the stream, in seconds.
-        end_s: Where what it heard of the stream ends.
+        end_s: Where its part of the stream ends, in seconds.
         padded_s: Seconds of it that repeat the piece, where less than a chunk was left.
         level_db: Its loudness (RMS) in dB below full scale, -120 at the least.
         probs: Probability of each label in this chunk alone; empty in silence.
@@ -75,16 +87,29 @@ class Prediction:
         """Whether the chunk was under the loudness floor and did not vote."""
         return not self.probs
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, ready for JSON, times and probabilities rounded to 6 digits."""
+        return {
+            "start_s": round(self.start_s, 6),
+            "end_s": round(self.end_s, 6),
+            "padded_s": round(self.padded_s, 6),
+            "level_db": round(self.level_db, 2),
+            "silence": self.is_silence,
+            "chosen": list(self.chosen),
+            "probs": _rounded(self.probs),
+            "running": self.running.to_dict(),
+        }
+
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """A whole stream, or as much of it as was heard.
+    """A whole stream, or the part of it that was processed.
 
     Attributes:
-        source: What was listened to.
+        source: The stream's name: a path, an address, a device.
         model: The model's name.
         final: What the vote says at the end.
-        duration_s: Seconds heard, those dropped included.
+        duration_s: Seconds processed, those dropped included.
         dropped_s: Seconds at the end that were too short for a chunk.
         n_chunks: Chunks classified or found silent.
         n_silent: Chunks among them that were silent.
@@ -106,5 +131,23 @@ class Verdict:
 
     @property
     def genre(self) -> str:
-        """The genre in words, or ``unsure`` or ``silence``."""
+        """The genre in words, or ``unsure``, ``silence`` or ``nothing``."""
         return self.final.genre
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, ready for JSON, times and probabilities rounded to 6 digits."""
+        return {
+            "source": self.source,
+            "model": self.model,
+            **self.final.to_dict(),
+            "duration_s": round(self.duration_s, 6),
+            "dropped_s": round(self.dropped_s, 6),
+            "padded_s": round(self.padded_s, 6),
+            "n_chunks": self.n_chunks,
+            "n_silent": self.n_silent,
+            "problems": list(self.problems),
+        }
+
+
+def _rounded(probs: Mapping[str, float]) -> dict[str, float]:
+    return {label: round(prob, 6) for label, prob in probs.items()}

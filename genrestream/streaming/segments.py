@@ -1,23 +1,24 @@
 """Stretches of one genre in a mix, by a hidden Markov model that rarely changes its state.
 
-The states are the labels and silence. A state lasts ``MEAN_SEGMENT_S`` on average and then changes to any other
-alike; what is seen in a state is the classifier's own probability of its label (Rabiner 1989, doi 10.1109/5.18626).
-Chunks that overlap repeat each other, so each counts by the share of it that is new. Live, the forward filter decides
-at once; for a file, Viterbi's path is decided as soon as all its candidates agree, which takes constant memory for any
-length.
+The states are the labels and silence. A state lasts ``MEAN_SEGMENT_S`` on average and then changes to any other state
+with the same probability; a state's observation is the classifier's probability of its label (Rabiner 1989,
+doi 10.1109/5.18626). Chunks that overlap repeat each other, so a chunk counts by the share of it that is new. Live, the
+forward filter decides at once. For a file, a step of Viterbi's path is decided when all candidates agree on it, which
+takes constant memory for any length.
 """
 
 import collections
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 
 from genrestream.streaming.predictions import Prediction
 
-# Both chosen on medleys of the validation tracks (benchmarks/segments.py --choose), of which the segments last 26 s.
+# Both chosen on medleys of the validation tracks (benchmarks/segments.py --choose), whose segments last 26 s.
 MEAN_SEGMENT_S = 10.0
-FLOOR = 0.002  # no chunk says that a label is less probable than this: one alone must not end a segment
+FLOOR = 0.002  # the least probability of a label in a chunk: one chunk alone must not end a segment
 MAX_UNDECIDED = 2000  # chunks; where the candidates never agree, the oldest half is decided by the best of them
 SILENCE = "silence"
 
@@ -38,9 +39,18 @@ class Segment:
     genre: str
     confidence: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, ready for JSON, times in seconds rounded to a millisecond."""
+        return {
+            "start": round(self.start_s, 3),
+            "end": round(self.end_s, 3),
+            "genre": self.genre,
+            "confidence": round(self.confidence, 4),
+        }
+
 
 class ForwardFilter:
-    """Decides each step at once, from what was seen so far."""
+    """Decides each step at once, from the steps so far."""
 
     def __init__(self, n_states: int):
         self._scores = np.zeros(n_states)
@@ -49,7 +59,7 @@ class ForwardFilter:
         """Take a step's log-likelihoods, shape (n_states,), and return its state.
 
         Args:
-            seen: Log-likelihood of what was seen in each state.
+            seen: Log-likelihood of the step in each state.
             stay: Probability that the state is the one of the step before.
         """
         before = np.exp(self._scores - self._scores.max())
@@ -63,11 +73,11 @@ class ForwardFilter:
 
 
 class OnlineViterbi:
-    """Decides the most probable path, as far as nothing that may still come could change it.
+    """Decides the most probable path, as far as no later step could change it.
 
     Args:
         n_states: How many states there are.
-        max_undecided: Steps after which the oldest half is decided nonetheless.
+        max_undecided: Steps after which the oldest half is decided all the same.
     """
 
     def __init__(self, n_states: int, max_undecided: int = MAX_UNDECIDED):
@@ -103,7 +113,7 @@ class OnlineViterbi:
         return self._forget(self._path(int(self._scores.argmax()), len(self._came_from))[: self._max_undecided // 2])
 
     def _path(self, state: int, n_steps: int) -> list[int]:
-        """Return the states of the oldest ``n_steps`` undecided steps, of which the last is in ``state``."""
+        """Return the states of the oldest ``n_steps`` undecided steps; the last of them is in ``state``."""
         path = [state] if n_steps else []
         for step in range(n_steps - 1, 0, -1):
             path.append(int(self._came_from[step][path[-1]]))
@@ -117,7 +127,7 @@ class OnlineViterbi:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Step:
-    """One chunk that waits for its state: where its own stretch begins, where it ends at the latest."""
+    """One chunk that waits for its state: where its share of the stream begins, and where the chunk ends."""
 
     start_s: float
     end_s: float
@@ -157,7 +167,7 @@ class Segmenter:
     def flush(self) -> list[Segment]:
         """End the stream, or the part of it before a gap, and return the segments that were left."""
         segments = self._decide(self._path.flush())
-        if self._steps_heard:
+        if self._n_steps:
             segments.append(self._segment(self._end_s))
         self._begin()
         return segments
@@ -166,7 +176,7 @@ class Segmenter:
         self._path = (ForwardFilter if self._is_live else OnlineViterbi)(len(self._names))
         self._waiting: collections.deque[_Step] = collections.deque()
         self._centre_s: float | None = None
-        self._state = self._steps_heard = 0
+        self._state = self._n_steps = 0
         self._start_s = self._end_s = self._confidence_sum = 0.0
 
     def _confidences(self, prediction: Prediction) -> np.ndarray:
@@ -179,15 +189,15 @@ class Segmenter:
         ended = []
         for state in states:
             step = self._waiting.popleft()
-            if self._steps_heard and state != self._state:
+            if self._n_steps and state != self._state:
                 ended.append(self._segment(step.start_s))
-                self._steps_heard = 0
-            if not self._steps_heard:
+                self._n_steps = 0
+            if not self._n_steps:
                 self._state, self._start_s, self._confidence_sum = state, step.start_s, 0.0
-            self._steps_heard += 1
+            self._n_steps += 1
             self._confidence_sum += float(step.confidences[state])
             self._end_s = step.end_s
         return ended
 
     def _segment(self, end_s: float) -> Segment:
-        return Segment(self._start_s, end_s, self._names[self._state], self._confidence_sum / self._steps_heard)
+        return Segment(self._start_s, end_s, self._names[self._state], self._confidence_sum / self._n_steps)

@@ -9,15 +9,17 @@ import numpy as np
 from genrestream.audio.chunks import Chunk, Chunker
 from genrestream.audio.conditioning import Conditioner, Leveller
 from genrestream.audio.downmix import Channel, check_channel
-from genrestream.audio.formats import MAX_CHANNELS, SAMPLE_RATES
 from genrestream.audio.level import Level
-from genrestream.audio.pcm import planes
 from genrestream.audio.resample import Resampler
 from genrestream.audio.silence import is_silent, loudness_db
-from genrestream.errors import OptionError, UsageError
+from genrestream.errors import UsageError, check_number
 from genrestream.inference.checkpoint import Card
-from genrestream.streaming.predictions import Decision, Prediction, Verdict
+from genrestream.streaming.predictions import Decision, Prediction, State, Verdict
+from genrestream.streaming.samples import block_of
+from genrestream.streaming.turn import OneThread
 from genrestream.streaming.vote import Rule, Vote
+
+LONGEST_GAP_S = 1e9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,14 +46,21 @@ class StreamConfig:
     channel: Channel = "auto"
 
     def __post_init__(self) -> None:
-        if not 0.05 <= self.hop_s <= 3600:
-            raise OptionError("hop_s", self.hop_s, "must be from 0.05 to 3600 seconds")
-        if self.min_probability is not None and not 0 <= self.min_probability <= 1:
-            raise OptionError("min_probability", self.min_probability, "must be from 0 to 1")
-        if not -200 <= self.silence_db <= 0:
-            raise OptionError("silence_db", self.silence_db, "must be from -200 to 0 dB")
+        check_hop(self.hop_s)
+        if self.min_probability is not None:
+            check_number("min_probability", self.min_probability, 0, 1, "from 0 to 1")
+        check_number("silence_db", self.silence_db, -200, 0, "from -200 to 0 dB")
         check_channel(self.channel)
         Vote(1, self.vote, self.half_life_s)  # checks its own
+
+
+def check_hop(hop_s: float) -> None:
+    """Make sure that a hop is possible.
+
+    Raises:
+        OptionError: It is not.
+    """
+    check_number("hop_s", hop_s, 0.05, 3600, "from 0.05 to 3600 seconds")
 
 
 class Session:
@@ -78,6 +87,7 @@ class Session:
         self._vote = Vote(len(card.labels), config.vote, config.half_life_s)
         self._n_samples = self._n_chunks = self._n_silent = 0
         self._dropped_s = self._padded_s = 0.0
+        self._turn, self._is_over = OneThread("this session"), False
 
     def push(self, samples: Any, sample_rate: int) -> list[Prediction]:
         """Take samples and return the predictions that became ready, often none.
@@ -88,31 +98,28 @@ class Session:
             sample_rate: Their rate in Hz; it may change from call to call.
 
         Raises:
-            UsageError: The samples have another shape or type, or the rate is impossible.
+            UsageError: The samples have another shape or type, the rate is impossible, the session was flushed, or
+                another thread uses it.
             AudioError: A sample is NaN or infinite.
         """
-        samples = np.asarray(samples)
-        if samples.ndim not in (1, 2) or (samples.ndim == 2 and not 1 <= samples.shape[1] <= MAX_CHANNELS):
-            raise UsageError(
-                f"samples of shape {samples.shape} must be (n_samples,) or (n_samples, n_channels)"
-                f" with at most {MAX_CHANNELS} channels"
-            )
-        if sample_rate not in SAMPLE_RATES:
-            raise UsageError(f"sample_rate={sample_rate} must be a whole number from 1000 to 1000000 Hz")
-        channels = samples[None] if samples.ndim == 1 else samples.T
-        return self.push_block(planes(channels, len(channels)), int(sample_rate))
+        return self.push_block(*block_of(samples, sample_rate))
 
     def push_block(self, block: np.ndarray, sample_rate: int) -> list[Prediction]:
         """Take a decoded block, float32, shape (n_channels, n_samples), and return what became ready."""
-        return [one for mono, rate in self._conditioner.push(block, sample_rate) for one in self._take(mono, rate)]
+        with self._turn:
+            self._check_open("push")
+            return [one for mono, rate in self._conditioner.push(block, sample_rate) for one in self._take(mono, rate)]
 
     def skip(self, lost_s: float) -> list[Prediction]:
         """Begin a new chunk after a gap of so many seconds; return what was ready before it."""
-        predictions = self._drain()
-        self._chunker.skip(round(lost_s * self.card.frontend.sample_rate))
-        if self._leveller:
-            self._leveller.reset(self._chunker.start)
-        return predictions
+        check_number("lost_s", lost_s, 0, LONGEST_GAP_S, "from 0 seconds, and finite")
+        with self._turn:
+            self._check_open("skip")
+            predictions = self._drain()
+            self._chunker.skip(round(lost_s * self.card.frontend.sample_rate))
+            if self._leveller:
+                self._leveller.reset(self._chunker.start)
+            return predictions
 
     @property
     def hop_s(self) -> float:
@@ -121,13 +128,18 @@ class Session:
 
     @hop_s.setter
     def hop_s(self, hop_s: float) -> None:
+        check_hop(hop_s)
         self._chunker.hop = round(hop_s * self.card.frontend.sample_rate)
 
     def flush(self) -> list[Prediction]:
-        """End the stream and return the predictions of what was left."""
-        predictions = self._drain()
-        chunks, self._dropped_s = self._chunker.flush()
-        return predictions + [self._classify(chunk) for chunk in chunks]
+        """End the stream and return the predictions of what was left; after it nothing can be pushed."""
+        with self._turn:
+            if self._is_over:
+                return []
+            predictions = self._drain()
+            chunks, self._dropped_s = self._chunker.flush()
+            self._is_over = True
+            return predictions + [self._classify(chunk) for chunk in chunks]
 
     def verdict(self, problems: tuple[str, ...] = ()) -> Verdict:
         """Return what is known of the stream so far."""
@@ -144,12 +156,16 @@ class Session:
             notes=self._conditioner.notes,
         )
 
+    def _check_open(self, method: str) -> None:
+        if self._is_over:
+            raise UsageError(f"{method}: this session was flushed, so its stream is over; begin another session")
+
     def _take(self, mono: np.ndarray, sample_rate: int) -> list[Prediction]:
         """Take a conditioned piece, shape (n_samples,), and classify the chunks that became whole."""
         self.level.push(mono[None], len(mono) / sample_rate)
-        return self._cut(self._resampler.push(mono[None], sample_rate))
+        return self._process(self._resampler.push(mono[None], sample_rate))
 
-    def _cut(self, waveform: np.ndarray) -> list[Prediction]:
+    def _process(self, waveform: np.ndarray) -> list[Prediction]:
         self._n_samples += len(waveform)
         if self._leveller:
             self._leveller.push(waveform)
@@ -158,7 +174,7 @@ class Session:
     def _drain(self) -> list[Prediction]:
         """Classify what the conditioning and the resampler still hold."""
         predictions = [one for mono, rate in self._conditioner.flush() for one in self._take(mono, rate)]
-        return predictions + self._cut(self._resampler.flush())
+        return predictions + self._process(self._resampler.flush())
 
     def _classify(self, chunk: Chunk) -> Prediction:
         sample_rate = self.card.frontend.sample_rate
@@ -193,13 +209,18 @@ class Session:
         if not self.card.multi_label:
             named = named[:1]
         return Decision(
-            state="music" if named else "unsure" if self._vote.n_votes or not self._n_silent else "silence",
+            state=self._state(bool(named)),
             genres=tuple(labels[label] for label in named),
             probs=dict(zip(labels, map(float, probs), strict=True)),
             votes=dict(zip(labels, map(int, self._vote.counts), strict=True)),
             n_votes=self._vote.n_votes,
             rule=str(self._vote),
         )
+
+    def _state(self, is_named: bool) -> State:
+        if self._vote.n_votes:
+            return "music" if is_named else "unsure"
+        return "silence" if self._n_silent else "nothing"
 
 
 def probabilities(logits: np.ndarray, temperature: float, multi_label: bool) -> np.ndarray:

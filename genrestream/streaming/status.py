@@ -1,11 +1,11 @@
 """The state of a live run, and the events that it reports beside its predictions."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 from genrestream.streaming.predictions import Prediction
 
-LiveState = Literal["music", "unsure", "silence", "no input"]
+LiveState = Literal["music", "unsure", "silence", "nothing", "no input"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,13 +22,17 @@ class Event:
     state: LiveState
     message: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, ready for JSON."""
+        return {"time_s": round(self.time_s, 6), "state": self.state, "message": self.message}
+
 
 @dataclasses.dataclass
 class Status:
     """A live run at one moment; the listener updates it, the screen shows it.
 
     Attributes:
-        state: Music, music that the model is unsure of, silence, or no input at all.
+        state: Music, music that the model is unsure of, silence, nothing classified yet, or no input at all.
         time_s: The position in the stream, gaps included.
         level_db: Loudness (RMS) of the last blocks, in dB below full scale.
         peak_db: The loudest sample of the last blocks, in dB below full scale.
@@ -40,7 +44,7 @@ class Status:
         prediction: The latest answer.
     """
 
-    state: LiveState = "unsure"
+    state: LiveState = "nothing"
     time_s: float = 0.0
     level_db: float = -120.0
     peak_db: float = -120.0
@@ -53,5 +57,5 @@ class Status:
 
 
 def state_after(prediction: Prediction) -> LiveState:
-    """Return the state after an answer: a silent chunk means silence now, whatever was voted before."""
+    """Return the state after a chunk: a silent chunk means silence now, whatever was voted before."""
     return "silence" if prediction.is_silence else prediction.running.state

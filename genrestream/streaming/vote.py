@@ -5,9 +5,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from genrestream.errors import OptionError
+from genrestream.errors import OptionError, check_number
 
 Rule = Literal["mean", "majority", "decay"]
+TINY_S = 1e-9  # the shortest half-life, in seconds: in effect the last chunk alone counts
 COUNTED_HALF_LIVES = 4  # older ballots weigh less than a sixteenth
 
 
@@ -25,14 +26,13 @@ class Vote:
 
     Attributes:
         counts: How many chunks chose each label, shape (n_classes,); with ``decay`` of the last four half-lives.
-        n_votes: How many chunks voted, likewise.
+        n_votes: How many chunks voted, over the same time.
     """
 
     def __init__(self, n_classes: int, rule: Rule = "mean", half_life_s: float = 15.0):
         if rule not in get_args(Rule):
             raise OptionError("vote", rule, f"must be one of {', '.join(get_args(Rule))}")
-        if not 0 < half_life_s <= 3600:
-            raise OptionError("half_life_s", half_life_s, "must be more than 0 and at most 3600 seconds")
+        check_number("half_life_s", half_life_s, TINY_S, 3600, "more than 0 and at most 3600 seconds")
         self.rule, self.half_life_s = rule, half_life_s
         self.counts = np.zeros(n_classes, int)
         self.n_votes = 0

@@ -120,7 +120,7 @@ def test_silence_is_said(tmp_path):
 
 def test_eight_channels_at_192_khz(tmp_path):
     result = command("file", encode(tmp_path / "wide.wav", music(4, 192_000, 8), 192_000, "pcm_s16le"))
-    assert "0:04.0 heard in 2 chunks" in result.stdout
+    assert "0:04.0 in 2 chunks" in result.stdout
     assert (result.returncode, result.stderr) == (0, "")
 
 
@@ -211,7 +211,7 @@ def test_ctrl_c_prints_what_is_known_so_far(n_seconds):
         assert process.wait(timeout=10) == 130
         said, complaints = process.stdout.read().decode(), process.stderr.read().decode()
     if n_seconds:
-        assert re.search(r"heard in [12] chunk", said)
+        assert re.search(r"in [12] chunk", said)
     else:
         assert said == "" or "nothing was classified" in said
     assert complaints == ""
@@ -233,7 +233,7 @@ def test_text_names_rule_votes_and_time():
     assert len(lines) == 11
     assert "metal 1/1" in lines[0]
     assert lines[-1].startswith(f"{METAL}: metal ")
-    assert "votes metal 10/10, mean; 0:30.0 heard in 10 chunks" in lines[-1]
+    assert "votes metal 10/10, mean; 0:30.0 in 10 chunks" in lines[-1]
 
 
 def test_csv(tmp_path):
@@ -298,9 +298,10 @@ def test_a_long_address_is_an_address():
 
 def test_models_are_listed(capsys):
     assert main(["models"]) == 0
-    printed = capsys.readouterr().out
-    assert "musicnn (default): 10 genres" in printed
-    assert "musicnn-tags: 50 tags" in printed
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].split()[:3] == ["name", "labels", "accuracy"]
+    assert any(line.startswith("musicnn (default)  10 genres  0.") for line in printed)
+    assert any(line.split()[:3] == ["musicnn-tags", "50", "tags"] for line in printed)
 
 
 def test_the_examples_classify_as_labelled():

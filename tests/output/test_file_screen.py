@@ -3,7 +3,8 @@ import io
 import pytest
 from rich.console import Console
 
-from genrestream.output.file_screen import FileScreen, shortened
+from genrestream.output.file_screen import FileScreen
+from genrestream.output.screen_parts import shortened
 from tests.conftest import METAL
 
 

@@ -56,8 +56,8 @@ def test_without_votes_nothing_is_probable():
 
 
 def test_unknown_rules_and_half_lives_are_refused():
-    with pytest.raises(UsageError, match="--vote loudest: must be one of mean, majority, decay"):
+    with pytest.raises(UsageError, match="vote='loudest' must be one of mean, majority, decay"):
         Vote(3, "loudest")  # pyright: ignore[reportArgumentType]
     for half_life_s in (0.0, -1.0, 1e9, float("nan")):
-        with pytest.raises(UsageError, match="--half-life-s"):
+        with pytest.raises(UsageError, match="half_life_s="):
             Vote(3, "decay", half_life_s)

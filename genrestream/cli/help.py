@@ -1,0 +1,66 @@
+"""The overview that ``genrestream`` prints, and what stands under each command's help."""
+
+from genrestream.cli.options import DevicesOptions, FileOptions, ListenOptions, ModelsOptions
+
+COMMANDS: dict[str, type] = {
+    "file": FileOptions,
+    "listen": ListenOptions,
+    "devices": DevicesOptions,
+    "models": ModelsOptions,
+}
+EXAMPLES = {
+    "file": (
+        "genrestream file song.mp3                a live screen, then the genre",
+        "genrestream file album/ -o genres.csv    a folder into a table",
+    ),
+    "listen": (
+        "genrestream listen                       the default microphone",
+        "genrestream listen --device monitor      what this machine plays",
+    ),
+    "devices": (
+        "genrestream devices                      all inputs",
+        "genrestream devices | grep loopback      what records this machine's sound",
+    ),
+    "models": (
+        "genrestream models                       the table",
+        "genrestream models musicnn -f json       all that is known of one, as JSON",
+    ),
+}
+CODES = (
+    "0    all went well",
+    "1    an input or output failed or was damaged",
+    "2    wrong usage",
+)
+RUN_CODES = (
+    *CODES,
+    "130  Ctrl-C, after what is known was written (129: SIGHUP, 143: SIGTERM)",
+    "141  the reader of the output went away",
+)
+
+
+def overview() -> str:
+    """Return the short help of the whole command."""
+    lines = [
+        "usage: genrestream COMMAND [options]",
+        "",
+        "Listens to music and says, as it plays, which genre it is.",
+        "",
+        "commands:",
+        *(f"  {name:<8} {' '.join((kind.__doc__ or '').splitlines()[0].split())}" for name, kind in COMMANDS.items()),
+        "",
+        "options:",
+        "  -h, --help  Show this help and end; COMMAND --help shows that of a command.",
+        "  --version   Print the version and end.",
+        "",
+        "examples:",
+        *(f"  {EXAMPLES[name][0]}" for name in ("file", "listen", "models")),
+    ]
+    return "\n".join(lines)
+
+
+def epilog(name: str) -> str:
+    """Return what stands under a command's help: examples and exit codes."""
+    codes = RUN_CODES if name in ("file", "listen") else CODES
+    return "\n".join(
+        ["examples:", *(f"  {line}" for line in EXAMPLES[name]), "", "exit codes:", *(f"  {line}" for line in codes)]
+    )

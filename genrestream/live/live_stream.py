@@ -1,0 +1,107 @@
+"""A live run as an iterator: the one place where its source is opened and closed."""
+
+from collections.abc import Callable, Iterator
+
+from genrestream.live.config import ListenConfig
+from genrestream.live.devices import Device
+from genrestream.live.feed import Feed
+from genrestream.live.listener import Listener, LiveSource, Outcome, Update
+from genrestream.live.microphone import Microphone
+from genrestream.live.player import Player
+from genrestream.output.recording import Recording
+from genrestream.streaming.predictions import Prediction, Verdict
+from genrestream.streaming.session import Session
+from genrestream.streaming.status import Event, Status
+from genrestream.streaming.turn import OneThread
+
+
+class LiveStream:
+    """The predictions and events of a live run, as they happen; ``close`` it, or use it in a ``with``.
+
+    Args:
+        config: What to listen to, and how.
+        session: The session of its stream.
+        device: The device, where it was picked already.
+        recording: Where the input is recorded, if it is.
+        should_stop: Asked at each tick; a true answer ends the run.
+
+    Raises:
+        UsageError: No device has that name.
+        AudioError: The input cannot be opened.
+    """
+
+    def __init__(
+        self,
+        config: ListenConfig,
+        session: Session,
+        device: Device | None = None,
+        recording: Recording | None = None,
+        should_stop: Callable[[], object] = lambda: False,
+    ):
+        self._is_closed, self._turn = False, OneThread("this live stream")
+        feed = Feed()
+        self._source = _opened(config, device, feed)
+        session.source = self._source.name
+        self._listener = Listener(
+            config, session, feed, self._source, recording, lambda: self._is_closed or should_stop()
+        )
+        self._updates = self._listener.updates()
+
+    def __enter__(self) -> "LiveStream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Prediction | Event]:
+        return self
+
+    def __next__(self) -> Prediction | Event:
+        with self._turn:
+            for update in self._updates:
+                if not isinstance(update, Status):
+                    return update
+            self._raise_once()
+        raise StopIteration
+
+    @property
+    def name(self) -> str:
+        """The name of the device or source."""
+        return self._source.name
+
+    @property
+    def status(self) -> Status:
+        """The run at the moment: its state, level, delay and latest prediction."""
+        return self._listener.status
+
+    def updates(self) -> Iterator[Update]:
+        """Yield predictions and events, and the status after each tick."""
+        return self._updates
+
+    def verdict(self) -> Verdict:
+        """Return what is known so far; at the end of the iteration, of the whole."""
+        return self.outcome().verdict
+
+    def outcome(self) -> Outcome:
+        """Return how the run ended, or how it stands."""
+        return self._listener.outcome()
+
+    def report(self) -> list[str]:
+        """Return the statistics of the run, a fact a line."""
+        return self._listener.report()
+
+    def close(self) -> None:
+        """Stop listening, from any thread; the iteration then ends."""
+        self._is_closed = True
+        self._source.close()
+
+    def _raise_once(self) -> None:
+        is_closed, self._is_closed = self._is_closed, True
+        if not is_closed and (error := self.outcome().error):
+            raise error
+
+
+def _opened(config: ListenConfig, device: Device | None, feed: Feed) -> LiveSource:
+    if config.source is None:
+        return Microphone(config.device, feed, device)
+    return Player(config.source, config.raw, config.speed, feed, config.track)
