@@ -32,7 +32,7 @@ def blocks() -> Iterator[tuple[np.ndarray, int]]:
 def main() -> None:
     """Stream the clips up to the moment that is shown, and save the screen as SVG."""
     console = Console(width=88, height=21, record=True, force_terminal=True, highlight=False, file=io.StringIO())
-    screen, level, status = LiveScreen("musicnn", console), Level(), Status(delay_s=DELAY_S)
+    screen, level, status = LiveScreen("musicnn", console=console), Level(), Status(delay_s=DELAY_S)
     screen._source = " then ".join(clip.name for clip in CLIPS)  # begin() would take over the terminal
     session = genrestream.load("musicnn").session(hop_s=1.0, vote="decay")
     for samples, sample_rate in blocks():
