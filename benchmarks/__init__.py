@@ -1,1 +1,1 @@
-"""Measurements that stand in the README; each module's docstring says how to run it."""
+"""Measurements that docs/speed.md and docs/results.md quote; each module's docstring says how to run it."""

@@ -1,12 +1,12 @@
 """``genrestream file`` against ``python -m musicnn.tagger``: start to verdict, a long file, and memory.
 
-musicnn needs an environment of its own::
+musicnn needs a separate environment::
 
     python -m venv musicnn && musicnn/bin/pip install 'tensorflow-cpu==2.15.*' librosa
     musicnn/bin/pip install --no-deps musicnn==0.1.0
     python -m benchmarks.file --musicnn musicnn/bin/python                # 15 minutes on two cores
 
-The audio is made from the clip in examples/, repeated; it lies in a temporary folder.
+The audio is the clip in examples/, repeated, in a temporary folder.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def repeated(path: Path, seconds: float) -> Path:
 
 
 def from_pipe(hours: float) -> Run:
-    """Classify so many hours of raw samples from a pipe: no file of their size is needed."""
+    """Classify hours of raw samples from a pipe, so that no large file is needed."""
     rate = 16_000
     minute = np.random.default_rng(0).integers(-8000, 8000, size=60 * rate, dtype=np.int16).tobytes()
     script = "import sys; minute = sys.stdin.buffer.read(); [sys.stdout.buffer.write(minute) for _ in range(N)]"
@@ -64,7 +64,7 @@ def from_pipe(hours: float) -> Run:
 def against_musicnn(what: str, musicnn: str, path: Path, n_pairs: int) -> None:
     """Time both on one file in turn and print the ratio and both peaks."""
     theirs_command = [musicnn, "-m", "musicnn.tagger", str(path), "-mod", "MSD_musicnn", "--print"]
-    run([*OURS, str(path)])  # the second run is what is asked for: both have their caches
+    run([*OURS, str(path)])  # the first run fills the caches of both
     ours, theirs = [], []
     for _ in range(n_pairs):
         ours.append(run([*OURS, str(path)]))

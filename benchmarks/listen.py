@@ -1,11 +1,12 @@
-"""How well live listening goes: delay, dropped blocks, CPU and memory, against a PulseAudio server of its own.
+"""Live listening measured: delay, dropped blocks, CPU and memory, with a separate PulseAudio server.
 
 ::
 
     python -m benchmarks.listen --minutes 30          # music over PulseAudio in real time: delay, drops, CPU share
     python -m benchmarks.listen --soak-hours 24       # a day from a source faster than real time: memory
 
-The music is the examples', over and over. Linux; needs pulseaudio, pulseaudio-utils, libasound2-plugins, libportaudio2.
+The music is the clips in examples/, repeated. Linux only; needs pulseaudio, pulseaudio-utils, libasound2-plugins and
+libportaudio2.
 """
 
 import dataclasses
@@ -26,7 +27,7 @@ from genrestream.audio.source import AudioSource
 
 ROOT = Path(__file__).parent.parent
 RATE = 16_000
-SOAK_BASE_S = 60.0  # of the stream, after which the memory is taken as what the run needs
+SOAK_BASE_S = 60.0  # seconds of the stream until the first measurement of memory
 READY_S = 30.0
 
 
@@ -48,7 +49,7 @@ class Config:
 
 
 def main(config: Config) -> None:
-    """Run what was asked for."""
+    """Run the measurements that the options name."""
     if not config.minutes and not config.soak_hours:
         sys.exit("nothing to do; give --minutes 30 or --soak-hours 24")
     if config.minutes:
@@ -79,7 +80,7 @@ def live(config: Config) -> None:
 
 
 def soak(config: Config) -> None:
-    """Feed hours of music through a pipe as fast as it is listened to; compare the memory with that after a minute."""
+    """Feed hours of music through a pipe as fast as it is read; compare the memory at the start and at the end."""
     pcm, total_s, fed_s = (_music() * 32767).astype("<i2").tobytes(), 3600 * config.soak_hours, 0.0
     raw = ["--source", "-", "--speed", "inf", "--raw-rate", str(RATE)]
     began_s, base_mb, last_mb = time.monotonic(), 0.0, 0.0

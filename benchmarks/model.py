@@ -1,7 +1,7 @@
 """MusiCNN's time per chunk against ONNX Runtime with the same weights, paired in one run.
 
-``pip install -e '.[bench]'``, then ``python -m benchmarks.model``. Both take a log-mel and give logits, on all
-cores; ONNX Runtime's threads do not spin, or they would take the cores from the other side of the pair.
+``pip install -e '.[bench]'``, then ``python -m benchmarks.model``. Both turn a log-mel into logits, on all
+cores. ONNX Runtime's threads do not spin, because they would take the cores from the other side of the pair.
 """
 
 from collections.abc import Callable

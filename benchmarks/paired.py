@@ -19,7 +19,7 @@ class Run:
 
 
 def run(command: Sequence[str], stdin: int | None = None) -> Run:
-    """Run a command with its output thrown away.
+    """Run a command and discard its output.
 
     Raises:
         RuntimeError: It failed.

@@ -1,9 +1,9 @@
 """How many crops a second the input pipeline gives, with each augmentation alone and with the default ones.
 
-CPU time a crop is what counts where the training itself needs the cores; it fluctuates less than the rate::
+CPU time a crop matters if training needs the same cores; it varies less than the rate::
 
     python -m benchmarks.pipeline                  # a minute; needs GTZAN's tracks
-    python -m benchmarks.pipeline --n-workers 2    # in worker processes; their CPU time is not seen
+    python -m benchmarks.pipeline --n-workers 2    # in worker processes, whose CPU time is not counted
 """
 
 import dataclasses
@@ -57,7 +57,7 @@ def measure(config: Config, split: Split, cache: AudioCache, augment: AugmentCon
     """Return crops a second, and CPU milliseconds of this process for one crop."""
     dataset = crops(split.train, split.genres, cache, LogMelConfig(), augment)
     iterator = iter(batches(dataset, BATCH_SIZE, n_workers=config.n_workers))
-    for _ in range(4):  # starts the workers and empties what they prepared
+    for _ in range(4):  # starts the workers and takes the batches that they prepared
         next(iterator)
     start_s, cpu_s = time.perf_counter(), time.process_time()
     for _ in range(config.n_batches):

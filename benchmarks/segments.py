@@ -1,9 +1,9 @@
 """How well the segments of a mix are found: medleys of GTZAN tracks, against chunk by chunk and plain voting.
 
 The stickiness is chosen on medleys of the validation tracks and scored on medleys of the test tracks; the head is
-fitted to the training tracks alone, since the shipped one has heard all of them::
+fitted to the training tracks only, because the shipped head was trained on all tracks::
 
-    python -m benchmarks.segments                # ten minutes on two cores; prints the README's table
+    python -m benchmarks.segments                # ten minutes on two cores; prints the table of docs/results.md
     python -m benchmarks.segments --choose       # also the scores of all candidates on the validation medleys
 """
 
@@ -35,7 +35,7 @@ TRACKS_IN_A_MEDLEY = 10
 FRAME_S = 0.1
 MEANS_S = (3.0, 5.0, 10.0, 20.0, 60.0)
 FLOORS = (0.0005, 0.002, 0.01, 0.05)
-MAX_FOUND = 1.5  # changes found for each there is: what finds more flickers, however right its frames are
+MAX_FOUND = 1.5  # changes found for each true change; a rule that finds more flickers, however right its frames are
 HOPS_S = (1.0, 3.0)
 
 Finder = Callable[[list[Prediction]], list[Segment]]
@@ -58,7 +58,7 @@ class Config:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Medley:
-    """A mix: its predictions at each hop, and where which genre begins."""
+    """A mix: its predictions at each hop, and where each genre begins."""
 
     predictions: dict[float, list[Prediction]]
     starts_s: list[float]
@@ -68,7 +68,7 @@ class Medley:
 
 @dataclasses.dataclass
 class Score:
-    """Frame accuracy, seconds from each change to the nearest one found, and changes found for each there is."""
+    """Frame accuracy, seconds from each change to the nearest one found, and changes found for each true change."""
 
     right: int = 0
     frames: int = 0
@@ -95,7 +95,7 @@ class Score:
 
     @property
     def found(self) -> float:
-        """Changes found for each there is."""
+        """Changes found for each true change."""
         return self.n_found / len(self.errors_s)
 
     def __str__(self) -> str:
@@ -117,7 +117,7 @@ def main(config: Config) -> None:
     for hop_s, is_live in ((1.0, True), (3.0, False), (1.0, False)):
         best = _choose(medleys["validation"], card.labels, hop_s, is_live, config.choose)
         print(f"hop {hop_s:g} s, {_rule(is_live)}: chosen mean {best[0]:g} s, floor {best[1]:g}", flush=True)
-    print("\n| hop | rule | frame accuracy | change, median error | mean error | changes found for each there is |")
+    print("\n| hop | rule | frame accuracy | change, median error | mean error | changes found for each true change |")
     print("|---|---|---|---|---|---|")
     for hop_s in HOPS_S:
         for name, finder in _finders(card.labels).items():
@@ -174,7 +174,7 @@ def _segments(
 
 
 def _runs(predictions: list[Prediction], choose: Callable[[Prediction], str]) -> list[Segment]:
-    """Join neighbours of one answer; a change lies halfway between the middles of two chunks, as the segmenter's."""
+    """Join neighbours with the same answer; a change is halfway between two chunks' middles, as in the segmenter."""
     segments: list[Segment] = []
     centres_s = [(p.start_s + p.end_s) / 2 for p in predictions]
     for place, prediction in enumerate(predictions):
@@ -204,7 +204,7 @@ def _medleys(
 ) -> Iterator[Medley]:
     """Play the tracks one after another, ten in a mix, no two neighbours of one genre.
 
-    Each lacks up to three seconds of its beginning, or a file's 30 s would fall together with ten chunks.
+    Each track starts up to three seconds late; otherwise its 30 s would be exactly ten chunks.
     """
     chance = random.Random(seed)
     for members in _orders(tracks, chance):

@@ -1,6 +1,6 @@
 """A training step's time against PyTorch with the same network, batch and optimizer, paired in one run.
 
-PyTorch lives in an environment of its own (``pip install torch numpy``)::
+PyTorch is in a separate environment (``pip install torch numpy``)::
 
     python -m benchmarks.step --torch /path/to/torch/bin/python
 
@@ -29,17 +29,17 @@ from train.loop.sharding import keep_memory, use_every_core
 from train.loop.step import Network, Step
 
 N_CLASSES = 10
-IN_A_ROW = 10  # steps; each side's first after the other's turn is not counted, its threads must wake
+IN_A_ROW = 10  # steps; the first step of each turn is not counted, because the threads must wake up
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What is compared.
+    """What to compare.
 
     Attributes:
         torch: A Python that has torch.
-        pairs: Turns of each, of several steps in a row.
-        batch_size: Chunks in a step; what each network is trained with where 0.
+        pairs: Turns of each side; a turn is several steps.
+        batch_size: Chunks in a step; 0 for each network's default.
     """
 
     torch: Path
@@ -48,10 +48,10 @@ class Config:
 
 
 class Peer:
-    """A process with PyTorch that makes some steps whenever it is told to.
+    """A process with PyTorch that makes some steps for each line on its standard input.
 
     Raises:
-        UsageError: It does not start, or its network has not the layers of ours.
+        UsageError: It does not start, or its network differs from ours.
     """
 
     def __init__(self, python: Path, design: Design, layout: str, batch_size: int, n_parameters: int):

@@ -1,8 +1,8 @@
 """The 57 tabular features of a 3 s chunk against librosa's, paired in one run, and where the time goes.
 
-``pip install -e '.[dev]'``, then ``python -m benchmarks.tabular``. Both use all cores as they come; librosa
-computes a spectrogram for each feature, as the scripts that made GTZAN's CSV files do, and one for all in the second
-line.
+``pip install -e '.[dev]'``, then ``python -m benchmarks.tabular``. Both use all cores. In the first line
+librosa computes a spectrogram for each feature, as the scripts that made GTZAN's CSV files do; in the second line one
+for all.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ class BenchmarkConfig:
 
     Attributes:
         pairs: Measurements of each side, in turn.
-        clip: Real music, of which the first 3 s are taken.
+        clip: Real music; its first 3 s are used.
     """
 
     pairs: int = 30

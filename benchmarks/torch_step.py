@@ -1,4 +1,4 @@
-"""PyTorch's side of ``benchmarks.step``: our CNN and CRNN in its own layers; some steps for each line that comes in."""
+"""PyTorch's side of ``benchmarks.step``: our CNN and CRNN in its layers; some steps for each line of standard input."""
 
 import sys
 import time
@@ -75,7 +75,7 @@ class CRNN(nn.Module):
 
 
 def second_biases(model: nn.Module) -> int:
-    """Return the number of recurrent biases: beside the inputs' there is no need for them, and ours has none."""
+    """Return the number of recurrent biases, which ours does not have: the inputs' biases are enough."""
     return sum(one.numel() for name, one in model.named_parameters() if "bias_hh" in name)
 
 

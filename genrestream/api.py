@@ -128,8 +128,8 @@ class Classifier:
         Args:
             device: Number or part of the name of the input; the default one where None.
             source: A path, address or ``-`` to play in real time instead of listening to a device.
-            **options: ``speed``, ``duration_s``, ``raw`` and ``track`` of ``ListenConfig``; fields of ``StreamConfig``, of which
-                ``hop_s`` is 1 and ``vote`` is ``decay`` where not given.
+            **options: ``speed``, ``duration_s``, ``raw`` and ``track`` of ``ListenConfig``; fields of ``StreamConfig``,
+                where ``hop_s`` is 1 and ``vote`` is ``decay`` by default.
 
         Raises:
             AudioError: There is no such file or device, or it cannot be opened.

@@ -1,11 +1,11 @@
-"""Score models on tracks that they never heard, and write a report with its pictures.
+"""Score models on tracks that they were not trained on, and write a report with pictures.
 
-A run's folds are scored each on its own held-out tracks, and their union is the result; several models are compared
-on the same tracks::
+Each fold of a run is scored on its held-out tracks, and the union is the result; several models are compared on the
+same tracks::
 
     python -m train.evaluate runs/cnn --data ../shared/data/gtzan --output runs/cnn/report
     python -m train.evaluate runs/cnn runs/crnn runs/musicnn --data ../shared/data/gtzan    # paired tests
-    python -m train.evaluate musicnn --data DIR --split test    # a model that does not say what it never heard
+    python -m train.evaluate musicnn --data DIR --split test    # a model whose card holds out no tracks
 
 Scores are kept in the output folder: a second call with the same models and tracks only writes the report again.
 """
@@ -41,16 +41,16 @@ from train.evaluation.scoring import score
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What is evaluated and how.
+    """What to evaluate, and how.
 
     Attributes:
         checkpoints: Runs (folders with fold*/model), models' folders, or names of shipped models.
         data: The folder of labelled tracks.
-        split: Score the tracks that the models say they never heard, or those of a published list, or all.
+        split: Score the tracks that the models' cards hold out, or those of a published list, or all.
         output: The report's folder.
         hop_s: Seconds from one chunk's start to the next one's.
         robustness_tracks: How many tracks are also scored under each distortion; 0 for none.
-        seed: Which tracks those are.
+        seed: Seed of the draw of those tracks.
     """
 
     checkpoints: tyro.conf.Positional[tuple[str, ...]]
@@ -91,10 +91,10 @@ def evaluate(config: Config) -> None:
 
 
 def _apart(systems: Sequence[System], given: Sequence[str]) -> list[System]:
-    """Give models of one name the names of their folders."""
+    """Name models by their folders if two have the same name."""
     names = [system.name for system in systems]
     if len(set(given)) < len(given):
-        raise UsageError(f"{max(given, key=given.count)}: is given twice; name each checkpoint once")
+        raise UsageError(f"{max(given, key=given.count)}: is given twice; give each checkpoint once")
     return [
         dataclasses.replace(system, name=path.strip("/.").replace("/", "-")) if names.count(system.name) > 1 else system
         for system, path in zip(systems, given, strict=True)
@@ -124,23 +124,23 @@ def _calibrated(scored: Scored, parts: Sequence[Part]) -> Scored:
     """Give each of several folds the temperature of the others; a single model keeps its own."""
     if len(parts) < 2:
         return scored
-    heard = set(scored.tracks)
-    folds = [scored.select([track.name for track in part.tracks if track.name in heard]) for part in parts]
+    decoded = set(scored.tracks)
+    folds = [scored.select([track.name for track in part.tracks if track.name in decoded]) for part in parts]
     return joined(cross_fitted(folds))
 
 
 def _distorted(config: Config, parts: Sequence[Part], clean: Scored, distortion: str) -> Scored:
     """Score the same few tracks of each part under a distortion, at the temperatures of the clean ones."""
     temperatures = dict(zip(clean.tracks, clean.temperatures, strict=True))
-    heard = [track for part in parts for track in part.tracks if track.name in temperatures]
-    chosen = set(subset(heard, config.robustness_tracks, config.seed))
+    candidates = [track for part in parts for track in part.tracks if track.name in temperatures]
+    chosen = set(subset(candidates, config.robustness_tracks, config.seed))
     fewer = [Part(part.model, tuple(track for track in part.tracks if track in chosen)) for part in parts]
     distorted = _scored(config, [part for part in fewer if part.tracks], distortion)
     return distorted.at_temperature(np.array([temperatures[name] for name in distorted.tracks]))
 
 
 def _scored(config: Config, parts: Sequence[Part], distortion: str = "") -> Scored:
-    """Return the union of the parts' scores, kept ones where nothing has changed."""
+    """Return the union of the parts' scores; stored scores are used if nothing has changed."""
     key = key_of(parts, config.hop_s, distortion)
     file = config.output / "scores" / f"{key[:16]}.npz"
     if (kept := load(file, key)) is not None:

@@ -1,17 +1,18 @@
-"""Make a run's model the one that ships: calibrate it by the run's folds and write their figures into its card.
+"""Publish a run's model: calibrate it with the run's folds and write their figures into its card.
 
-After the folds and the model of everything are trained, and the folds are evaluated::
+First train the folds and the model of all tracks, and evaluate the folds::
 
     python -m train.cnn --data ../shared/data/gtzan --folds --output runs/cnn
     python -m train.evaluate runs/cnn --data ../shared/data/gtzan --output runs/cnn/report
     python -m train.publish runs/cnn --output checkpoints/cnn
 
-The model in ``runs/cnn/all`` was trained on everything, so that nothing is left to score it on: the figures in its card
-are the folds', and so is the temperature.
+The model in ``runs/cnn/all`` was trained on all tracks, so no track is left to score it on: the figures and the
+temperature in its card come from the folds.
 """
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +21,27 @@ import tyro
 from genrestream.errors import UsageError
 from genrestream.inference import checkpoint
 from genrestream.inference.network import load_weights
+from train import model_card
 from train.command.entry import entry
 
 OF_FIRST_SEED = (
     "macro_recall", "recall", "accuracy_chunks_95", "calibration_error_track", "calibration_error_first_chunk",
     "unsure_below_half", "accuracy_where_sure",
 )  # fmt: skip
-MAX_BYTES = 4_000_000  # a shipped model travels in the package
+MAX_BYTES = 4_000_000  # a shipped model is part of the package
+OUTSIDE = re.compile(r"""(?<![\w/.:\\])(?:~\w*|\.\.|[A-Za-z]:)?[/\\][^\s'",;]+""")
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What is published.
+    """What to publish.
 
     Attributes:
-        run: The run's folder, with all/model in it.
-        output: The model's folder; its name becomes the model's.
-        report: The folder of the folds' report; report in the run's folder where not given.
-        data: Words on the music it was trained on, for the card; the path alone where not given.
-        licence: Of the weights, for the card.
+        run: The run's folder, which has all/model in it.
+        output: The model's new folder; the model takes its name.
+        report: The folder of the folds' report; by default report in the run's folder.
+        data: A sentence on the training music, for the card; by default the folder's name.
+        licence: The licence of the weights, for the card.
     """
 
     run: tyro.conf.Positional[Path]
@@ -49,11 +52,12 @@ class Config:
 
 
 def publish(config: Config) -> checkpoint.Checkpoint:
-    """Write the model of everything with its folds' temperature and figures.
+    """Write the model of all tracks with its folds' temperature and figures, and its README.md.
 
     Raises:
-        UsageError: There is no report of the run, it is not of held-out tracks, or the model is too large to ship.
-        CheckpointError: The run has no model of everything, or it cannot be written.
+        UsageError: The run has no report, the report is not of held-out tracks, or the model is too large to ship.
+        CheckpointError: The run has no model of all tracks, or the model cannot be written.
+        OutputError: The README.md cannot be written.
     """
     checkpoint.check_name(config.output.resolve().name)
     model = checkpoint.read(config.run / "all" / "model")
@@ -73,18 +77,39 @@ def publish(config: Config) -> checkpoint.Checkpoint:
         name=config.output.resolve().name,
         temperature=round(figures["temperature"]["of_all"], 4),
         metrics={**model.card.metrics, protocol: summary(figures)},
-        provenance={
-            **model.card.provenance,
-            **words,
-            "evaluation": facts["command"],
-            "evaluation_commit": facts["commit"],
-        },
+        provenance=without_private_paths(
+            {
+                **model.card.provenance,
+                **words,
+                "evaluation": facts["command"],
+                "evaluation_commit": facts["commit"],
+            }
+        ),
     )
-    return checkpoint.write(config.output, card, load_weights(model), model.path.glob("LICENSE*"))
+    published = checkpoint.write(config.output, card, load_weights(model), model.path.glob("LICENSE*"))
+    model_card.write(published)
+    return published
+
+
+def without_private_paths(facts: Any) -> Any:
+    """Return facts for a card in which a path outside the working folder is cut to its last name.
+
+    >>> without_private_paths("python -m train.cnn --data /home/me/gtzan --output runs/cnn")
+    'python -m train.cnn --data gtzan --output runs/cnn'
+    """
+    if isinstance(facts, dict):
+        return {name: without_private_paths(fact) for name, fact in facts.items()}
+    if isinstance(facts, list | tuple):
+        return [without_private_paths(fact) for fact in facts]
+    return OUTSIDE.sub(_last_name, facts) if isinstance(facts, str) else facts
+
+
+def _last_name(path: re.Match[str]) -> str:
+    return re.split(r"[/\\]", path[0].rstrip("/\\"))[-1]
 
 
 def summary(figures: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures that a card tells, rounded."""
+    """Return the figures that a card holds, rounded."""
     track, seeds, chunk, calibration = (figures[name] for name in ("track", "seeds", "chunk", "calibration"))
     return {
         "n_tracks": figures["n_tracks"],

@@ -96,7 +96,7 @@ def test_pieces_of_tracks_may_be_held_out(tracks, tmp_path):
 
 
 def test_a_model_that_says_nothing_is_scored_with_a_warning(tracks):
-    with pytest.raises(UsageError, match="does not say which tracks it never heard; give --split"):
+    with pytest.raises(UsageError, match="its card holds out no tracks; give --split"):
         find_system("musicnn", tracks)
     system = find_system("musicnn", tracks, "test")
     assert [track.name for track in system.seeds[0][0].tracks] == FOLDS[1]
@@ -107,7 +107,7 @@ def test_a_model_that_says_nothing_is_scored_with_a_warning(tracks):
 @pytest.mark.parametrize(("split", "n_heard"), [("held-out", 0), ("test", 0), ("train", 3), ("all", 3)])
 def test_a_model_is_scored_on_what_it_was_trained_on_with_a_warning(tracks, tmp_path, split, n_heard):
     warning = find_system(str(run(tmp_path / "one", "one", FOLDS[1:])), tracks, split).warning
-    assert warning.count(f"never heard {n_heard} of these tracks, as blues-0") == bool(n_heard)
+    assert warning.count(f"does not hold out {n_heard} of these tracks, such as blues-0") == bool(n_heard)
 
 
 def test_an_unfinished_run_is_scored_with_a_warning(tracks, tmp_path):
@@ -117,7 +117,7 @@ def test_an_unfinished_run_is_scored_with_a_warning(tracks, tmp_path):
 
 
 def test_wrong_runs_are_refused(tracks, runs, tmp_path):
-    with pytest.raises(UsageError, match="holds out are not there, as nobody"):
+    with pytest.raises(UsageError, match="holds out are missing, such as nobody"):
         find_system(str(run(tmp_path / "strange", "strange", [["blues-0", "nobody"]])), tracks)
     with pytest.raises(UsageError, match="blues-0: is held out by two folds"):
         find_system(str(run(tmp_path / "twice", "twice", [FOLDS[0], FOLDS[0][:1]])), tracks)

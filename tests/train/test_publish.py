@@ -4,10 +4,12 @@ import pytest
 
 import genrestream
 from genrestream.errors import CheckpointError, UsageError
+from genrestream.inference import checkpoint, shipped
 from tests.conftest import METAL
 from tests.made_up import run, scores
+from train import model_card
 from train.evaluation.figures import assess, over_seeds
-from train.publish import Config, publish
+from train.publish import Config, publish, without_private_paths
 
 
 @pytest.fixture
@@ -40,6 +42,8 @@ def test_the_shipped_model_has_the_folds_figures_and_temperature(finished, tmp_p
     assert metrics["recall"].keys() == {"blues", "jazz", "rock"}
     assert model.card.provenance["evaluation_commit"] == "abc"
     assert model.classify(METAL).genre == "metal"
+    readme = (tmp_path / "checkpoints" / "mine" / "README.md").read_text(encoding="utf-8")
+    assert f"| track accuracy | {metrics['accuracy']:.3f} " in readme
     again = publish(Config(folder, tmp_path / "checkpoints" / "mine"))
     assert again.card.metrics == model.card.metrics, "it may be written again"
 
@@ -82,3 +86,24 @@ def test_a_large_model_is_not_shipped(finished, tmp_path, monkeypatch):
     monkeypatch.setattr("train.publish.MAX_BYTES", 1000)
     with pytest.raises(UsageError, match="MB of weights, at most"):
         publish(Config(finished[0], tmp_path / "mine"))
+
+
+@pytest.mark.parametrize(
+    ("command", "public"),
+    [
+        ("--data /home/me/gtzan --output runs/cnn", "--data gtzan --output runs/cnn"),
+        ("--data ../shared/data/gtzan/ --table=/tmp/p/f3.csv", "--data gtzan --table=f3.csv"),
+        (r"--data C:\Users\me\gtzan --output '~/a b'", r"--data gtzan --output 'a b'"),
+        ("ISC and/or Apache-2.0, see https://pypi.org/project/musicnn/", None),
+        ("3 s / chunk, -60 dB, runs/../x", None),
+    ],
+)
+def test_a_card_has_no_private_path(command, public):
+    assert without_private_paths({"a": [command]}) == {"a": [public or command]}
+
+
+@pytest.mark.parametrize("name", shipped.names())
+def test_a_shipped_model_has_its_card_and_no_private_path(name):
+    model = checkpoint.read(shipped.find(name))
+    assert (model.path / model_card.FILE).read_text(encoding="utf-8") == model_card.text(model.card)
+    assert without_private_paths(model.card.provenance) == model.card.provenance

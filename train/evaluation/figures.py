@@ -39,7 +39,7 @@ def correct(scored: Scored, rule: Rule = "mean", heard_s: float = np.inf) -> np.
 
 
 def assess(scored: Scored) -> dict[str, Any]:
-    """Return all figures of one model: by track, by chunk, by genre, by seconds heard, calibration."""
+    """Return all figures of one model: by track, by chunk, by genre, by seconds of audio, calibration."""
     probs = scored.track_probs()
     return {
         "n_tracks": len(scored.tracks),
@@ -73,19 +73,19 @@ def _track(probs: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 
 def _chunk(scored: Scored) -> dict[str, Any]:
-    """Score chunks alone; the interval draws tracks, since a track's chunks stand or fall together."""
+    """Score single chunks; the interval draws tracks, because the chunks of one track are not independent."""
     probs, labels = scored.chunk_probs(), scored.labels[scored.track]
-    heard = ~np.isnan(probs[:, 0])
-    predicted = np.where(heard, np.nan_to_num(probs).argmax(axis=1), -1)
-    counts = np.bincount(scored.track[heard], minlength=len(scored.tracks))
-    hits = np.bincount(scored.track[heard], (predicted == labels)[heard], len(scored.tracks))
+    has_sound = ~np.isnan(probs[:, 0])
+    predicted = np.where(has_sound, np.nan_to_num(probs).argmax(axis=1), -1)
+    counts = np.bincount(scored.track[has_sound], minlength=len(scored.tracks))
+    hits = np.bincount(scored.track[has_sound], (predicted == labels)[has_sound], len(scored.tracks))
     shares = hits / np.maximum(counts, 1)
     return {
         "accuracy": float(hits.sum() / counts.sum()),
         "accuracy_95": accuracy_interval(shares, weights=counts.astype(float)),
         "accuracy_tracks_alike": float(shares.mean()),
-        "macro_f1": macro_f1(predicted[heard], labels[heard]),
-        "n_silent": int((~heard).sum()),
+        "macro_f1": macro_f1(predicted[has_sound], labels[has_sound]),
+        "n_silent": int((~has_sound).sum()),
     }
 
 
@@ -111,7 +111,7 @@ def confusion(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> np.n
 
 
 def _by_length(scored: Scored) -> dict[str, dict[str, Any]]:
-    """Tell apart what a whole track and what a single excerpt let a model know."""
+    """Return accuracy for tracks of one chunk, of a few, and of many."""
     right, lengths_s = correct(scored), scored.lengths_s()
     groups = {
         "one chunk": lengths_s <= scored.chunk_s,
@@ -149,10 +149,10 @@ def _calibration(scored: Scored) -> dict[str, Any]:
 
 
 def seconds_heard(scored: Scored, moments_s: Sequence[float] = HEARD_S) -> dict[str, Any]:
-    """Return accuracy against seconds heard, for each vote rule.
+    """Return accuracy against seconds of audio, for each vote rule.
 
-    Only tracks that last to the final moment count, the same ones at each, or the curve would change with the tracks.
-    Where no track lasts so long, the moments end with the longest that at least ten tracks reach.
+    Every moment uses the same tracks, those that last to the final moment: otherwise the curve would show a change of
+    tracks. If tracks are short, the final moment is the latest one that at least ten tracks reach.
     """
     lengths_s = scored.lengths_s()
     moments = [moment for moment in moments_s if moment >= scored.chunk_s]
@@ -180,8 +180,7 @@ def seconds_heard(scored: Scored, moments_s: Sequence[float] = HEARD_S) -> dict[
 def over_seeds(seeds: Sequence[Scored]) -> dict[str, Any]:
     """Return the mean and spread over seeds, with the interval over tracks of the mean.
 
-    A track's score is the share of seeds that had it right, so that the interval is of what a new set of tracks
-    would give on average over seeds.
+    A track's score is the share of seeds that are right about it, so the interval is for the average over seeds.
     """
     seeds = [seeds[0], *(seed.select(seeds[0].tracks) for seed in seeds[1:])]
     rights = np.stack([correct(seed) for seed in seeds])
@@ -196,7 +195,7 @@ def over_seeds(seeds: Sequence[Scored]) -> dict[str, Any]:
 
 
 def paired(first: Scored, second: Scored) -> dict[str, Any]:
-    """Compare two models on the tracks that both were scored on: difference, its interval, McNemar's test.
+    """Compare two models on their common tracks: difference, its interval, McNemar's test.
 
     Raises:
         UsageError: They have no track in common.

@@ -1,4 +1,4 @@
-"""The report's pictures of accuracies side by side, each with its interval: of models, genres and distortions."""
+"""The report's pictures of accuracies with their intervals, by model, genre and distortion."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from train.evaluation.plots import STYLES, one_panel, save, tidy
 
-MAX_LINES = 2  # of clean accuracies; more would only clutter
+MAX_LINES = 2  # lines of clean accuracies; more would clutter
 
 
 def robustness(path: Path, tables: Mapping[str, Mapping[str, Any]], title: str) -> None:

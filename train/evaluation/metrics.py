@@ -1,7 +1,7 @@
 """Numbers from labels and predictions: accuracy with its interval over tracks, paired tests, calibration.
 
-What scikit-learn has is scikit-learn's. A prediction of -1 is no answer (nothing but silence was heard) and counts as
-wrong. Bootstraps draw tracks, never chunks: the chunks of one track are no independent trials.
+scikit-learn's functions are used where it has them. A prediction of -1 means no answer (the track is silent) and counts
+as wrong. Bootstraps draw tracks, never chunks, because the chunks of one track are not independent.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_fscore_support, roc_auc_score
 
 N_DRAWS = 10_000
-ZERO: Any = 0  # a class that nobody named has precision 0, without a warning
+ZERO: Any = 0  # a class that was never predicted has precision 0, without a warning
 
 
 def accuracy_interval(
@@ -21,11 +21,11 @@ def accuracy_interval(
     """Return the 95 % bootstrap interval over tracks of a mean.
 
     Args:
-        correct: Each track's share of right answers (a boolean where it has one), shape (n_tracks,); with signs, the
-            interval of a difference.
+        correct: Each track's share of right answers, or a boolean, shape (n_tracks,); differences of two models give
+            the interval of the difference.
         n_draws: Bootstrap samples.
-        seed: Of the draws.
-        weights: How much each track counts, such as its chunks; all alike where not given.
+        seed: Seed of the draws.
+        weights: The weight of each track, such as its number of chunks; equal by default.
     """
     weights = np.ones(len(correct)) if weights is None else weights
     draws = np.random.default_rng(seed).integers(len(correct), size=(n_draws, len(correct)))
@@ -52,7 +52,7 @@ def by_class(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> dict[
 
 
 def macro_f1(predicted: np.ndarray, labels: np.ndarray) -> float:
-    """Return the mean, over classes that there are, of the harmonic mean of precision and recall."""
+    """Return the mean F1 of the classes that occur."""
     return float(f1_score(labels, predicted, labels=np.unique(labels), average="macro", zero_division=ZERO))
 
 
@@ -79,12 +79,12 @@ class Reliability:
     """Confidence against accuracy in bins of equal width; arrays of shape (n_bins,), NaN where a bin is empty.
 
     Attributes:
-        edges: Of the bins, shape (n_bins + 1,).
-        counts: Answers in each.
-        confidence: Their mean probability.
-        accuracy: Their share of right answers.
-        low: Lower end of its 95 % Wilson interval.
-        high: Upper end.
+        edges: Edges of the bins, shape (n_bins + 1,).
+        counts: Answers in each bin.
+        confidence: Mean probability of the answers.
+        accuracy: Share of right answers.
+        low: Lower end of the accuracy's 95 % Wilson interval.
+        high: Upper end of that interval.
     """
 
     edges: np.ndarray
@@ -133,10 +133,10 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> tuple[int, int, float]:
 
     Args:
         first: Whether the first was right, boolean, shape (n_tracks,).
-        second: Whether the second was, of the same tracks.
+        second: Whether the second was right, on the same tracks.
 
     Returns:
-        Tracks that only the first had right, those that only the second had right, and the two-sided p-value.
+        Number of tracks that only the first had right, number that only the second had right, two-sided p-value.
     """
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     differing = only_first + only_second
@@ -144,7 +144,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> tuple[int, int, float]:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """Return p-values adjusted for their number (Holm 1979), shape (n,): each as if it were the only one."""
+    """Return p-values adjusted for the number of tests (Holm 1979), shape (n,)."""
     order = np.argsort(p_values)
     stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
     adjusted = np.empty(len(p_values))

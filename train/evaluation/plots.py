@@ -1,6 +1,6 @@
 """The report's pictures, readable without colour: direct labels, markers and small multiples.
 
-The colours are Okabe and Ito's, which colour-blind people can tell apart. Each function takes the numbers of
+The colours are Okabe and Ito's, which colour-blind people can distinguish. Each function takes the numbers of
 ``train.evaluation.figures`` and writes one PNG.
 """
 
@@ -26,7 +26,7 @@ GREY, DPI, N_COLUMNS = "0.75", 130, 5
 
 
 def confusion(path: Path, counts: Sequence[Sequence[int]], genres: Sequence[str], title: str) -> None:
-    """Draw how many tracks of each genre (rows) were taken for which (columns), coloured by the row's share."""
+    """Draw how many tracks of each genre (rows) were given which answer (columns), coloured by the row's share."""
     matrix = np.array(counts)
     shares = matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True))
     size = 2.2 + 0.62 * len(genres)
@@ -96,7 +96,7 @@ def _panels(
 
 
 def reliability(path: Path, calibration: Mapping[str, Any], title: str) -> None:
-    """Draw how often an answer of some probability is right, with Wilson intervals, and how many there are."""
+    """Draw accuracy against probability with Wilson intervals, and the number of answers in each bin."""
     figure = Figure(figsize=(8.5, 5), layout="constrained")
     grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(4, 1))
     names = {"track": "at the end of the track", "first_chunk": "after the first chunk"}
@@ -125,7 +125,7 @@ def reliability(path: Path, calibration: Mapping[str, Any], title: str) -> None:
 
 
 def seconds_heard(path: Path, figures: Mapping[str, Any], title: str) -> None:
-    """Draw accuracy, and its mean over genres, against seconds heard by vote rule; the band is the mean vote's."""
+    """Draw accuracy, and its mean over genres, against seconds for each vote rule; the band is for the mean vote."""
     figure = Figure(figsize=(9.5, 4.2), layout="constrained")
     words = {"accuracy": "of all tracks", "mean_over_genres": "mean over genres"}
     seconds = figures["seconds"]
@@ -138,7 +138,7 @@ def seconds_heard(path: Path, figures: Mapping[str, Any], title: str) -> None:
         axes.fill_between(seconds, band[:, 0], band[:, 1], color=BLUE, alpha=0.12, lw=0)
         _label_ends(axes, seconds[-1], ends)
         axes.set_title(f"{what} (band: 95 % of the mean vote)", fontsize=9)
-        axes.set(xlabel="seconds heard", xticks=seconds)
+        axes.set(xlabel="seconds of audio", xticks=seconds)
         axes.grid(axis="y", color="0.9")
         tidy(axes)
     figure.axes[0].set_ylabel("share of right answers")
@@ -225,7 +225,7 @@ def one_panel(size: tuple[float, float]) -> tuple[Figure, Axes]:
 
 
 def tidy(*all_axes: Axes) -> None:
-    """Take away what says nothing."""
+    """Remove the upper and right frame lines, and make the labels small."""
     for axes in all_axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)

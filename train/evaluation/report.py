@@ -30,11 +30,11 @@ def write(
     """Write the report's files.
 
     Args:
-        folder: Where; made if needed.
+        folder: The report's folder; made if needed.
         facts: What was done: command, commit, data, tracks.
         systems: What was evaluated, in the order of the report.
         scores: The first seed's scores of each system, by its name.
-        numbers: ``systems``: the figures of each by name, and ``pairs``: the comparisons.
+        numbers: ``systems``: the figures of each model by name; ``pairs``: the comparisons.
 
     Raises:
         OutputError: They cannot be written.
@@ -50,8 +50,8 @@ def _write(
     (folder / "report.json").write_text(json.dumps({"facts": facts, **numbers}, indent=1, default=_plain) + "\n")
     lines = ["# Evaluation", "", *_facts(facts)]
     for system in systems:
-        heard = f"**Warning.** {system.warning}." if system.warning else ""
-        lines += [heard, ""] if heard else []
+        warning = f"**Warning.** {system.warning}." if system.warning else ""
+        lines += [warning, ""] if warning else []
     if len(systems) > 1:
         lines += _comparison(folder, numbers)
     for system in systems:
@@ -149,7 +149,7 @@ def _system(folder: Path, system: System, scored: Scored, figures: Figures) -> l
         lines += [f"{over}; all else is of the first.", ""]
     lines += table(HEADLINE, [headline(figures)])
     lines += _averages(figures)
-    lines += [f"Not heard: {problem}" for problem in figures["problems"]]
+    lines += [f"Not scored: {problem}" for problem in figures["problems"]]
     return lines + [
         line
         for section in (_genres, _curves, _moments, _reliability, _robustness, _learning)
@@ -202,25 +202,33 @@ def _curves(folder: Path, system: System, scored: Scored, figures: Figures) -> l
 
 
 def _moments(folder: Path, system: System, scored: Scored, figures: Figures) -> list[str]:
-    heard = figures["seconds_heard"]
-    if not heard:
+    moments = figures["seconds_heard"]
+    if not moments:
         return []
-    picture, n_tracks = f"{system.name}_seconds.png", heard["n_tracks"]
-    longest = heard["seconds"][-1]
+    picture, n_tracks = f"{system.name}_seconds.png", moments["n_tracks"]
+    longest = moments["seconds"][-1]
     plots.seconds_heard(
-        folder / picture, heard, f"{system.name}: the same {n_tracks} tracks of {longest} s at each moment"
+        folder / picture, moments, f"{system.name}: the same {n_tracks} tracks of {longest} s at each moment"
     )
-    columns = [(rule, name) for name in ("accuracy", "mean_over_genres") for rule in heard["rules"]]
+    columns = [(rule, name) for name in ("accuracy", "mean_over_genres") for rule in moments["rules"]]
     rows = [
-        [f"{moment} s", *(f"{heard['rules'][rule][name][place]:.3f}" for rule, name in columns)]
-        for place, moment in enumerate(heard["seconds"])
+        [f"{moment} s", *(f"{moments['rules'][rule][name][place]:.3f}" for rule, name in columns)]
+        for place, moment in enumerate(moments["seconds"])
     ]
-    head = ["heard", *(rule if name == "accuracy" else f"{rule}, over genres" for rule, name in columns)]
+    head = ["audio", *(rule if name == "accuracy" else f"{rule}, over genres" for rule, name in columns)]
     text = (
         f"The same {n_tracks} tracks at each moment, those with {longest} s or more; over genres: the mean of the"
-        f" {heard['n_genres']} genres' recalls, which does not depend on how many tracks each has."
+        f" {moments['n_genres']} genres' recalls, which does not depend on how many tracks each has."
     )
-    return ["### Accuracy against seconds heard", "", text, "", *table(head, rows), f"![seconds heard]({picture})", ""]
+    return [
+        "### Accuracy against seconds of audio",
+        "",
+        text,
+        "",
+        *table(head, rows),
+        f"![accuracy against seconds of audio]({picture})",
+        "",
+    ]
 
 
 def _reliability(folder: Path, system: System, scored: Scored, figures: Figures) -> list[str]:
@@ -237,11 +245,11 @@ def _reliability(folder: Path, system: System, scored: Scored, figures: Figures)
         for moment, c in figures["calibration"].items()
     ]
     (low, high), of_all = figures["temperature"]["used"], figures["temperature"]["of_all"]
-    text = f"Temperature {low:.3f}, the model's own; {of_all:.3f} would suit these tracks best."
+    text = f"Temperature {low:.3f}, from the model's card; {of_all:.3f} fits these tracks best."
     if figures["temperature"]["is_cross_fitted"]:
         text = (
             f"Each fold's temperature is fitted to the other folds' held-out tracks ({low:.3f} to {high:.3f});"
-            f" {of_all:.3f}, of all, is the one for a model trained on everything."
+            f" {of_all:.3f}, fitted to all tracks, is for the model that is trained on all tracks."
         )
     head = ["after the", "expected calibration error", "mean probability", "under 0.5", "accuracy of the rest"]
     return ["### Calibration", "", text, "", *table(head, rows), f"![reliability]({picture})", ""]
@@ -260,7 +268,7 @@ def _robustness(folder: Path, system: System, scored: Scored, figures: Figures) 
         accuracy = f"{row['accuracy']:.3f} {interval(row['accuracy_95'])}"
         p = p_value(row["p_holm"]) if "p_holm" in row else ""
         rows.append([WORDS.get(name, name), accuracy, change, p, f"{row['unsure_below_half']:.3f}"])
-    head = ["heard", "track accuracy", "difference from clean", "p (McNemar, Holm)", "unsure (under 0.5)"]
+    head = ["distortion", "track accuracy", "difference from clean", "p (McNemar, Holm)", "unsure (under 0.5)"]
     text = f"{n_tracks} tracks drawn evenly over the genres, so that clean differs from the accuracy of all tracks."
     return ["### Robustness", "", text, "", *table(head, rows), f"![robustness]({picture})", ""]
 

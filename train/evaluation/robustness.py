@@ -1,4 +1,4 @@
-"""How well a model does when the same tracks are distorted, each track by a model that never heard it."""
+"""Accuracy on distorted tracks; each track is scored by a model that was not trained on it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,12 +13,12 @@ from train.evaluation.scores import Scored
 
 
 def subset(tracks: Sequence[Track], n_tracks: int, seed: int = 0) -> list[Track]:
-    """Draw tracks so that each genre has as many as the others, as far as it has them.
+    """Draw tracks with equal numbers for each genre, as far as there are enough.
 
     Args:
-        tracks: To draw from.
-        n_tracks: How many, at most.
-        seed: Of the draw.
+        tracks: The tracks to draw from.
+        n_tracks: The largest number to draw.
+        seed: Seed of the draw.
     """
     order = np.random.default_rng(seed).permutation(len(tracks))
     rank: dict[str, int] = {}
@@ -35,7 +35,7 @@ def robustness(clean: Scored, score_distorted: Callable[[str], Scored]) -> dict[
 
     Args:
         clean: Scores of at least the tracks that are distorted.
-        score_distorted: From a distortion's name to the scores.
+        score_distorted: A function from a distortion's name to the scores.
     """
     rows: dict[str, Any] = {}
     for name in DISTORTIONS:

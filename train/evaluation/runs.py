@@ -1,4 +1,4 @@
-"""What ``train.evaluate`` is given: models, and runs of folds, each with the tracks that it may be scored on.
+"""The inputs of ``train.evaluate``: models and runs of folds, each with the tracks that it may be scored on.
 
 ::
 
@@ -37,12 +37,12 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class System:
-    """What one row of the comparison is about.
+    """One row of the comparison.
 
     Attributes:
         name: Its name in the report.
         seeds: For each seed the parts whose union is scored: one model, or one of each fold.
-        warning: Why its figures may not be believed, if so.
+        warning: Why its figures may be wrong; empty if nothing is known.
     """
 
     name: str
@@ -56,7 +56,7 @@ class System:
 
 
 def key_of(parts: Sequence[Part], *more: object) -> str:
-    """Return a digest of models and tracks, that names their scores."""
+    """Return a digest of models and tracks, the key of their scores."""
     digest = hashlib.sha256(repr(more).encode())
     for part in parts:
         digest.update(f"{part.model.card.weights_sha256} {part.model.card.temperature}\n".encode())
@@ -80,10 +80,10 @@ def find_system(name: str, tracks: Sequence[Track], split: Split = "held-out") -
     Args:
         name: What the user gave.
         tracks: All labelled tracks.
-        split: Score those that the models say they never heard, or a published list, or all.
+        split: Score the tracks that the models' cards hold out, or a published list, or all.
 
     Raises:
-        UsageError: A model does not say what it never heard, or names tracks that are not there.
+        UsageError: A model's card holds out no tracks, or holds out tracks that are missing.
         CheckpointError: There is no such model or run, or a model is damaged.
     """
     folder = Path(name)
@@ -104,19 +104,19 @@ def find_system(name: str, tracks: Sequence[Track], split: Split = "held-out") -
 
 
 def _perhaps_heard(name: str, seeds: Sequence[Sequence[Part]]) -> list[str]:
-    """Say that a model is scored on tracks that it does not hold out."""
-    heard: set[str] = set()
+    """Return a warning if a model is scored on tracks that it does not hold out."""
+    known: set[str] = set()
     for part in itertools.chain(*seeds):
-        heard |= {track.name for track in part.tracks} - set(_held_out(part.model.card))
+        known |= {track.name for track in part.tracks} - set(_held_out(part.model.card))
     line = (
-        f"{name} does not say that it never heard {len(heard)} of these tracks, as {min(heard, default='')}."
+        f"{name} does not hold out {len(known)} of these tracks, such as {min(known, default='')}."
         " If it was trained on them, its figures are far too high"
     )
-    return [line] if heard else []
+    return [line] if known else []
 
 
 def _unfinished(folder: Path, seed: Sequence[Part]) -> list[str]:
-    """Say which folds have no model yet, of those that were begun or that the models' cards count."""
+    """Return a warning that names the folds without a model, of those that were begun or that the cards count."""
     finished = {part.model.path.parent.name for part in seed if part.model.path.parent.parent == folder}
     if not finished:  # one model, not folds
         return []
@@ -145,10 +145,10 @@ def _part(path: Path, tracks: Sequence[Track], split: Split) -> Part:
         wanted = _held_out(model.card)
         if not wanted:
             lists = ", ".join(choice for choice in get_args(Split) if choice != split)
-            raise UsageError(f"{path}: does not say which tracks it never heard; give --split, one of {lists}")
+            raise UsageError(f"{path}: its card holds out no tracks; give --split, one of {lists}")
         found = [_track(name, named) for name in wanted]
         if missing := [name for name, track in zip(wanted, found, strict=True) if track is None]:
-            raise UsageError(f"--data: {len(missing)} tracks that {path} holds out are not there, as {missing[0]}")
+            raise UsageError(f"--data: {len(missing)} tracks that {path} holds out are missing, such as {missing[0]}")
         return Part(model, tuple(track for track in found if track))
     chosen = tuple(track for track in tracks if split in ("all", track.split))
     if not chosen:

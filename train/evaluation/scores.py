@@ -1,4 +1,4 @@
-"""What a model said of labelled tracks, chunk by chunk: all that calibration, evaluation and the report need.
+"""A model's logits for the chunks of labelled tracks: the input of calibration, evaluation and the report.
 
 ``train.evaluation.scoring`` makes it. The vote is ``genrestream.streaming.vote``: a track's score is the final answer
 of its stream.
@@ -28,12 +28,12 @@ class Scored:
         genres: The classes, in the order of the logits.
         tracks: The tracks' names.
         labels: Each track's genre as an index, shape (n_tracks,).
-        temperatures: Of the model that heard each track, shape (n_tracks,).
+        temperatures: Temperature of the model that scored each track, shape (n_tracks,).
         track: Each chunk's track as an index, shape (n_chunks,).
         start_s: Where each chunk starts in its track, shape (n_chunks,).
         logits: Shape (n_chunks, n_classes), each row up to a constant; NaN where the chunk was silent.
         chunk_s: Length of a chunk in seconds.
-        problems: Tracks that could not be heard, one line each.
+        problems: Tracks that could not be decoded, one line each.
     """
 
     genres: tuple[str, ...]
@@ -53,10 +53,10 @@ class Scored:
     def running(self, rule: Rule = "mean", half_life_s: float = 15.0) -> np.ndarray:
         """Return the vote after each chunk, shape (n_chunks, n_classes); zeros before the first chunk with sound."""
         votes = np.empty_like(self.logits)
-        vote, heard = Vote(len(self.genres), rule, half_life_s), -1
+        vote, current = Vote(len(self.genres), rule, half_life_s), -1
         for number, chunk in enumerate(self.chunk_probs()):
-            if self.track[number] != heard:
-                vote, heard = Vote(len(self.genres), rule, half_life_s), self.track[number]
+            if self.track[number] != current:
+                vote, current = Vote(len(self.genres), rule, half_life_s), self.track[number]
             if not np.isnan(chunk[0]):
                 vote.add(chunk, np.arange(len(chunk)) == chunk.argmax(), self.start_s[number])
             votes[number] = vote.probs

@@ -1,7 +1,7 @@
-"""Listening to labelled tracks as a stream does, clean or distorted.
+"""Score labelled tracks with the code that streams, clean or distorted.
 
-The chunks, their silence and their probabilities are those of ``genrestream.Classifier``: what is scored is what a
-user is told.
+The chunks, their silence and their probabilities come from ``genrestream.Classifier``, so a score is the answer that a
+user gets.
 """
 
 import itertools
@@ -30,36 +30,36 @@ def score(
     longest_s: float = np.inf,
     words: str = "scoring",
 ) -> Scored:
-    """Listen to tracks as a stream does.
+    """Score tracks with the code that streams.
 
     Args:
         model: A model of genres.
-        tracks: What to listen to; one that cannot be decoded is named in ``problems`` and left out.
+        tracks: The tracks; one that cannot be decoded is named in ``problems`` and left out.
         hop_s: Seconds from one chunk's start to the next one's.
-        distortion: What is done to each track before, with a generator that depends on the track's name alone.
-        longest_s: Chunks that start later are not heard.
-        words: For the progress bar.
+        distortion: Applied to each track first, with random numbers that depend on the track's name only.
+        longest_s: Chunks that start later are left out.
+        words: Text of the progress bar.
 
     Raises:
-        UsageError: The model tells tags, a track's genre is none of the model's, or there is no track to hear.
+        UsageError: The model has tags, a track's genre is not one of the model's, or no track can be scored.
     """
     labels = dict(zip(tracks, _labels(model, tracks), strict=True))
-    heard: dict[Track, list[Prediction]] = {}
+    predicted: dict[Track, list[Prediction]] = {}
     problems: list[str] = []
     for track in progress(tracks, words, console=Console(stderr=True)):
         try:
-            heard[track] = list(_listen(model, track, hop_s, distortion, longest_s))
+            predicted[track] = list(_listen(model, track, hop_s, distortion, longest_s))
         except AudioError as error:
             problems.append(str(error))
-    if not heard:
+    if not predicted:
         raise UsageError(f"none of {len(tracks)} tracks can be scored; the first: {[*problems, 'none given'][0]}")
-    chunks = [prediction for predictions in heard.values() for prediction in predictions]
+    chunks = [prediction for predictions in predicted.values() for prediction in predictions]
     return Scored(
         genres=model.card.labels,
-        tracks=tuple(track.name for track in heard),
-        labels=np.array([labels[track] for track in heard]),
-        temperatures=np.full(len(heard), model.card.temperature),
-        track=np.repeat(np.arange(len(heard)), [len(predictions) for predictions in heard.values()]),
+        tracks=tuple(track.name for track in predicted),
+        labels=np.array([labels[track] for track in predicted]),
+        temperatures=np.full(len(predicted), model.card.temperature),
+        track=np.repeat(np.arange(len(predicted)), [len(predictions) for predictions in predicted.values()]),
         start_s=np.array([prediction.start_s for prediction in chunks]),
         logits=np.stack([_logits(prediction, model) for prediction in chunks]),
         chunk_s=model.card.frontend.n_samples / model.card.frontend.sample_rate,
@@ -70,7 +70,7 @@ def score(
 def _labels(model: Classifier, tracks: Sequence[Track]) -> list[int]:
     card = model.card
     if card.multi_label:
-        raise UsageError(f"{card.name}: tells tags, not genres, so it has no accuracy; give a model of genres")
+        raise UsageError(f"{card.name}: has tags, not genres, so it has no accuracy; give a model of genres")
     if strange := [track for track in tracks if track.genre not in card.labels]:
         raise UsageError(f"{strange[0].name}: {card.name} does not know {strange[0].genre}, only {card.labels}")
     return [card.labels.index(track.genre) for track in tracks]
@@ -98,7 +98,7 @@ def decoded(track: Track, longest_s: float = np.inf) -> tuple[np.ndarray, int]:
 
     Args:
         track: A whole file, or a part of one.
-        longest_s: What comes later is left out.
+        longest_s: Audio after this time is left out.
 
     Raises:
         AudioError: It cannot be decoded, or is empty.
@@ -123,7 +123,7 @@ def decoded(track: Track, longest_s: float = np.inf) -> tuple[np.ndarray, int]:
 
 
 def _logits(prediction: Prediction, model: Classifier) -> np.ndarray:
-    """Undo the softmax: logits up to a constant, which a softmax does not see."""
+    """Undo the softmax: logits up to a constant, which does not change the softmax."""
     if prediction.is_silence:
         return np.full(len(model.card.labels), np.nan)
     probs = np.array(list(prediction.probs.values()))

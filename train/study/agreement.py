@@ -4,8 +4,8 @@
 
     python -m train.study.agreement --data ../shared/data/gtzan --table ../shared/data/gtzan/features_30_sec.csv
 
-Only tracks of the published length are compared. What is left between the two is the tracks' own: ours have gone
-through a codec, theirs had not.
+Only tracks of the published length are compared. The remaining difference is in the
+tracks: our copies went through a codec, theirs did not.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ from train.data.tracks import DataConfig
 from train.tabular.table import read_table
 
 RATE = 22_050
-LENGTHS = (661_504, 661_794)  # of nearly all of GTZAN's tracks; a length is compiled for
+LENGTHS = (661_504, 661_794)  # the length of nearly all of GTZAN's tracks; one length, one compiled program
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class AgreementConfig:
     Attributes:
         data: The music.
         table: The published columns, a row for each whole track.
-        max_tracks: Compare so many, evenly spread; 0 for all.
+        max_tracks: The number of tracks to compare, evenly spread; 0 for all.
         output: The report.
         cache: Folder for the decoded audio; genrestream's cache folder where not given.
     """
@@ -86,7 +86,7 @@ def report(ours: np.ndarray, theirs: np.ndarray) -> str:
         lines.append(f"| {name} | {correlation:.4f} | {middle:.3f} | {most:.3f} | {ratio:.3f} |")
     tempo = COLUMNS.index("tempo")
     same = np.isclose(ours[:, tempo], theirs[:, tempo], rtol=1e-4).mean()
-    return "\n".join([*lines, "", f"The tempo is exactly theirs of {same:.1%} of the tracks."]) + "\n"
+    return "\n".join([*lines, "", f"The tempo is equal for {same:.1%} of the tracks."]) + "\n"
 
 
 def main(config: AgreementConfig) -> None:

@@ -1,6 +1,6 @@
 """Convert the pretrained MusiCNN of the PyPI package ``musicnn`` (ISC licence) into checkpoints/musicnn-tags.
 
-TensorFlow reads its own format, in an environment of its own; the rest runs in ours. Once, from the repository::
+TensorFlow reads its format in a separate environment; the rest runs in ours. From the repository::
 
     pip download --no-deps musicnn==0.1.0 && unzip -q musicnn-0.1.0-py3-none-any.whl -d musicnn-wheel
     python -m venv tf && tf/bin/pip install tensorflow-cpu
@@ -59,7 +59,7 @@ def rename(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         layers[f"front.{block}.norm"] = _norm(tensors, block + 1)
     for block in range(3):
         conv = _weights(tensors, _numbered("conv2d", block + 5))
-        # Theirs convolves (7 frames, all features) of one channel: the features are our channels.
+        # Theirs is a convolution over (7 frames, all features) of one channel; our channels are their features.
         layers[f"mid.{block}.conv"] = {"kernel": conv["kernel"][:, :, 0], "bias": conv["bias"]}
         layers[f"mid.{block}.norm"] = _norm(tensors, block + 6)
     layers["pooled_norm"] = _norm(tensors, 9)

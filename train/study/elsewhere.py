@@ -1,13 +1,13 @@
-"""Score models on songs from elsewhere: recordings in Debian's packages that no part of GTZAN resembles.
+"""Score models on songs from elsewhere: recordings in Debian's packages, none of which is in GTZAN.
 
-``elsewhere.csv`` names the packages, the files in them, the genre, and what of the file says so: a genre tag, a title,
-a file's name. Songs whose own words name none of the ten genres are not in it. The audio stays out of the repository;
-it is fetched from Debian 12's archive by apt (1.5 GB, of which 280 MB of songs are kept)::
+``elsewhere.csv`` names the packages, the files in them, the genre, and where the genre is from: a genre tag, a
+title, or a file's name. Songs that name none of the ten genres are not in it. The audio is not in the repository; apt
+downloads it from Debian 12's archive (1.5 GB; 280 MB of songs are kept)::
 
     python -m train.study.elsewhere musicnn                        # fetches once, then five minutes on two cores
     python -m train.study.elsewhere runs/cnn/all/model musicnn --songs ~/songs
 
-There are many songs of two genres and few or none of the others, so that the figure by genre counts, and not one alone.
+Most songs are of two genres, so read the figures by genre and not only the mean.
 """
 
 import csv
@@ -42,12 +42,12 @@ LIST = Path(__file__).with_name("elsewhere.csv")
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What is scored.
+    """What to score.
 
     Attributes:
         checkpoints: Names of shipped models, or models' folders.
-        songs: Where the songs are or will be; genrestream's cache folder where not given.
-        longest_s: How much of each song is heard, from its start.
+        songs: The songs' folder; by default in genrestream's cache folder.
+        longest_s: Seconds of each song to use, from its start.
         output: Write all answers to this JSON file.
     """
 
@@ -84,14 +84,14 @@ def fetch(package: str, files: Sequence[str], folder: Path) -> None:
     """Download a Debian package and unpack some of its files; needs no root.
 
     Raises:
-        UsageError: There is no apt here, the package cannot be had, or a file is not in it.
+        UsageError: apt is missing, the package cannot be downloaded, or a file is not in it.
     """
     with tempfile.TemporaryDirectory() as scratch:
         try:
             run = subprocess.run(["apt-get", "download", package], cwd=scratch, capture_output=True, text=True)
         except FileNotFoundError as error:
             raise UsageError(
-                "--songs: apt-get is not here; fetch the songs on Debian 12 and copy the folder"
+                "--songs: apt-get is missing; download the songs on Debian 12 and copy the folder"
             ) from error
         debs = list(Path(scratch).glob("*.deb"))
         if run.returncode or not debs:

@@ -1,11 +1,11 @@
-"""Look at a data set before training on it: one HTML page of pictures, and what a model could cheat with.
+"""Look at a dataset before training on it: one HTML page of pictures, and shortcuts that a model could learn.
 
 ::
 
     python -m train.study.explore --data ../shared/data/gtzan --table ../shared/data/gtzan/features_30_sec.csv
 
 The page shows correlations of the features, their distributions and the tempo by genre, mel spectrograms, duration,
-loudness and bandwidth by genre, and the recordings that are there twice. Open ``runs/explore/index.html``.
+loudness and bandwidth by genre, and recordings that occur twice. Open ``runs/explore/index.html``.
 """
 
 import dataclasses
@@ -33,10 +33,10 @@ from train.tabular.table import Table, read_table
 RATE = 22_050
 CHUNK_S = 3
 N_EXAMPLES = 3  # spectrograms of each genre
-BANDWIDTH_DB = 60.0  # below the strongest bin counts as nothing
+BANDWIDTH_DB = 60.0  # below the strongest bin; anything quieter is ignored
 CHEATS = (
-    f"Duration, level and bandwidth (up to {BANDWIDTH_DB:g} dB below the strongest bin) are the recording's, not the"
-    " music's: where they differ by genre, a model can learn them instead."
+    f"Duration, level and bandwidth (up to {BANDWIDTH_DB:g} dB below the strongest bin) are of the recording, not of"
+    " the music: where they differ by genre, a model can learn them instead."
 )
 SHOWN = (
     "chroma_stft_mean", "rms_mean", "spectral_centroid_mean", "spectral_bandwidth_mean", "rolloff_mean",
@@ -53,7 +53,7 @@ class ExploreConfig:
         table: Its features, as GTZAN's features_30_sec.csv; train.tabular.extract makes one.
         output: Folder of the page.
         cache: Folder for the decoded audio; genrestream's cache folder where not given.
-        seed: Of the choice of examples.
+        seed: Seed of the choice of examples.
     """
 
     data: Path
@@ -64,8 +64,8 @@ class ExploreConfig:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Heard:
-    """What was measured of the tracks: duration in s, level in dB, bandwidth in kHz, and the recordings there twice."""
+class Measured:
+    """Measurements of the tracks: duration in s, level in dB, bandwidth in kHz, and pairs of the same recording."""
 
     seconds: np.ndarray
     level_db: np.ndarray
@@ -81,7 +81,7 @@ def bandwidth_khz(waveform: np.ndarray) -> float:
     return float(loud[-1] * RATE / N_FFT / 1000) if len(loud) else 0.0
 
 
-def listen(dataset: Dataset, cache: AudioCache) -> Heard:
+def listen(dataset: Dataset, cache: AudioCache) -> Measured:
     """Measure every track."""
     measured, words = [], {}
     for track in progress(dataset.tracks, "tracks"):
@@ -89,7 +89,7 @@ def listen(dataset: Dataset, cache: AudioCache) -> Heard:
         measured.append((len(waveform) / RATE, loudness_db(waveform), bandwidth_khz(waveform)))
         words[track.name] = fingerprint(waveform)
     seconds, level_db, bandwidth = np.array(measured).T
-    return Heard(seconds, level_db, bandwidth, matches(words))
+    return Measured(seconds, level_db, bandwidth, matches(words))
 
 
 def _waveform(track: Track, cache: AudioCache) -> np.ndarray:
@@ -112,16 +112,16 @@ def examples(dataset: Dataset, cache: AudioCache, seed: int) -> dict[str, list[t
     return found
 
 
-def page(config: ExploreConfig, table: Table, dataset: Dataset, heard: Heard) -> str:
+def page(config: ExploreConfig, table: Table, dataset: Dataset, measures: Measured) -> str:
     """Return the page's HTML."""
     listed = {frozenset(pair) for pair in dataset.duplicates}
     rows = [
         (match.first, match.second, f"{match.seconds:.1f} s", f"{100 * match.error:.1f} %",
          "yes" if frozenset((match.first, match.second)) in listed else "no")
-        for match in sorted(heard.same, key=lambda match: (match.first, match.second))
+        for match in sorted(measures.same, key=lambda match: (match.first, match.second))
     ]  # fmt: skip
     here = {track.name for track in dataset.tracks}
-    missed = [pair for pair in dataset.duplicates if set(pair) <= here and frozenset(pair) not in _pairs(heard.same)]
+    missed = [pair for pair in dataset.duplicates if set(pair) <= here and frozenset(pair) not in _pairs(measures.same)]
     sections = [
         ("Correlation of the mean columns", "correlations.png", f"{len(table.values)} rows of {config.table.name}."),
         ("Tempo by genre", "tempo.png", "Beats per minute; the box is the middle half, the line the median."),
@@ -136,7 +136,7 @@ def page(config: ExploreConfig, table: Table, dataset: Dataset, heard: Heard) ->
         body += (
             f"<p>In the list and here, but not found: {html.escape(', '.join(' and '.join(p) for p in missed))}.</p>"
         )
-    n_hours = heard.seconds.sum() / 3600
+    n_hours = measures.seconds.sum() / 3600
     title = f"{config.data.name}: {len(dataset.tracks)} tracks, {len(dataset.genres)} genres, {n_hours:.1f} hours"
     return PAGE.format(title=html.escape(title), body=body)
 
@@ -173,7 +173,7 @@ def main(config: ExploreConfig) -> None:
     table = read_table(config.table)
     cache = AudioCache(RATE, config.cache)
     dataset, _ = decoded(read(config.data), cache, DataConfig(config.data, cache=config.cache))
-    heard = listen(dataset, cache)
+    measures = listen(dataset, cache)
     config.output.mkdir(parents=True, exist_ok=True)
     plots.correlations(table, config.output / "correlations.png")
     column = dict(zip(table.columns, table.values.T, strict=True))
@@ -183,11 +183,15 @@ def main(config: ExploreConfig) -> None:
     plots.boxes(shown, table.genres, config.output / "features.png")
     plots.gallery(examples(dataset, cache, config.seed), CHUNK_S, config.output / "spectrograms.png")
     labels = np.array([dataset.genres.index(track.genre) for track in dataset.tracks])
-    measured = {"duration, s": heard.seconds, "level, dB": heard.level_db, "bandwidth, kHz": heard.bandwidth_khz}
+    measured = {
+        "duration, s": measures.seconds,
+        "level, dB": measures.level_db,
+        "bandwidth, kHz": measures.bandwidth_khz,
+    }
     cheats = {name: (values, labels) for name, values in measured.items()}
     plots.boxes(cheats, dataset.genres, config.output / "cheats.png")
-    (config.output / "index.html").write_text(page(config, table, dataset, heard), encoding="utf-8")
-    print(f"{config.output / 'index.html'}: open it in a browser; {len(heard.same)} recordings are there twice")
+    (config.output / "index.html").write_text(page(config, table, dataset, measures), encoding="utf-8")
+    print(f"{config.output / 'index.html'}: open it in a browser; {len(measures.same)} recordings occur twice")
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ RATE = 5512.5
 DECIMATION = 4  # from 22050 Hz
 N_FFT, HOP_LENGTH = 2048, 64
 BAND_HZ, N_BITS = (300.0, 2000.0), 32
-MAX_SAME = 40  # words that more places share say nothing: silence, a held note
-MIN_WORDS = 4  # equal at one offset, to look closer
+MAX_SAME = 40  # words that occur in more places identify nothing: silence, a held note
+MIN_WORDS = 4  # equal words at one offset, for a closer comparison
 MIN_FRAMES = 100  # of overlap, 1.2 s
-MAX_ERROR = 0.30  # share of wrong bits; unlike recordings have 0.5
+MAX_ERROR = 0.30  # share of wrong bits; unrelated recordings have 0.5
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How far a score rises when the same songs, or the same artists, are on both sides: one table.
+"""How much higher a score is when the same songs or artists are in training and test: one table.
 
 ::
 
@@ -7,7 +7,7 @@
 
 The same classifiers, with parameters chosen inside the training rows each time. ``random`` puts chunks of one song on
 both sides, ``k-fold`` keeps songs together, ``artist`` and ``fault-filtered`` keep artists and copies of a recording
-together too. Each run with ``fault-filtered`` scores the test list: it is for the table, not for choosing.
+together too. Each run with ``fault-filtered`` scores the test list, so do not choose models by it.
 """
 
 import dataclasses
@@ -51,7 +51,7 @@ class LeakageConfig:
 
 
 def row_accuracy(table: Table, outcome: Outcome) -> float:
-    """Return the share of rows that are right, each by itself."""
+    """Return the share of rows whose own answer is right."""
     return float((outcome.probs.argmax(axis=1) == table.labels[outcome.rows]).mean())
 
 

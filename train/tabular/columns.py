@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-OFFSETS = ("harmony_mean", "perceptr_mean")  # the recording's offset from zero, nothing of the music
-LOG_FLOOR = 1e-3  # of a column's least value in training: what silence makes is taken as that
+OFFSETS = ("harmony_mean", "perceptr_mean")  # the recording's offset from zero, not a property of the music
+LOG_FLOOR = 1e-3  # share of a column's least value in training; smaller values, as silence gives, are raised to it
 
 
 class Columns(TransformerMixin, BaseEstimator):

@@ -6,7 +6,7 @@
     python -m train.tabular.extract --data ../shared/data/gtzan --output runs/summary.npz --features summary  # SS
     python -m train.tabular.extract --data ../shared/data/gtzan --output runs/spectrogram.npz --features spectrogram
 
-One core does about 60 chunks a second of the 57.
+One core computes the 57 columns of about 60 chunks a second.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ FeatureSet = Literal["tabular", "summary", "spectrogram"]
 
 @dataclasses.dataclass(frozen=True)
 class ExtractConfig:
-    """What to compute of which music.
+    """What to compute, and for which music.
 
     Attributes:
         data: GTZAN's folder.

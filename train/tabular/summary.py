@@ -1,6 +1,6 @@
 """The SS set of system B: seven statistics of each of librosa's features over a chunk; and the PCA set's spectrogram.
 
-The features by frame are those of ``librosa.feature`` with its defaults, computed by genrestream's own stages:
+The features of each frame equal ``librosa.feature`` with its defaults, computed by genrestream's own stages:
 spectral shape, chroma, tonnetz, cepstrum, mel bands, onset strength, tempogram, and the level of the harmonic and of
 the percussive part.
 """
@@ -27,7 +27,7 @@ CONTRAST_QUANTILE = 0.02
 MEL_GROUP = 8  # bands that become one row
 N_LAGS = 344  # frames in 8 s, as for the tempo
 TONNETZ_STEPS = (7 / 6, 7 / 6, 3 / 2, 3 / 2, 2 / 3, 2 / 3)  # of fifths, minor and major thirds
-POOL_BINS, POOL_FRAMES = 8, 10  # of the PCA set's spectrogram
+POOL_BINS, POOL_FRAMES = 8, 10  # bins and frames that one column of the PCA set averages
 
 
 def frame_features(waveform: Float[Array, "batch n_samples"], sample_rate: int) -> dict[str, Array]:
@@ -78,7 +78,7 @@ def _named(name: str, statistics: dict[str, Array]) -> Iterator[tuple[str, Array
 
 
 def seven_statistics(rows: Float[Array, "batch n_values n_rows"]) -> dict[str, Float[Array, "batch n_rows"]]:
-    """Return mean, median, std, min, max, excess kurtosis and skew over time; the last two are 0 of a constant."""
+    """Return mean, median, std, min, max, excess kurtosis and skew over time; the last two are 0 for a constant."""
     mean, std = rows.mean(axis=1), rows.std(axis=1)
     scaled = (rows - mean[:, None]) / jnp.where(std < 1e-9, jnp.inf, std)[:, None]
     kurtosis = jnp.where(std < 1e-9, 0, (scaled**4).mean(axis=1) - 3)
@@ -121,10 +121,10 @@ def tonnetz(chroma: Float[Array, "batch n_frames 12"]) -> Float[Array, "batch n_
 def spectrogram(waveform: Float[Array, "batch n_samples"], sample_rate: int = 22_050) -> dict[str, Array]:
     """Return the dB amplitude spectrogram of a chunk, for PCA, each column of shape (batch,).
 
-    Averaged over 8 bins by 10 frames, 128 by 13 values for 3 s: so the components fit in memory, and 97 % of the
-    variance is not the noise of single bins.
+    It is averaged over 8 bins by 10 frames (128 by 13 values for 3 s), so that the components fit in memory and the
+    noise of single bins is not most of the variance.
     """
-    del sample_rate  # the frames are what they are
+    del sample_rate  # unused; the sets of features share one signature
     level_db = _db(jnp.square(jnp.abs(stft(waveform))))[:, :, :-1]
     batch, n_frames, n_bins = level_db.shape
     level_db = level_db[:, : n_frames - n_frames % POOL_FRAMES]

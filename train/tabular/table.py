@@ -59,8 +59,8 @@ def read_table(path: Path, genres: tuple[str, ...] = GENRES, columns: tuple[str,
     Args:
         path: A CSV file with ``filename``, features and ``label``, or an ``.npz`` file that ``save_table`` wrote.
         genres: The labels that may occur.
-        columns: Features to read; where not given those of an ``.npz`` file, and of a CSV file the 57, unless
-            ``filename`` and ``label`` are the only ones that it shares with GTZAN's.
+        columns: Features to read; by default all of an ``.npz`` file, and of a CSV file the 57, or, if it has none of
+            them, all columns between ``filename`` and ``label``.
 
     Raises:
         UsageError: It is missing, of another form, or has a column, number, label or row that cannot be used.
@@ -89,7 +89,7 @@ def _read_csv(path: Path, columns: tuple[str, ...] | None) -> dict[str, np.ndarr
 
 
 def _features(header: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the 57 where any of them is there, else all that lies between the file's name and its label."""
+    """Return the 57 if the file has any of them, else all columns between the file name and the label."""
     if set(header) & set(COLUMNS):
         return COLUMNS
     return tuple(name for name in header if name not in ("filename", "length", "label")) or COLUMNS
@@ -133,11 +133,13 @@ def _checked(path: Path, arrays: dict[str, np.ndarray], genres: tuple[str, ...])
         raise UsageError(f"{path}, line {row + 2}: {name} of {names[row]} is {value}, must be a finite number")
     for row, (name, genre) in enumerate(zip(names, labels, strict=True)):
         if genre not in genres:
-            raise UsageError(f"{path}, line {row + 2}: label {str(genre)!r} of {name} is none of {', '.join(genres)}")
+            raise UsageError(
+                f"{path}, line {row + 2}: label {str(genre)!r} of {name} must be one of {', '.join(genres)}"
+            )
     kept, first = np.unique(names, return_index=True)
     if len(kept) < len(names):
         again = int(np.setdiff1d(np.arange(len(names)), first)[0])
-        raise UsageError(f"{path}, line {again + 2}: {names[again]} is there twice; leave one row of it")
+        raise UsageError(f"{path}, line {again + 2}: {names[again]} has two rows; remove one")
     present = tuple(sorted(set(map(str, labels))))
     return Table(
         tuple(map(str, arrays["columns"])),

@@ -1,4 +1,4 @@
-"""Training on the tabular features of chunks: computed once, in copies, and remembered from fold to fold."""
+"""Training on the tabular features of chunks, which are computed once and shared by all folds."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ CHUNKS_AT_ONCE = 8
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """One of system A's networks: units of its hidden layers, its optimizer, the rate that suits that."""
+    """One of system A's networks: units of its hidden layers, its optimizer, and its learning rate."""
 
     n_units: tuple[int, ...]
     optimizer: Literal["adam", "sgd", "rmsprop"]
@@ -55,15 +55,15 @@ PRESETS = {
 class TabularRunConfig(RunConfig):
     """The training of an MLP.
 
-    Of the augmentations those of the waveform make the copies of each chunk; pitch, tempo and SpecAugment do not apply.
+    The augmentations of the waveform make the copies of each chunk; pitch, tempo and SpecAugment do not apply.
 
     Attributes:
         output: Folder of the run.
-        preset: Sizes, optimizer and learning rate of system A, in place of those given by themselves.
+        preset: Sizes, optimizer and learning rate of system A; replaces the options for these.
         model: Sizes of the network.
         train_hop_s: Seconds from one training chunk to the next.
-        n_copies: Changed copies of each training chunk, beside itself.
-        table: Features of the chunks, as ``train.tabular.extract`` wrote them, 3 s apart and without copies.
+        n_copies: Augmented copies of each training chunk, besides the chunk itself.
+        table: A table by ``train.tabular.extract``, chunks 3 s apart, to read instead of computing; has no copies.
     """
 
     output: Path = Path("runs/mlp")
@@ -109,7 +109,7 @@ class Rows:
 
 
 class TabularTrainer:
-    """Fits MLPs; what it has computed of a track it remembers for the next fold."""
+    """Fits MLPs; keeps the features of each track for the next fold."""
 
     def __init__(self) -> None:
         self._given: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -166,7 +166,7 @@ class TabularTrainer:
         augmentations: Sequence[AugmentConfig] = (OFF,),
         seed: int = 0,
     ) -> Rows:
-        """Return the features of the chunks of tracks, so many seconds apart, once for each augmentation."""
+        """Return the features of the tracks' chunks, hop_s apart, once for each augmentation."""
         parts = [self._of_track(track, cache, hop_s, tuple(augmentations), seed) for track in tracks]
         number = np.repeat(np.arange(len(tracks)), [len(columns) for columns, _ in parts])
         label = np.array([genres.index(track.genre) for track in tracks], np.int32)[number]
@@ -193,7 +193,7 @@ class TabularTrainer:
         return self._known[key]
 
     def _columns(self, waveforms: np.ndarray) -> np.ndarray:
-        """Compute the features of chunks, some at a time: one compiled shape for any number."""
+        """Compute the features of chunks in groups of one size, so that one compiled program serves any number."""
         missing = np.zeros((-len(waveforms) % CHUNKS_AT_ONCE, waveforms.shape[1]), np.float32)
         batches = np.concatenate([waveforms, missing]).reshape(-1, CHUNKS_AT_ONCE, waveforms.shape[1])
         return np.concatenate([np.asarray(self._compute(batch)) for batch in batches])[: len(waveforms)]
@@ -211,7 +211,7 @@ def rows_by_track(path: Path, split: Split) -> dict[str, tuple[np.ndarray, np.nd
         places.setdefault(name, []).append(place)
     for track in [*split.train, *split.validation]:
         if track.name not in places:
-            raise UsageError(f"{path}: has no row of {track.name}; make it anew with train.tabular.extract")
+            raise UsageError(f"{path}: has no row of {track.name}; write it again with train.tabular.extract")
     rms = table.values[:, COLUMNS.index("rms_mean")]
     is_sound = 20 * np.log10(np.maximum(rms, 1e-12)) >= examples.SILENCE_DB
     return {

@@ -1,6 +1,6 @@
 """A logistic head on a frozen pretrained network: the first half of transfer learning.
 
-It hears each chunk as the stream cuts it, and changed copies of it as other masterings, rooms and codecs would give it.
+It is trained on each chunk as the stream cuts it, and on augmented copies of it: other masterings, rooms and codecs.
 """
 
 import dataclasses
@@ -32,8 +32,8 @@ class HeadConfig:
     Attributes:
         pretrained: The frozen network: the name of a model, or its folder.
         strength: Inverse regularisation C of the logistic regression.
-        hop_s: Seconds between the starts of the chunks that it hears.
-        n_views: Changed copies of each chunk that it hears beside them.
+        hop_s: Seconds from one training chunk's start to the next one's.
+        n_views: Augmented copies of each training chunk.
     """
 
     pretrained: str = "musicnn-tags"
@@ -83,18 +83,18 @@ def frozen(name: str) -> Frozen:
     return Frozen(name)
 
 
-@functools.cache  # five folds hear the same tracks
+@functools.cache  # five folds share most of their tracks
 def track_features(
     track: Track, cache: AudioCache, config: HeadConfig, augment: AugmentConfig, seed: int
 ) -> np.ndarray:
-    """Return the features of a track's chunks and of their changed copies, shape (n_chunks, n_features)."""
+    """Return the features of a track's chunks and of their augmented copies, shape (n_chunks, n_features)."""
     network = frozen(config.pretrained)
     frontend, genres = network.model.card.frontend, (track.genre,)
-    heard = [examples.chunks([track], genres, cache, frontend, config.hop_s)]
+    parts = [examples.chunks([track], genres, cache, frontend, config.hop_s)]
     every_chunk = SamplingConfig(balance="none", length_power=1.0)
     for view in range(config.n_views):
-        heard.append(examples.crops([track], genres, cache, frontend, augment, every_chunk, seed=1000 * seed + view))
-    elements: list[Any] = [chunks[number] for chunks in heard for number in range(len(chunks))]
+        parts.append(examples.crops([track], genres, cache, frontend, augment, every_chunk, seed=1000 * seed + view))
+    elements: list[Any] = [chunks[number] for chunks in parts for number in range(len(chunks))]
     return np.array([network.features(element["inputs"]) for element in elements if element["weight"]])
 
 
@@ -107,10 +107,10 @@ def fit_head(
     sampling: SamplingConfig,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit the head to tracks, of which each class, artist and track weighs as ``sampling`` says.
+    """Fit the head to tracks; ``sampling`` sets the weight of each class, artist and track.
 
     Returns:
-        The kernel, shape (n_features, n_classes), and the bias, for features as they come.
+        The kernel, shape (n_features, n_classes), and the bias, for unscaled features.
     """
     console = Console(stderr=True)
     rows = [
@@ -126,11 +126,11 @@ def fit_head(
 def fit(
     features: np.ndarray, labels: np.ndarray, weights: np.ndarray, strength: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a logistic regression; return its kernel (n_features, n_classes) and bias for features as they come."""
+    """Fit a logistic regression; return its kernel (n_features, n_classes) and bias for unscaled features."""
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
     head = LogisticRegression(C=strength, max_iter=300).fit((features - mean) / scale, labels, sample_weight=weights)
     coefficients, intercept = head.coef_, head.intercept_
-    if len(coefficients) == 1:  # of two classes scikit-learn keeps the difference only
+    if len(coefficients) == 1:  # for two classes scikit-learn keeps only the difference
         coefficients, intercept = (np.concatenate([-half, half]) for half in (coefficients / 2, intercept / 2))
     kernel = coefficients.T / scale[:, None]
     return kernel.astype(np.float32), (intercept - mean @ kernel).astype(np.float32)

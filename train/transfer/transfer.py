@@ -20,7 +20,7 @@ from train.loop.run import fit
 from train.loop.step import Network
 from train.transfer.head import HeadConfig, fit_head, frozen
 
-KEPT = ("input_norm", "front")  # filters that hear what all music has in common
+KEPT = ("input_norm", "front")  # low-level filters that suit all music
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,8 @@ class TransferConfig(RunConfig):
 
     Attributes:
         head: How the head on the frozen network is fitted.
-        fine_tune: Then train all above the front end's filters with it, on random crops.
-        step: How the weights are changed then.
+        fine_tune: Then also train the layers above the front end's filters, on random crops.
+        step: The optimizer of that training.
         loop: How long, and what is kept.
     """
 
@@ -42,14 +42,16 @@ class TransferConfig(RunConfig):
 
 
 def transfer(config: TransferConfig, split: Split, cache: AudioCache, folder: Path) -> None:
-    """Fit the head and write the model; or train on from there.
+    """Fit the head and write the model, or continue with fine-tuning.
 
     Raises:
-        UsageError: The pretrained network hears through another front end.
+        UsageError: The pretrained network has another front end.
     """
     pretrained = frozen(config.head.pretrained)
     if pretrained.model.card.frontend != config.design.frontend:
-        raise UsageError(f"--pretrained {config.head.pretrained}: its front end is not the one that is to be trained")
+        raise UsageError(
+            f"--pretrained {config.head.pretrained}: its front end differs from that of the network to train"
+        )
     kernel, bias = fit_head(split.train, split.genres, cache, config.head, config.augment, config.sampling, config.seed)
     module = config.design.module(len(split.genres), config.seed)
     weights = pretrained.weights | {"output.kernel": kernel, "output.bias": bias}
@@ -63,5 +65,5 @@ def transfer(config: TransferConfig, split: Split, cache: AudioCache, folder: Pa
 
 
 def _with_fixed_statistics(module: Any, x: jax.Array) -> jax.Array:
-    """Keep batch norm's statistics: those of a million songs are better than those of a batch."""
+    """Keep batch norm's statistics: a million songs give better ones than a batch."""
     return nnx.view(module, use_running_average=True)(x)

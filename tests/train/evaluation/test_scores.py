@@ -96,7 +96,7 @@ def test_an_unreadable_track_is_named_and_left_out(model, tmp_path):
 
 
 def test_tags_and_unknown_genres_have_no_accuracy(model, tags):
-    with pytest.raises(UsageError, match="musicnn-tags: tells tags"):
+    with pytest.raises(UsageError, match="musicnn-tags: has tags"):
         score(tags, [Track("metal", METAL, "metal")])
     with pytest.raises(UsageError, match="metal: musicnn does not know polka"):
         score(model, [Track("metal", METAL, "polka")])

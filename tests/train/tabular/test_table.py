@@ -64,8 +64,8 @@ def put(row: int, column: int, value: str):
         (put(2, 5, "nan"), r"line 3: spectral_centroid_mean of blues.00000.1.wav is nan, must be a finite number"),
         (put(2, 5, "-inf"), r"must be a finite number"),
         (put(3, 1, "loud"), r"line 4: chroma_stft_mean is 'loud', must be a number"),
-        (put(1, -1, "polka"), r"line 2: label 'polka' of blues.00000.0.wav is none of blues, classical"),
-        (put(3, 0, NAMES[0]), r"line 4: blues.00000.0.wav is there twice"),
+        (put(1, -1, "polka"), r"line 2: label 'polka' of blues.00000.0.wav must be one of blues, classical"),
+        (put(3, 0, NAMES[0]), r"line 4: blues.00000.0.wav has two rows"),
         (lambda rows: rows.__delitem__(slice(1, None)), r"has no rows"),
     ],
 )

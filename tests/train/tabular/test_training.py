@@ -90,5 +90,5 @@ def test_what_cannot_be_is_refused(field, value, tmp_path):
 
 def test_a_table_that_lacks_a_track_is_named(songs):
     save_table(songs / "table.npz", COLUMNS, np.ones((1, 57)), ["high0.0.wav"], ["high"])
-    with pytest.raises(UsageError, match=r"table.npz: has no row of \S+; make it anew"):
+    with pytest.raises(UsageError, match=r"table.npz: has no row of \S+; write it again"):
         run(config_of(songs, table=songs / "table.npz"), TabularTrainer())

@@ -47,7 +47,7 @@ class BaselinesConfig:
     Attributes:
         table: CSV or npz file of features.
         split: How rows are divided.
-        families: Which classifiers; all where not given.
+        families: Which classifiers; by default all.
         genres: The labels that may occur.
         pca_variance: Above 0, columns become the principal components that explain this share of the variance.
         score_test: Score the best family on the fault-filtered test list.
@@ -151,7 +151,7 @@ def main(config: BaselinesConfig) -> None:
     """Compare the families, and write the report, the pictures and the best model."""
     table = read_table(config.table, config.genres)
     for name in table.constant_columns():
-        print(f"{config.table}: column {name} has one value only, it tells nothing", file=sys.stderr)
+        print(f"{config.table}: column {name} has one value only, so it carries no information", file=sys.stderr)
     divided = divisions(table, config.split)
     is_listed = config.split.protocol == "fault-filtered"
     compared = [one.on_validation() for one in divided] if is_listed else divided

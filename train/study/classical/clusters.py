@@ -1,4 +1,4 @@
-"""Clusters found without labels, and how far they are the genres."""
+"""Clusters found without labels, compared with the genres."""
 
 import dataclasses
 from typing import Any
@@ -15,7 +15,7 @@ from train.study.classical.families import SEED
 from train.tabular.columns import Columns
 from train.tabular.table import Table
 
-N_COMPONENTS = 10  # of the columns, in which the clusters are looked for
+N_COMPONENTS = 10  # principal components in which clusters are searched
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,9 +23,9 @@ class Clusters:
     """A clustering.
 
     Attributes:
-        name: Of the method.
+        name: Name of the method.
         of_row: Each row's cluster.
-        rand_index: Adjusted Rand index against the genres: 0 chance, 1 the genres themselves.
+        rand_index: Adjusted Rand index against the genres: 0 by chance, 1 if they are the genres.
         map: Each row's place on the first two principal components, shape (n_rows, 2).
     """
 

@@ -1,8 +1,8 @@
 """The classical classifiers: each family as a scikit-learn pipeline on a table's columns, with its grid.
 
-All see columns prepared alike: the logarithm of those that are positive, the standard score, and where the family says
-so, whitening by the scatter inside the genres, which takes away what recordings of one genre differ in (Fukunaga 1990,
-chapter 10; the step that makes a discriminant analysis).
+All get the same columns: the logarithm of positive columns, then the standard score. Some families also whiten by the
+scatter inside the genres, which reduces the differences between recordings of one genre (Fukunaga 1990, chapter 10; the
+first step of a discriminant analysis).
 """
 
 import dataclasses
@@ -34,17 +34,17 @@ from sklearn.tree import DecisionTreeClassifier
 from train.tabular.columns import OFFSETS, Columns
 
 SEED = 0
-SVM_SHARPNESS = 2.0  # the softmax of the machine's decisions, so that it can vote with probabilities
+SVM_SHARPNESS = 2.0  # the softmax of the machine's decisions, so that it has probabilities to vote with
 
 
 class Whitening(TransformerMixin, BaseEstimator):
-    """Turns and scales the columns so that the classes' own scatter is alike in all directions.
+    """Rotates and scales the columns so that the scatter inside the classes is equal in all directions.
 
     Args:
-        shrinkage: Share of an even scatter that is mixed in, 0 to 1.
+        shrinkage: Share of an equal scatter to mix in, 0 to 1.
 
     Attributes:
-        matrix_: Shape (n_columns, n_columns); columns are multiplied by it from the right.
+        matrix_: Shape (n_columns, n_columns); rows are multiplied by it from the right.
     """
 
     def __init__(self, shrinkage: float = 0.1):
@@ -61,7 +61,7 @@ class Whitening(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Return the turned columns."""
+        """Return the whitened columns."""
         return X @ self.matrix_
 
 
@@ -69,11 +69,11 @@ class SVM(ClassifierMixin, BaseEstimator):
     """A support vector machine, RBF kernel; its probabilities are the softmax of its decisions against the rest.
 
     Args:
-        C: Cost of a wrong side.
-        gamma: Of the kernel.
+        C: Cost of an error.
+        gamma: Width parameter of the kernel.
 
     Attributes:
-        machine_: scikit-learn's.
+        machine_: scikit-learn's machine.
         classes_: The labels.
     """
 
@@ -90,7 +90,7 @@ class SVM(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return probabilities, shape (n_rows, n_classes)."""
         decisions = self.machine_.decision_function(X)
-        if decisions.ndim == 1:  # of two classes there is one decision, for the second: vote as for more
+        if decisions.ndim == 1:  # two classes have one decision, for the second
             sureness = decisions / (3 * (np.abs(decisions) + 1))
             decisions = np.stack([(decisions < 0) - sureness, (decisions >= 0) + sureness], axis=1)
         exponents = np.exp(SVM_SHARPNESS * (decisions - decisions.max(axis=1, keepdims=True)))
@@ -197,7 +197,7 @@ def pipeline(family: Family, columns: tuple[str, ...], pca_variance: float = 0.0
     """
     left_out = tuple(at for at, name in enumerate(columns) if name in OFFSETS)
     steps: list[tuple[str, Any]] = [("columns", Columns(left_out))]
-    if pca_variance:  # of the spectrogram's own dB: all its columns have one unit
+    if pca_variance:  # the spectrogram's columns are all in dB, so they are not scaled
         steps = [("pca", PCA(pca_variance, svd_solver="covariance_eigh"))]
     steps += [("scale", StandardScaler())]
     if family.is_whitened:

@@ -1,4 +1,4 @@
-"""Permutation importance: what accuracy is lost when a feature's columns are shuffled among the test rows."""
+"""Permutation importance: the accuracy lost when a feature's columns are shuffled among the test rows."""
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -15,14 +15,14 @@ def importance(
 ) -> dict[str, tuple[float, float]]:
     """Return each feature's loss of accuracy, mean and standard deviation over shuffles, the largest first.
 
-    The columns of one feature (its mean, its variance …) are shuffled together: alone, each would be replaced by the
-    others.
+    The columns of one feature (its mean, its variance …) are shuffled together: if only one were shuffled, the
+    others would replace it.
 
     Args:
         table: The rows.
         division: What to fit to, and what to shuffle.
         family: A name in ``FAMILIES``.
-        parameters: Of it.
+        parameters: Parameters of the family.
         n_jobs: Processes at once.
     """
     model = fit(table, division.train, family, parameters)
@@ -45,7 +45,7 @@ def importance(
 
 
 def feature_of(column: str) -> str:
-    """Return what a column is a statistic of: ``mfcc3`` of ``mfcc3_var``, ``mel`` of ``mel12_kurtosis``."""
+    """Return the feature of a column: ``mfcc3`` for ``mfcc3_var``, ``mel`` for ``mel12_kurtosis``."""
     name, _, statistic = column.rpartition("_")
     if not name:
         return statistic

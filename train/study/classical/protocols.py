@@ -1,7 +1,7 @@
 """How a table is divided into training, validation and test rows.
 
-- ``k-fold``: tracks at random into folds, each of a track's rows on one side (system B).
-- ``songs``: a few tracks of each genre held out at random, many times over (system C).
+- ``k-fold``: tracks at random into folds; all rows of a track are on one side (system B).
+- ``songs``: a few tracks of each genre held out at random, repeated (system C).
 - ``random``: rows at random into folds. It leaks: chunks of one track on both sides.
 - ``fault-filtered``: the published lists, artists apart (Kereliuk et al. 2015); what papers on GTZAN report.
 - ``artist``: the five folds of ``artist_folds.csv``, artists apart.
@@ -20,7 +20,7 @@ from train.data.readers.gtzan import LISTS
 from train.tabular.table import Table
 
 Protocol = Literal["k-fold", "songs", "random", "fault-filtered", "artist"]
-N_INNER = 3  # folds inside the training rows, for choosing
+N_INNER = 3  # folds inside the training rows, to choose parameters
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Division:
     test: np.ndarray
 
     def on_validation(self) -> "Division":
-        """Return the division that scores the first validation rows in place of the test rows."""
+        """Return the division that scores the first validation rows instead of the test rows."""
         fit, validate = self.inner[0]
         return Division(fit, self.inner, validate)
 
@@ -49,11 +49,11 @@ class ProtocolConfig:
 
     Attributes:
         protocol: See this module's docstring.
-        n_folds: Of ``k-fold`` and ``random``.
+        n_folds: Number of folds of ``k-fold`` and ``random``.
         n_songs: Tracks of each genre held out by ``songs``.
         n_repeats: How often ``songs`` is repeated.
-        lists: Folder of the lists; those of GTZAN that come with the package where not given.
-        seed: Of what is drawn at random.
+        lists: Folder of the lists; by default GTZAN's, which are part of the package.
+        seed: Seed of all random draws.
     """
 
     protocol: Protocol = "k-fold"
@@ -148,7 +148,7 @@ def _lines(file: Path) -> list[str]:
 
 
 def _with_inner(table: Table, config: ProtocolConfig, train: np.ndarray, test: np.ndarray) -> Division:
-    """Divide the training rows by track, or by row where the protocol leaks anyhow."""
+    """Divide the training rows by track, or by row if the protocol divides rows."""
     groups = np.arange(len(train)) if config.protocol == "random" else table.tracks[train]
     folds = StratifiedGroupKFold(N_INNER, shuffle=True, random_state=config.seed)
     inner = [(train[fit], train[held]) for fit, held in folds.split(train[:, None], table.labels[train], groups)]

@@ -1,4 +1,4 @@
-"""Choosing a family's parameters on validation rows, fitting it, and its probabilities of the test rows."""
+"""Choose a family's parameters on validation rows, fit it, and predict the test rows."""
 
 import dataclasses
 import math
@@ -19,14 +19,14 @@ from train.tabular.table import Table
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a family achieved by a protocol.
+    """The result of a family under a protocol.
 
     Attributes:
         family: Its name.
         chosen: The parameters chosen in each division.
-        validation: Of the chosen parameters on the validation rows, means over the divisions: the accuracy, by which
-            the best is chosen, and the mean logarithm of the true genre's probability, which decides between equals.
-        accuracies: On each division's test tracks.
+        validation: Results of the chosen parameters on the validation rows, means over the divisions: the accuracy, and
+            the mean log probability of the true genre, which decides between equal accuracies.
+        accuracies: Accuracy on each division's test tracks.
         rows: The test rows of all divisions, one after the other.
         probs: Their probabilities, shape (len(rows), n_genres).
     """
@@ -44,7 +44,9 @@ def fit(table: Table, rows: np.ndarray, family: str, parameters: dict[str, Any],
     model = pipeline(FAMILIES[family], table.columns, pca_variance)
     model.set_params(**{f"model__{name}": value for name, value in parameters.items()})
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the solvers' remarks on convergence: the candidates are compared anyhow
+        warnings.simplefilter(
+            "ignore"
+        )  # ignore the solvers' warnings about convergence: candidates are compared by their scores
         return model.fit(table.values[rows], table.labels[rows])
 
 

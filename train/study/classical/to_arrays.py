@@ -1,4 +1,4 @@
-"""What scikit-learn fitted, as arrays: from a pipeline to a model that streams (``models/classical.py``)."""
+"""Convert a fitted scikit-learn pipeline to arrays, for a model that streams (``models/classical.py``)."""
 
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def _inputs(pipeline: Pipeline) -> Arrays:
 def _member(model: Any) -> tuple[dict[str, Any], Arrays]:
     if isinstance(model, LogisticRegression | LinearDiscriminantAnalysis):
         kernel, bias = model.coef_.T, model.intercept_
-        if len(model.classes_) == 2:  # of two classes there is one logit, for the second
+        if len(model.classes_) == 2:  # two classes have one logit, for the second
             kernel, bias = (np.concatenate([np.zeros_like(array), array], axis=-1) for array in (kernel, bias))
         return {"kind": "linear"}, {"kernel": _float(kernel), "bias": _float(bias)}
     if isinstance(model, SVM):
@@ -79,7 +79,7 @@ def _member(model: Any) -> tuple[dict[str, Any], Arrays]:
 
 
 def _kernel(model: SVM) -> tuple[dict[str, Any], Arrays]:
-    """Spread libsvm's coefficients, which are kept by class, over the pairs of classes."""
+    """Convert libsvm's coefficients, which are stored by class, to one set for each pair of classes."""
     machine = model.machine_
     n_classes = len(machine.classes_)
     ends = np.cumsum(machine.n_support_)
@@ -89,7 +89,7 @@ def _kernel(model: SVM) -> tuple[dict[str, Any], Arrays]:
     for pair, (first, second) in enumerate(pairs):
         kernel[spans[first], pair] = machine.dual_coef_[second - 1, spans[first]]
         kernel[spans[second], pair] = machine.dual_coef_[first, spans[second]]
-    sign = -1 if n_classes == 2 else 1  # of two classes scikit-learn turns the decision round
+    sign = -1 if n_classes == 2 else 1  # for two classes scikit-learn reverses the sign of the decision
     arrays = {
         "support": _float(machine.support_vectors_),
         "kernel": _float(sign * kernel),
@@ -112,7 +112,7 @@ def _trees(trees: list[Any]) -> tuple[dict[str, Any], Arrays]:
         nodes = np.arange(tree.node_count)
         is_leaf = tree.children_left < 0
         arrays["column"][number, nodes] = np.where(is_leaf, 0, tree.feature)
-        arrays["low"][number, nodes] = np.where(is_leaf, nodes, tree.children_left)  # a leaf leads to itself
+        arrays["low"][number, nodes] = np.where(is_leaf, nodes, tree.children_left)  # a leaf's children are the leaf
         arrays["high"][number, nodes] = np.where(is_leaf, nodes, tree.children_right)
         arrays["threshold"][number, nodes] = tree.threshold
         arrays["shares"][number, nodes] = tree.value[:, 0] / tree.value[:, 0].sum(axis=1, keepdims=True)
@@ -127,11 +127,11 @@ def export(folder: Path, pipeline: Pipeline, table: Table, metrics: dict[str, An
     """Write a fitted pipeline as a model's folder.
 
     Args:
-        folder: Where.
-        pipeline: Fitted to a table of the 57 columns.
-        table: What it was fitted to.
-        metrics: What it was measured at, for the card.
-        trained_on: The data in words, for the card.
+        folder: The model's new folder.
+        pipeline: A pipeline, fitted to a table of the 57 columns.
+        table: The table that it was fitted to.
+        metrics: Figures, for the card.
+        trained_on: A description of the data, for the card.
 
     Raises:
         TypeError: The pipeline's model has no form as arrays.

@@ -1,0 +1,153 @@
+"""Write the README.md of a model's folder, its model card, from the figures and facts in its checkpoint.json.
+
+``train.publish`` does so for each model that it writes. After a change to a checkpoint.json by hand::
+
+    python -m train.model_card checkpoints/*
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from genrestream.files import writing
+from genrestream.inference import checkpoint
+from genrestream.inference.checkpoint import Card
+from train.command.entry import entry
+
+FILE = "README.md"
+WEAK_RECALL = 0.6  # genres that are found less often than this are named among the limits
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Which cards to write.
+
+    Attributes:
+        models: Folders of models.
+    """
+
+    models: tyro.conf.Positional[tuple[Path, ...]]
+
+
+def write(model: checkpoint.Checkpoint) -> Path:
+    """Write a model's card beside its weights and return its path.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    file = model.path / FILE
+    with writing(file):
+        file.write_text(text(model.card), encoding="utf-8")
+    return file
+
+
+def text(card: Card) -> str:
+    """Return a model card as Markdown: what the model is, its data, licence, figures and limits."""
+    parts = [_what(card), _data(card), _figures(card), _limits(card), _origin(card.provenance)]
+    return "\n".join(line for part in parts for line in part)
+
+
+def _what(card: Card) -> Iterator[str]:
+    frontend = card.frontend
+    kind = "tags, several at once" if card.multi_label else "genres, one at a time"
+    yield f"# Model card: {card.name}"
+    yield "<!-- Written by train.model_card from checkpoint.json: change that file, not this one. -->\n"
+    yield f"`genrestream file song.mp3 --model {card.name}`\n"
+    yield f"- **Labels:** {len(card.labels)} {kind}: {', '.join(card.labels)}"
+    yield f"- **Network:** `genrestream.models`, `{card.model}`"
+    yield (
+        f"- **Input:** {frontend.kind} features of chunks of {frontend.n_samples / frontend.sample_rate:g} s,"
+        f" mono, {frontend.sample_rate:,} Hz"
+    )
+    yield (
+        f"- **Decision:** logits divided by the temperature {card.temperature:g};"
+        f" {'not named' if card.multi_label else '`unsure`'} under a probability of {card.min_probability:g}"
+    )
+    yield f"- **Licence:** {card.provenance.get('licence') or 'not stated'}\n"
+
+
+def _data(card: Card) -> Iterator[str]:
+    facts = card.provenance
+    yield "## Data\n"
+    yield f"- **Trained on:** {facts.get('data') or 'not stated'}"
+    if "n_training_tracks" in facts:
+        yield f"- **Tracks:** {facts['n_training_tracks']}, seed {facts.get('seed', 'not stated')}"
+    source = facts.get("pretrained", facts)
+    if "weights" in source:
+        yield f"- **Pretrained weights:** {source['weights']}; data: {source['data']}; licence: {source['licence']}"
+    yield ""
+
+
+def _figures(card: Card) -> Iterator[str]:
+    yield "## Figures\n"
+    if not _scored(card):
+        yield "None were measured: no dataset with these labels was available.\n"
+    for protocol, figures in _scored(card).items():
+        yield f"{protocol.replace('_', ' ').capitalize()}: each track is scored by a model that was not trained on it;"
+        yield "brackets are 95 % bootstrap intervals over tracks.\n"
+        yield "| figure | value |\n|---|---|"
+        yield from (f"| {name} | {value} |" for name, value in _rows(figures))
+        yield ""
+        yield "| genre | recall |\n|---|---|"
+        yield from (f"| {genre} | {recall:.3f} |" for genre, recall in figures["recall"].items())
+        yield ""
+
+
+def _scored(card: Card) -> dict[str, dict[str, Any]]:
+    """Return the figures of each protocol by which the model was scored; metrics may hold other facts, too."""
+    return {
+        name: figures for name, figures in card.metrics.items() if isinstance(figures, dict) and "recall" in figures
+    }
+
+
+def _rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def interval(name: str) -> str:
+        low, high = figures[name]
+        return f"({low:.3f} to {high:.3f})"
+
+    spread = f" ± {figures['accuracy_sd']:.3f}" if "accuracy_sd" in figures else ""
+    yield "tracks, seeds", f"{figures['n_tracks']}, {figures['n_seeds']}"
+    yield "track accuracy", f"{figures['accuracy']:.3f}{spread} {interval('accuracy_95')}"
+    yield "macro F1", f"{figures['macro_f1']:.3f}"
+    yield "accuracy of a single chunk", f"{figures['accuracy_chunks']:.3f} {interval('accuracy_chunks_95')}"
+    yield "calibration error, track", f"{figures['calibration_error_track']:.3f}"
+    yield "calibration error, first chunk", f"{figures['calibration_error_first_chunk']:.3f}"
+    yield "tracks that end `unsure`", f"{figures['unsure_below_half']:.1%}"
+    if figures["accuracy_where_sure"] is not None:
+        yield "accuracy of the other tracks", f"{figures['accuracy_where_sure']:.3f}"
+
+
+def _limits(card: Card) -> Iterator[str]:
+    yield "## Limits\n"
+    yield (
+        "- It knows the labels above and nothing else: other music, speech and noise get one of them"
+        f" or {'none' if card.multi_label else '`unsure`'}."
+    )
+    yield "- The labels come from one dataset; music of other decades, regions and recordings may score lower."
+    for figures in _scored(card).values():
+        if weak := [f"{genre} ({recall:.2f})" for genre, recall in figures["recall"].items() if recall < WEAK_RECALL]:
+            yield f"- Fewer than {WEAK_RECALL:.0%} of the tracks are found for: {', '.join(weak)}."
+        yield "- The figures are of models trained on a part of the tracks; these weights were trained on all of them."
+    yield ""
+
+
+def _origin(facts: Mapping[str, Any]) -> Iterator[str]:
+    yield "## How it was made\n"
+    for what, command, commit in (("training", "command", "commit"), ("evaluation", "evaluation", "evaluation_commit")):
+        if command in facts:
+            at = f", commit {facts[commit]}" if commit in facts else ""
+            yield f"- {what}{at}: `{facts[command]}`"
+    yield ""
+
+
+def main() -> None:
+    """Run from the command line."""
+    for folder in tyro.cli(Config, description=__doc__).models:
+        print(f"written: {write(checkpoint.read(folder))}")
+
+
+if __name__ == "__main__":
+    entry(main)
