@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from genrestream.errors import CheckpointError, UsageError
 from genrestream.features.config import FrontendConfig, frontend_from_json, frontend_to_json
@@ -27,6 +27,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "provenance": dict,
     "weights_sha256": str,
 }
+Kind = Literal["music", "speech", "noise"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Card:
         frontend: The front end that the weights were trained with.
         labels: The genres or tags, in the order of the logits.
         multi_label: Whether several labels may hold at once (sigmoid) or exactly one does (softmax).
+        states: What the outputs after the labels tell apart, ``music`` first; empty where there are none.
         temperature: Divides the logits, so that the running probability is calibrated.
         min_probability: Below it a running probability counts as unsure.
         metrics: Measured figures by name.
@@ -58,6 +60,7 @@ class Card:
     min_probability: float
     metrics: dict[str, Any]
     provenance: dict[str, Any]
+    states: tuple[Kind, ...] = ()
     weights_sha256: str = ""
     format: int = FORMAT
 
@@ -109,7 +112,11 @@ def _card(fields: dict[str, Any]) -> Card:
         raise UsageError(f"temperature={fields['temperature']} must be a positive number, at most {MAX_TEMPERATURE:g}")
     if not 0 <= fields["min_probability"] <= 1:
         raise UsageError(f"min_probability={fields['min_probability']} must be from 0 to 1")
-    return Card(**fields | {"frontend": frontend_from_json(fields["frontend"]), "labels": tuple(fields["labels"])})
+    states = fields.get("states", [])
+    if states and (not isinstance(states, list) or states[0] != "music" or set(states) - set(get_args(Kind))):
+        raise UsageError(f"states={_short(states)} must be music first, then speech, noise or both")
+    parts = {"frontend": frontend_from_json(fields["frontend"]), "labels": tuple(fields["labels"])}
+    return Card(**fields | parts | {"states": tuple(states)})
 
 
 def _problems(place: str, value: Any, depth: int = 0) -> Iterator[str]:

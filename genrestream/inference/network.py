@@ -25,15 +25,44 @@ def abstract_module(card: Card) -> nnx.Module:
     try:
         fields = card.model_config.items()
         config = config_type(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields})
-        return nnx.eval_shape(lambda: module_type(config, card.frontend.shape, len(card.labels), rngs=nnx.Rngs(0)))
+        return nnx.eval_shape(
+            lambda: module_type(config, card.frontend.shape, len(card.labels) + len(card.states), rngs=nnx.Rngs(0))
+        )
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UsageError) as error:
         raise CheckpointError(f"{card.name}: {card.model} cannot be built from its config ({error})") from error
 
 
+class Parts:
+    """A module taken apart: its parameters and statistics by dotted name, and how to put it together.
+
+    Args:
+        module: A network, with arrays or with shapes in their place.
+
+    Attributes:
+        variables: The parameters and statistics by dotted name; no random state.
+    """
+
+    def __init__(self, module: nnx.Module):
+        self._graph, state, self._random = nnx.split(module, nnx.Not(nnx.RngState), ...)
+        flat = {".".join(map(str, path)): (path, variable) for path, variable in nnx.to_flat_state(state)}
+        self._paths = {name: path for name, (path, _) in flat.items()}
+        self.variables = {name: variable for name, (_, variable) in flat.items()}
+
+    def together(self, weights: Mapping[str, Any]) -> Any:
+        """Return the module with these weights; for use inside a jit."""
+        flat = [(self._paths[name], variable.replace(weights[name])) for name, variable in self.variables.items()]
+        return nnx.merge(self._graph, nnx.from_flat_state(flat), self._random, copy=True)
+
+
 def weights_of(module: nnx.Module) -> dict[str, Any]:
     """Return the network's parameters and statistics by dotted name; no random state."""
-    state = nnx.state(module, nnx.Not(nnx.RngState))
-    return {".".join(map(str, path)): variable.get_value() for path, variable in nnx.to_flat_state(state)}
+    return {name: variable.get_value() for name, variable in Parts(module).variables.items()}
+
+
+def inferring(module: nnx.Module) -> Any:
+    """Return the network set to inference: no dropout, and batch norm by its running statistics."""
+    mode = {"deterministic": True, "use_running_average": True}
+    return nnx.view(module, raise_if_not_found=False, **mode)  # an MLP has no batch norm
 
 
 def load_weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
@@ -48,16 +77,7 @@ def load_weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
 
 def bind(card: Card) -> Callable[[Mapping[str, Any]], Any]:
     """Return the function from weights by name to the network with them, set to inference; for use inside a jit."""
-    mode = {"deterministic": True, "use_running_average": True}
-    module = nnx.view(abstract_module(card), raise_if_not_found=False, **mode)  # an MLP has no batch norm
-    graph, state, random = nnx.split(module, nnx.Not(nnx.RngState), ...)
-    variables = nnx.to_flat_state(state)
-
-    def bound(weights: Mapping[str, Any]) -> Any:
-        flat = [(path, variable.replace(weights[".".join(map(str, path))])) for path, variable in variables]
-        return nnx.merge(graph, nnx.from_flat_state(flat), random)
-
-    return bound
+    return Parts(inferring(abstract_module(card))).together
 
 
 def logits_function(card: Card) -> Callable[[Mapping[str, Any], Any], jax.Array]:

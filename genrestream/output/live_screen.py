@@ -24,7 +24,10 @@ PALETTE = (
     "blue", "magenta", "bright_yellow", "bright_magenta", "bright_cyan",
     "cyan", "red", "bright_blue", "green", "bright_red",
 )  # fmt: skip
-MARKS = {"nothing": (" ", "dim"), "silence": ("·", "dim"), "unsure": ("?", "yellow"), "no input": ("×", "bold red")}  # noqa: RUF001 - a cross
+MARKS = {
+    "nothing": (" ", "dim"), "silence": ("·", "dim"), "speech": ('"', "cyan"), "noise": ("~", "dim"),
+    "unsure": ("?", "yellow"), "no input": ("×", "bold red"),  # noqa: RUF001 - a cross
+}  # fmt: skip
 WORDS = {"nothing": "starting"}
 
 

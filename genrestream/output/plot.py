@@ -82,9 +82,9 @@ def draw(predictions: list[Prediction], verdict: Verdict, path: str) -> None:
     top.legend(*_reversed(top), loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
     for prediction, begin_s, end_s in zip(predictions, times_s[:-1], times_s[1:], strict=True):
         label = max(prediction.chosen, key=prediction.probs.__getitem__, default="")
-        colour = "white" if prediction.is_silence else colours.get(label, "lightgrey")
+        colour = "white" if prediction.kind != "music" else colours.get(label, "lightgrey")
         bottom.axvspan(begin_s, end_s, color=colour, lw=0)
-    bottom.set(xlabel="seconds (a white chunk is silence, a grey one has another label or none)", yticks=[])
+    bottom.set(xlabel="seconds (a white chunk is no music, a grey one has another label or none)", yticks=[])
     bottom.set_ylabel("chunks", rotation=0, ha="right", va="center")
     figure.savefig(path, dpi=120)
     pyplot.close(figure)

@@ -34,8 +34,8 @@ def votes_in_words(decision: Decision) -> str:
 
 def last_chunk_in_words(prediction: Prediction) -> str:
     """Return what one chunk alone says, such as ``rock 0.71``."""
-    if prediction.is_silence:
-        return "silence"
+    if prediction.kind != "music":
+        return prediction.kind
     return " + ".join(f"{label} {prediction.probs[label]:.2f}" for label in prediction.chosen) or "unsure"
 
 
@@ -54,11 +54,14 @@ def in_words(prediction: Prediction) -> str:
 def verdict_in_words(verdict: Verdict) -> str:
     """Return a stream's closing line."""
     final = verdict.final
-    silent = f", {verdict.n_silent} silent" if verdict.n_silent else ""
+    counts = {"silent": verdict.n_silent, "speech": verdict.n_speech, "noise": verdict.n_noise}
+    others = "".join(f", {count} {kind}" for kind, count in counts.items() if count)
     dropped = f", last {verdict.dropped_s:.1f} s dropped" if verdict.dropped_s >= 0.1 else ""
     padded = f", last chunk padded by {verdict.padded_s:.1f} s" if verdict.padded_s >= 0.1 else ""
     if final.state == "silence":
         named = "silence: nothing loud enough to name a genre"
+    elif final.state in ("speech", "noise"):
+        named = f"{final.state}, not music"
     elif final.state == "nothing":
         named = "nothing was classified"
     elif final.state == "unsure":
@@ -67,7 +70,7 @@ def verdict_in_words(verdict: Verdict) -> str:
         named = " + ".join(f"{label} {final.probs[label]:.2f}" for label in final.genres)
     votes = f"votes {votes_in_words(final)}, {final.rule}; " if final.n_votes else ""
     length = f"{clock(verdict.duration_s)} in {verdict.n_chunks} chunk{'s' * (verdict.n_chunks != 1)}"
-    return f"{printable(verdict.source)}: {named} ({votes}{length}{silent}{padded}{dropped})"
+    return f"{printable(verdict.source)}: {named} ({votes}{length}{others}{padded}{dropped})"
 
 
 def cell(value: Any) -> Any:

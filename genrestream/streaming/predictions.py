@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-State = Literal["music", "unsure", "silence", "nothing"]
+Kind = Literal["music", "speech", "noise", "silence"]
+State = Literal["music", "unsure", "speech", "noise", "silence", "nothing"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,7 +14,8 @@ class Decision:
 
     Attributes:
         state: ``music`` where it names a genre, ``unsure`` where no running probability reaches the minimum,
-            ``silence`` where nothing was loud enough to vote, ``nothing`` before the first chunk.
+            ``speech`` or ``noise`` where hardly any chunk was music, ``silence`` where nothing was loud enough,
+            ``nothing`` before the first chunk.
         genres: The named labels, most probable first: one of a genre model, any number of a tag model, none
             unless ``state`` is ``music``.
         probs: Running probability of each label, 0 to 1, calibrated.
@@ -69,9 +71,10 @@ class Prediction:
         end_s: Where its part of the stream ends, in seconds.
         padded_s: Seconds of it that repeat the piece, where less than a chunk was left.
         level_db: Its loudness (RMS) in dB below full scale, -120 at the least.
-        probs: Probability of each label in this chunk alone; empty in silence.
-        chosen: The labels that it votes for; none in silence.
+        probs: Probability of each label in this chunk alone; empty where it is no music.
+        chosen: The labels that it votes for; none where it is no music.
         running: What the vote says now.
+        kind: What the chunk is: ``music``, which alone votes, ``speech``, ``noise`` or ``silence``.
     """
 
     start_s: float
@@ -81,11 +84,12 @@ class Prediction:
     probs: dict[str, float]
     chosen: tuple[str, ...]
     running: Decision
+    kind: Kind = "music"
 
     @property
     def is_silence(self) -> bool:
-        """Whether the chunk was under the loudness floor and did not vote."""
-        return not self.probs
+        """Whether the chunk was silence and did not vote."""
+        return self.kind == "silence"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values, ready for JSON, times and probabilities rounded to 6 digits."""
@@ -94,6 +98,7 @@ class Prediction:
             "end_s": round(self.end_s, 6),
             "padded_s": round(self.padded_s, 6),
             "level_db": round(self.level_db, 2),
+            "kind": self.kind,
             "silence": self.is_silence,
             "chosen": list(self.chosen),
             "probs": _rounded(self.probs),
@@ -113,6 +118,8 @@ class Verdict:
         dropped_s: Seconds at the end that were too short for a chunk.
         n_chunks: Chunks classified or found silent.
         n_silent: Chunks among them that were silent.
+        n_speech: Chunks among them that were speech.
+        n_noise: Chunks among them that were noise: neither music nor speech.
         padded_s: Seconds by which the last piece was repeated.
         problems: What was wrong with the data, one line each; empty where all was well.
         notes: What is worth knowing of the input and is no fault, such as channels in antiphase, one line each.
@@ -128,10 +135,12 @@ class Verdict:
     padded_s: float
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    n_speech: int = 0
+    n_noise: int = 0
 
     @property
     def genre(self) -> str:
-        """The genre in words, or ``unsure``, ``silence`` or ``nothing``."""
+        """The genre in words, or the state where none is named."""
         return self.final.genre
 
     def to_dict(self) -> dict[str, Any]:
@@ -145,7 +154,10 @@ class Verdict:
             "padded_s": round(self.padded_s, 6),
             "n_chunks": self.n_chunks,
             "n_silent": self.n_silent,
+            "n_speech": self.n_speech,
+            "n_noise": self.n_noise,
             "problems": list(self.problems),
+            "notes": list(self.notes),
         }
 
 

@@ -1,6 +1,6 @@
 """Stretches of one genre in a mix, by a hidden Markov model that rarely changes its state.
 
-The states are the labels and silence. A state lasts ``MEAN_SEGMENT_S`` on average and then changes to any other state
+The states are the labels, silence, speech and noise. A state lasts ``MEAN_SEGMENT_S`` on average and then changes to any other state
 with the same probability; a state's observation is the classifier's probability of its label (Rabiner 1989,
 doi 10.1109/5.18626). Chunks that overlap repeat each other, so a chunk counts by the share of it that is new. Live, the
 forward filter decides at once. For a file, a step of Viterbi's path is decided when all candidates agree on it, which
@@ -20,18 +20,19 @@ from genrestream.streaming.predictions import Prediction
 MEAN_SEGMENT_S = 10.0
 FLOOR = 0.002  # the least probability of a label in a chunk: one chunk alone must not end a segment
 MAX_UNDECIDED = 2000  # chunks; where the candidates never agree, the oldest half is decided by the best of them
-SILENCE = "silence"
+OTHERS = ("silence", "speech", "noise")
 
 
 @dataclasses.dataclass(frozen=True)
 class Segment:
-    """A stretch of one genre, or of silence.
+    """A stretch of one genre, or of what is no music.
 
     Attributes:
         start_s: Where it starts in the stream, in seconds.
         end_s: Where it ends.
-        genre: The label, or ``silence``.
-        confidence: The mean of its chunks' probabilities of that label, 0 to 1; of silence, the share of silent chunks.
+        genre: The label, or ``silence``, ``speech`` or ``noise``.
+        confidence: The mean of its chunks' probabilities of that label, 0 to 1; else the share of
+            its chunks that are that.
     """
 
     start_s: float
@@ -147,7 +148,7 @@ class Segmenter:
     def __init__(
         self, labels: tuple[str, ...], is_live: bool, mean_segment_s: float = MEAN_SEGMENT_S, floor: float = FLOOR
     ):
-        self._names = (*labels, SILENCE)
+        self._names = (*labels, *OTHERS)
         self._is_live, self._mean_segment_s, self._floor = is_live, mean_segment_s, floor
         self._begin()
 
@@ -180,9 +181,9 @@ class Segmenter:
         self._start_s = self._end_s = self._confidence_sum = 0.0
 
     def _confidences(self, prediction: Prediction) -> np.ndarray:
-        if prediction.is_silence:
-            return np.eye(len(self._names))[-1]
-        probs = np.array([*prediction.probs.values(), 0.0])
+        if prediction.kind != "music":
+            return np.eye(len(self._names))[self._names.index(prediction.kind, -len(OTHERS))]
+        probs = np.array([*prediction.probs.values(), *(0.0 for _ in OTHERS)])
         return probs / max(1.0, probs.sum())  # the tags of a tag model may sum to more
 
     def _decide(self, states: list[int]) -> list[Segment]:

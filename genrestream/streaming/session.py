@@ -1,6 +1,7 @@
 """A session: raw samples in, predictions out, the same for files, pipes and microphones."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -14,12 +15,13 @@ from genrestream.audio.resample import Resampler
 from genrestream.audio.silence import is_silent, loudness_db
 from genrestream.errors import UsageError, check_number
 from genrestream.inference.checkpoint import Card
-from genrestream.streaming.predictions import Decision, Prediction, State, Verdict
+from genrestream.streaming.predictions import Decision, Kind, Prediction, State, Verdict
 from genrestream.streaming.samples import block_of
 from genrestream.streaming.turn import OneThread
 from genrestream.streaming.vote import Rule, Vote
 
 LONGEST_GAP_S = 1e9
+MUSIC_SHARE = 0.25  # of the chunks that are not silent; with less music the stream is what most of them are
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +87,8 @@ class Session:
         self.level = Level()
         self._chunker = Chunker(frontend.n_samples, round(config.hop_s * frontend.sample_rate), frontend.sample_rate)
         self._vote = Vote(len(card.labels), config.vote, config.half_life_s)
-        self._n_samples = self._n_chunks = self._n_silent = 0
+        self._n_samples = self._n_chunks = 0
+        self._n_of: Counter[str] = Counter()
         self._dropped_s = self._padded_s = 0.0
         self._turn, self._is_over = OneThread("this session"), False
 
@@ -150,7 +153,9 @@ class Session:
             duration_s=self._n_samples / self.card.frontend.sample_rate,
             dropped_s=self._dropped_s,
             n_chunks=self._n_chunks,
-            n_silent=self._n_silent,
+            n_silent=self._n_of["silence"],
+            n_speech=self._n_of["speech"],
+            n_noise=self._n_of["noise"],
             padded_s=self._padded_s,
             problems=problems,
             notes=self._conditioner.notes,
@@ -183,15 +188,15 @@ class Session:
         padded_s = (len(chunk.waveform) - chunk.n_heard) / sample_rate
         self._padded_s += padded_s
         probs, chosen = np.empty(0), np.empty(0, bool)
-        if is_silent(chunk.waveform, sample_rate, self.config.silence_db):
-            self._n_silent += 1
-        else:
-            gain = self._leveller.gain(chunk.start + chunk.n_heard) if self._leveller else 1.0
-            logits = self._logits_of(np.float32(gain) * chunk.waveform[None])[0]
+        kind, logits = self._look(chunk)
+        self._n_of[kind] += 1
+        if kind == "music":
             probs = probabilities(logits, self.card.temperature, self.card.multi_label)
             most = np.arange(len(probs)) == probs.argmax()
             chosen = probs >= self.min_probability if self.card.multi_label else most
             self._vote.add(probs, chosen, chunk.start / sample_rate)
+        else:
+            self._vote.leave_out(kind, chunk.start / sample_rate)
         return Prediction(
             start_s=chunk.start / sample_rate,
             end_s=(chunk.start + chunk.n_heard) / sample_rate,
@@ -200,16 +205,28 @@ class Session:
             probs=dict(zip(self.card.labels, map(float, probs), strict=False)),
             chosen=tuple(self.card.labels[label] for label in np.flatnonzero(chosen)),
             running=self._decide(),
+            kind=kind,
         )
+
+    def _look(self, chunk: Chunk) -> tuple[Kind, np.ndarray]:
+        """Return what a chunk is, and the logits of its labels where it is music."""
+        sample_rate = self.card.frontend.sample_rate
+        if is_silent(chunk.waveform, sample_rate, self.config.silence_db):
+            return "silence", np.empty(0)
+        gain = self._leveller.gain(chunk.start + chunk.n_heard) if self._leveller else 1.0
+        outputs = self._logits_of(np.float32(gain) * chunk.waveform[None])[0]
+        logits, states = np.split(outputs, [len(self.card.labels)])
+        return (self.card.states[int(states.argmax())] if len(states) else "music"), logits
 
     def _decide(self) -> Decision:
         labels, probs = self.card.labels, self._vote.probs
         ranked = [int(label) for label in np.argsort(-probs, kind="stable")]
-        named = [label for label in ranked if self._vote.n_votes and probs[label] >= self.min_probability]
+        state = self._state(bool(self._vote.n_votes and probs.max() >= self.min_probability))
+        named = [label for label in ranked if state == "music" and probs[label] >= self.min_probability]
         if not self.card.multi_label:
             named = named[:1]
         return Decision(
-            state=self._state(bool(named)),
+            state=state,
             genres=tuple(labels[label] for label in named),
             probs=dict(zip(labels, map(float, probs), strict=True)),
             votes=dict(zip(labels, map(int, self._vote.counts), strict=True)),
@@ -218,9 +235,12 @@ class Session:
         )
 
     def _state(self, is_named: bool) -> State:
-        if self._vote.n_votes:
+        votes, others = self._vote.n_votes, self._vote.others
+        if votes and votes >= MUSIC_SHARE * (votes + others["speech"] + others["noise"]):
             return "music" if is_named else "unsure"
-        return "silence" if self._n_silent else "nothing"
+        if others["speech"] or others["noise"]:
+            return "speech" if others["speech"] >= others["noise"] else "noise"
+        return "silence" if others["silence"] else "nothing"
 
 
 def probabilities(logits: np.ndarray, temperature: float, multi_label: bool) -> np.ndarray:

@@ -3,9 +3,9 @@
 import dataclasses
 from typing import Any, Literal
 
-from genrestream.streaming.predictions import Prediction
+from genrestream.streaming.predictions import Prediction, State
 
-LiveState = Literal["music", "unsure", "silence", "nothing", "no input"]
+LiveState = State | Literal["no input"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Status:
     """A live run at one moment; the listener updates it, the screen shows it.
 
     Attributes:
-        state: Music, music that the model is unsure of, silence, nothing classified yet, or no input at all.
+        state: Music, music that the model is unsure of, speech, noise, silence, nothing classified yet, or no input at all.
         time_s: The position in the stream, gaps included.
         level_db: Loudness (RMS) of the last blocks, in dB below full scale.
         peak_db: The loudest sample of the last blocks, in dB below full scale.
@@ -57,5 +57,5 @@ class Status:
 
 
 def state_after(prediction: Prediction) -> LiveState:
-    """Return the state after a chunk: a silent chunk means silence now, whatever was voted before."""
-    return "silence" if prediction.is_silence else prediction.running.state
+    """Return the state after a chunk: one that is no music says what is on now, whatever was voted before."""
+    return prediction.running.state if prediction.kind == "music" else prediction.kind

@@ -12,7 +12,7 @@ def row(result: Prediction | Verdict) -> dict[str, Any]:
     if isinstance(result, Prediction):
         probs = record["probs"]
         first = {name: record[name] for name in ("start_s", "end_s")}
-        first["chosen"] = "silence" if result.is_silence else " + ".join(result.chosen)
+        first["chosen"] = " + ".join(result.chosen) if result.kind == "music" else result.kind
         first["chunk_probability"] = max(probs.values(), default=None)
         last = {name: record[name] for name in ("level_db", "padded_s")}
         return first | _decision(result.running) | last | _probs(record["running"]["probs"])

@@ -1,6 +1,6 @@
 """The vote: from the predictions of chunks to the running probabilities of a stream."""
 
-from collections import deque
+from collections import Counter, deque
 from typing import Literal, get_args
 
 import numpy as np
@@ -27,6 +27,7 @@ class Vote:
     Attributes:
         counts: How many chunks chose each label, shape (n_classes,); with ``decay`` of the last four half-lives.
         n_votes: How many chunks voted, over the same time.
+        others: How many chunks did not vote, by kind, over the same time.
     """
 
     def __init__(self, n_classes: int, rule: Rule = "mean", half_life_s: float = 15.0):
@@ -35,11 +36,11 @@ class Vote:
         check_number("half_life_s", half_life_s, TINY_S, 3600, "more than 0 and at most 3600 seconds")
         self.rule, self.half_life_s = rule, half_life_s
         self.counts = np.zeros(n_classes, int)
-        self.n_votes = 0
+        self.n_votes, self.others = 0, Counter[str]()
         self._sum = np.zeros(n_classes)
         self._weight = 0.0
         self._time_s = 0.0
-        self._recent: deque[tuple[float, np.ndarray]] = deque()
+        self._recent: deque[tuple[float, np.ndarray | str]] = deque()
 
     def add(self, probs: np.ndarray, chosen: np.ndarray, time_s: float) -> None:
         """Count one chunk.
@@ -55,15 +56,30 @@ class Vote:
         self._time_s = time_s
         self.counts += chosen
         self.n_votes += 1
-        if self.rule == "decay":
-            self._forget(time_s, chosen)
+        self._forget(time_s, chosen)
 
-    def _forget(self, time_s: float, chosen: np.ndarray) -> None:
-        """Stop counting votes that weigh next to nothing: after days the count must still say something."""
-        self._recent.append((time_s, chosen))
+    def leave_out(self, kind: str, time_s: float) -> None:
+        """Count one chunk that does not vote.
+
+        Args:
+            kind: What it is instead of music.
+            time_s: Its time in the stream, not before the one added last.
+        """
+        self.others[kind] += 1
+        self._forget(time_s, kind)
+
+    def _forget(self, time_s: float, ballot: np.ndarray | str) -> None:
+        """Stop counting what weighs next to nothing: after days the count must still say something."""
+        if self.rule != "decay":
+            return
+        self._recent.append((time_s, ballot))
         while time_s - self._recent[0][0] > COUNTED_HALF_LIVES * self.half_life_s:
-            self.counts -= self._recent.popleft()[1]
-            self.n_votes -= 1
+            _, old = self._recent.popleft()
+            if isinstance(old, str):
+                self.others[old] -= 1
+            else:
+                self.counts -= old
+                self.n_votes -= 1
 
     @property
     def probs(self) -> np.ndarray:

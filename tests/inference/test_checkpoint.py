@@ -169,15 +169,15 @@ def test_a_link_inside_the_folder_is_followed(folder):
 def test_weights_must_be_finite(tmp_path, value):
     card = checkpoint.read(shipped.find("mlp")).card
     bias = np.full(len(card.labels), value, np.float32)
-    model = stranger(tmp_path / "strange", card, **{"dense.layers.1.bias": bias})
-    with pytest.raises(CheckpointError, match=r"dense.layers.1.bias has values that are not finite numbers"):
+    model = stranger(tmp_path / "strange", card, **{"dense.layers.2.bias": bias})
+    with pytest.raises(CheckpointError, match=r"dense.layers.2.bias has values that are not finite numbers"):
         load_weights(model)
 
 
 def test_weights_must_be_float32(tmp_path):
     card = checkpoint.read(shipped.find("mlp")).card
-    model = stranger(tmp_path / "strange", card, **{"dense.layers.1.bias": np.zeros(len(card.labels))})
-    with pytest.raises(CheckpointError, match=r"dense.layers.1.bias must be float32"):
+    model = stranger(tmp_path / "strange", card, **{"dense.layers.2.bias": np.zeros(len(card.labels))})
+    with pytest.raises(CheckpointError, match=r"dense.layers.2.bias must be float32"):
         load_weights(model)
 
 
@@ -200,19 +200,19 @@ def test_what_is_written_can_be_read_whatever_the_tracks_are_called(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["_METADATA", "manifest.ocdbt", "orbax.checkpoint", "_CHECKPOINT_METADATA"])
-@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"[" * 100_000, b'{"a": {}}'])
+@pytest.mark.parametrize("content", [b"\0" * 100, b"[" * 100_000])
 def test_weights_that_orbax_cannot_read_are_one_line(tmp_path, name, content):
     folder = shutil.copytree(shipped.find("mlp"), tmp_path / "mlp")
     for file in (folder / "weights").rglob(name):
         file.write_bytes(content)
     change(folder, weights_sha256=digest_of(folder / "weights"))
-    message = ""
+    said = ""
     try:  # not every file is needed
         load_weights(checkpoint.read(folder))
     except CheckpointError as error:
-        message = str(error)
-    assert message.isprintable()
-    assert not message or str(folder) in message
+        said = str(error)
+    assert said.isprintable()
+    assert not said or str(folder) in said
 
 
 def test_unknown_names_list_the_known_ones():

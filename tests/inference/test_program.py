@@ -1,15 +1,22 @@
+import hashlib
 import os
+import shutil
 import stat
+import subprocess
+import sys
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
 
-from genrestream.inference.checkpoint import read
+from genrestream.errors import CheckpointError
+from genrestream.inference.cache_folder import cache_folder, read_private, write_private
+from genrestream.inference.checkpoint import read, write
 from genrestream.inference.network import load_weights, logits_function
 from genrestream.inference.program import MAX_PROGRAMS, logits_program
 from genrestream.inference.shipped import find
+from tests.conftest import METAL, ROOT, command
 
 TAGS = read(find("musicnn-tags"))
 
@@ -29,21 +36,49 @@ def test_the_stored_program_equals_the_network(own_cache, golden):
     assert len(list((own_cache / "programs").iterdir())) == 1
 
 
-@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 not really", None])
-def test_a_damaged_program_is_made_again(own_cache, golden, caplog, damage):
+@pytest.mark.parametrize("damage", ["empty", "cut", "changed", "planted"])
+def test_a_damaged_program_is_made_again_without_a_word(own_cache, golden, caplog, damage):
     expected = logits_program(TAGS)(golden["waveform"][:1])
     (file,) = (own_cache / "programs").iterdir()
-    if damage is None:  # a whole archive whose program is none
-        with np.load(file) as arrays:
-            spoilt: dict[str, Any] = dict(arrays) | {"program": np.zeros(10, np.uint8)}
-        np.savez(file, **spoilt)
-    else:
-        file.write_bytes(damage)
+    whole = file.read_bytes()
+    changed = whole[:-1000] + bytes([whole[-1000] ^ 1]) + whole[-999:]
+    planted = hashlib.sha256(b"not a program").digest() + b"not a program"
+    file.write_bytes({"empty": b"", "cut": whole[:-99], "changed": changed, "planted": planted}[damage])
     np.testing.assert_array_equal(logits_program(TAGS)(golden["waveform"][:1]), expected)
-    assert "made again" in caplog.text
-    caplog.clear()
-    logits_program(TAGS)
-    assert not caplog.text
+    assert len(file.read_bytes()) > len(planted)
+    assert file.read_bytes() != changed
+    assert not [record for record in caplog.records if record.name.startswith("genrestream") and record.levelno > 10]
+
+
+@pytest.mark.parametrize("others", [stat.S_IWGRP, stat.S_IWOTH])
+@pytest.mark.parametrize("which", ["file", "folder"])
+def test_what_others_could_have_written_is_not_read(own_cache, others, which):
+    file = cache_folder("programs") / "one.npz"  # type: ignore[operator]
+    write_private(file, b"code", 1)
+    assert read_private(file) == b"code"
+    changed = file if which == "file" else file.parent
+    changed.chmod(changed.stat().st_mode | others)
+    assert (read_private(file) if which == "file" else cache_folder("programs")) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give files away")
+def test_what_another_user_owns_is_not_read(own_cache):
+    file = cache_folder("programs") / "one.npz"  # type: ignore[operator]
+    write_private(file, b"code", 1)
+    os.chown(file, 12345, 12345)
+    assert read_private(file) is None
+    os.chown(file.parent, 12345, 12345)
+    assert cache_folder("programs") is None
+
+
+@pytest.mark.skipif(not shutil.which("setpriv") or os.getuid() != 0, reason="needs setpriv, and root to use it")
+def test_without_a_home_folder_nothing_is_cached():
+    """A container's user may have no name and no home."""
+    code = "from genrestream.inference.cache_folder import cache_folder; print(cache_folder())"
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH")}
+    prefix = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"]
+    done = subprocess.run([*prefix, sys.executable, "-c", code], capture_output=True, text=True, env=kept, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("None\n", "")
 
 
 def test_old_programs_make_room(own_cache):
@@ -74,3 +109,121 @@ def test_without_a_cache_it_works(monkeypatch, golden):
     monkeypatch.setenv("GENRESTREAM_CACHE", "")
     logits = logits_program(TAGS)(golden["waveform"][:1])
     np.testing.assert_allclose(logits, golden["MSD_musicnn_logits"][:1], atol=1e-3)
+
+
+def in_a_process(code: str, **environment: str) -> subprocess.CompletedProcess:
+    variables = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=variables)
+
+
+WITHOUT_SERIALIZATION = """
+import sys, numpy as np
+class Gone:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("jax.experimental.serialize_executable", "jax.interpreters.mlir", "jaxlib.mlir", "jax.export"):
+            raise ImportError(name)
+sys.meta_path.insert(0, Gone())
+import genrestream
+from genrestream.inference.program import logits_program
+from genrestream.errors import CheckpointError
+from genrestream.inference.cache_folder import cache_folder, read_private, write_private
+from genrestream.inference.checkpoint import read, write
+from genrestream.inference.shipped import find
+from tests.conftest import METAL, ROOT, command
+chunk = np.load("tests/golden/musicnn.npz")["waveform"][:1]
+print(*logits_program(read(find("musicnn-tags")))(chunk)[0])
+"""
+
+
+def test_without_serialization_a_plain_jit_gives_the_same(own_cache, golden):
+    done = in_a_process(WITHOUT_SERIALIZATION)
+    assert not done.stderr
+    np.testing.assert_allclose(
+        np.array(done.stdout.split(), float), logits_program(TAGS)(golden["waveform"][:1])[0], atol=1e-5
+    )
+
+
+def test_what_xla_has_cached_is_not_stored(own_cache, golden):
+    """An executable out of XLA's cache lacks functions when it is serialized again; so each is compiled afresh."""
+    code = """
+from genrestream.inference.program import logits_program, use_compile_cache
+from genrestream.errors import CheckpointError
+from genrestream.inference.cache_folder import cache_folder, read_private, write_private
+from genrestream.inference.checkpoint import read, write
+from genrestream.inference.shipped import find
+from tests.conftest import METAL, ROOT, command
+import numpy as np
+use_compile_cache()
+print(*logits_program(read(find("mlp")))(np.zeros((1, 66_150), np.float32))[0])
+"""
+    first = in_a_process(code)
+    for file in (own_cache / "programs").iterdir():
+        file.unlink()
+    for _ in range(2):  # made again, and read
+        again = in_a_process(code)
+        assert (again.stdout, again.stderr) == (first.stdout, "")
+    assert first.stdout
+    assert len(list((own_cache / "programs").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("JAX_PLATFORMS", "cuda", "JAX finds no such device here"),
+        ("JAX_PLATFORMS", "nonsense", "JAX finds no such device here"),
+        ("JAX_PLATFORM_NAME", "gpu", "JAX finds no such device here"),
+        ("JAX_ENABLE_X64", "maybe", "JAX does not work with this"),
+    ],
+)
+def test_a_setting_that_breaks_jax_is_named(name, value, said):
+    done = command("file", METAL, env=os.environ | {name: value})
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"genrestream: {name}={value}: {said} (")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("setting", ["JAX_DISABLE_JIT=1", "JAX_TRANSFER_GUARD=disallow", "JAX_NUM_CPU_DEVICES=3"])
+def test_a_setting_that_does_not_matter_is_borne(setting):
+    code = "import genrestream; print(*genrestream.load('mlp').classify('examples/metal.ogg').labels)"
+    done = in_a_process(code, **dict([setting.split("=")]))
+    assert not done.returncode, done.stderr
+    assert not done.stderr
+
+
+FORKED = """
+import os, warnings
+import numpy as np
+warnings.simplefilter("ignore")  # jax's own
+import genrestream
+model = genrestream.load("mlp")
+session = model.session()
+for use in (lambda: session.push(np.ones(70_000, np.float32) * 0.1, 22_050), lambda: genrestream.load("mlp")):
+    child = os.fork()
+    if not child:
+        try:
+            use()
+        except genrestream.GenrestreamError as error:
+            print(error, flush=True)
+            os._exit(0)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+session.push(np.ones(70_000, np.float32) * 0.1, 22_050)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_process_says_so(cache):
+    done = in_a_process(FORKED)
+    assert not done.returncode, done.stderr
+    assert done.stdout.count("which had loaded a model, and JAX does not survive a fork") == 2
+
+
+def test_values_that_overflow_are_reported(tmp_path):
+    """Each weight is finite, the answer is not."""
+    base = read(find("mlp"))
+    weights: dict[str, Any] = load_weights(base)
+    last = max(name for name in weights if name.endswith(".kernel"))
+    weights[last] = np.full_like(weights[last], 3e38)
+    model = write(tmp_path / "large", base.card, weights)
+    with pytest.raises(CheckpointError, match="returns values that are not finite"):
+        logits_program(model)(np.random.default_rng(0).normal(size=(1, 66_150)).astype(np.float32))

@@ -13,6 +13,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from genrestream.errors import UsageError
 from genrestream.features.config import FrontendConfig
 from genrestream.features.frontend import features
+from genrestream.inference.network import Parts, inferring, weights_of
 from train.augment.config import OFF, AugmentConfig
 from train.augment.spectrogram import mixup, mixup_shares, spec_augment
 from train.loop.optimizer import StepConfig, optimizer
@@ -36,32 +37,25 @@ class Network:
         self, module: nnx.Module, frozen: Callable[[str], bool] = lambda name: False, forward: Forward | None = None
     ):
         self.forward = forward or (lambda module, x: module(x))
-        self._graph, state, self._random = nnx.split(module, nnx.Not(nnx.RngState), ...)
-        self._variables = {".".join(map(str, path)): (path, leaf) for path, leaf in nnx.to_flat_state(state)}
-        parameters = {name for name, (_, leaf) in self._variables.items() if issubclass(leaf.type, nnx.Param)}
+        self._parts = Parts(module)
+        variables = self._parts.variables
+        parameters = {name for name, variable in variables.items() if issubclass(variable.type, nnx.Param)}
         self.frozen = {name for name in parameters if frozen(name)}
-        arrays = {name: jnp.asarray(leaf.get_value()) for name, (_, leaf) in self._variables.items()}
+        arrays = {name: jnp.asarray(variable.get_value()) for name, variable in variables.items()}
         self.params = {name: array for name, array in arrays.items() if name in parameters - self.frozen}
         self.statistics = {name: array for name, array in arrays.items() if name not in self.params}
 
     def train(self, params: Weights, statistics: Weights, x: jax.Array, key: jax.Array) -> tuple[jax.Array, Weights]:
         """Return the logits with dropout, and the statistics that the batch changed."""
-        module = self._merge(params | statistics)
+        module = self._parts.together(params | statistics)
         nnx.reseed(module, default=key, dropout=key)
         logits = self.forward(module, x)
-        after = dict(nnx.to_flat_state(nnx.state(module, nnx.Not(nnx.RngState))))
-        changed = set(statistics) - self.frozen
-        return logits, {name: after[self._variables[name][0]].get_value() for name in changed}
+        after = weights_of(module)
+        return logits, {name: after[name] for name in set(statistics) - self.frozen}
 
     def infer(self, weights: Weights, x: jax.Array) -> jax.Array:
         """Return the logits as the stream computes them."""
-        mode = {"deterministic": True, "use_running_average": True}
-        module = nnx.view(self._merge(weights), raise_if_not_found=False, **mode)
-        return self.forward(module, x)
-
-    def _merge(self, weights: Weights) -> Any:
-        flat = [(path, leaf.replace(weights[name])) for name, (path, leaf) in self._variables.items()]
-        return nnx.merge(self._graph, nnx.from_flat_state(flat), self._random, copy=True)
+        return self.forward(inferring(self._parts.together(weights)), x)
 
 
 class Step:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
 from genrestream.errors import UsageError
+from genrestream.inference.network import Parts
 from train.augment.config import AugmentConfig
 from train.data.cache import AudioCache
 from train.data.splits import Split
@@ -55,9 +55,7 @@ def transfer(config: TransferConfig, split: Split, cache: AudioCache, folder: Pa
     kernel, bias = fit_head(split.train, split.genres, cache, config.head, config.augment, config.sampling, config.seed)
     module = config.design.module(len(split.genres), config.seed)
     weights = pretrained.weights | {"output.kernel": kernel, "output.bias": bias}
-    for path, variable in nnx.to_flat_state(nnx.state(module, nnx.Not(nnx.RngState))):
-        variable.set_value(jnp.asarray(weights[".".join(map(str, path))]))
-    network = Network(module, lambda name: name.startswith(KEPT), _with_fixed_statistics)
+    network = Network(Parts(module).together(weights), lambda name: name.startswith(KEPT), _with_fixed_statistics)
     if config.fine_tune:
         fit(config, split, cache, folder, network, pretrained.model)
     else:
