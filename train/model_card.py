@@ -19,6 +19,7 @@ from train.command.entry import entry
 
 FILE = "README.md"
 WEAK_RECALL = 0.6  # genres that are found less often than this are named among the limits
+MAX_LABELS = 50  # more are not printed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +57,8 @@ def _what(card: Card) -> Iterator[str]:
     yield f"# Model card: {card.name}"
     yield "<!-- Written by train.model_card from checkpoint.json: change that file, not this one. -->\n"
     yield f"`genrestream file song.mp3 --model {card.name}`\n"
-    yield f"- **Labels:** {len(card.labels)} {kind}: {', '.join(card.labels)}"
+    more = f"; `genrestream models {card.name}` lists all" if len(card.labels) > MAX_LABELS else ""
+    yield f"- **Labels:** {len(card.labels)} {kind}: {'; '.join(card.labels[:MAX_LABELS])}{more}"
     yield f"- **Network:** `genrestream.models`, `{card.model}`"
     yield (
         f"- **Input:** {frontend.kind} features of chunks of {frontend.n_samples / frontend.sample_rate:g} s,"
@@ -77,7 +79,9 @@ def _data(card: Card) -> Iterator[str]:
         yield f"- **Tracks:** {facts['n_training_tracks']}, seed {facts.get('seed', 'not stated')}"
     source = facts.get("pretrained", facts)
     if "weights" in source:
-        yield f"- **Pretrained weights:** {source['weights']}; data: {source['data']}; licence: {source['licence']}"
+        yield f"- **Pretrained weights:** {source['weights']}"
+    if "pretrained" in facts:
+        yield f"- **Pretrained on:** {source['data']}; licence: {source['licence']}"
     yield ""
 
 
@@ -123,7 +127,7 @@ def _rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _limits(card: Card) -> Iterator[str]:
     yield "## Limits\n"
     yield (
-        "- It knows the labels above and nothing else: other music, speech and noise get one of them"
+        "- It knows its labels and nothing else: any other sound gets one of them"
         f" or {'none' if card.multi_label else '`unsure`'}."
     )
     yield "- The labels come from one dataset; music of other decades, regions and recordings may score lower."
