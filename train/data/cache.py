@@ -30,7 +30,7 @@ from train.data.decode import waveform_blocks
 from train.data.digests import REMEDY, Digests
 from train.data.tracks import Track
 
-VERSION = 2  # of the files: count it up when their form changes, or what waveform_blocks returns
+VERSION = 3  # of the files: count it up when their form changes, or what waveform_blocks returns
 MAX_PROBLEM = 300  # characters, of which JSON makes up to 12 bytes each
 FULL_SCALE = 32767
 TRACKS_A_WORKER = 25  # fewer are decoded sooner than another process has started

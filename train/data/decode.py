@@ -1,4 +1,4 @@
-"""Decoding for training, by the stream's own source and resampler: a track sounds in both the same."""
+"""Decoding for training, by the stream's own source, conditioning and resampler: a track sounds the same in both."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from genrestream.audio.chunks import Chunk, Chunker
+from genrestream.audio.conditioning import Conditioner
 from genrestream.audio.resample import Resampler
 from genrestream.audio.source import AudioSource
 from genrestream.errors import AudioError
@@ -23,13 +24,15 @@ def waveform_blocks(path: Path, sample_rate: int, problems: list[str] | None = N
     Raises:
         AudioError: It cannot be decoded.
     """
-    resampler = Resampler(sample_rate)
+    conditioner, resampler = Conditioner(), Resampler(sample_rate)
     with AudioSource(path) as source:
         for block, rate_in in source:
             try:
-                yield resampler.push(block, rate_in)
+                pieces = conditioner.push(block, rate_in)
             except AudioError as error:
                 raise AudioError(f"{path}: {error}") from error
+            yield from (resampler.push(mono[None], rate) for mono, rate in pieces)
+    yield from (resampler.push(mono[None], rate) for mono, rate in conditioner.flush())
     yield resampler.flush()
     if problems is not None:
         problems += source.problems

@@ -28,11 +28,36 @@ def load(config: DataConfig, sample_rate: int, n_workers: int | None = None) -> 
         OutputError: The cache cannot be written.
     """
     cache = _cache(sample_rate, config.cache)
-    dataset, filled = decoded(read(config.data), cache, config, n_workers)
+    dataset, filled = decoded(read_all(config), cache, config, n_workers)
     split = divide(dataset, config)
     for line in [*dataset.left_out, *filled.unreadable.values(), *unplaced(split, config)]:
         print(f"left out: {printable(line)}", file=sys.stderr)
     return split, cache
+
+
+def read_all(config: DataConfig) -> Dataset:
+    """Read the folders that a config names; their tracks know which dataset they are from.
+
+    Raises:
+        UsageError: One cannot be read, they have other genres, or two tracks have one name.
+    """
+    folders = (config.data, *config.more)
+    if len(folders) == 1:
+        return read(config.data)
+    datasets = [read(folder) for folder in folders]
+    tracks = tuple(
+        dataclasses.replace(track, domain=folder.resolve().name)
+        for folder, dataset in zip(folders, datasets, strict=True)
+        for track in dataset.tracks
+    )
+    for folder, dataset in zip(folders[1:], datasets[1:], strict=True):
+        if strange := sorted({*dataset.genres} - {*datasets[0].genres}):
+            raise UsageError(f"--more {folder}: has genre {strange[0]}, which {config.data} has not; rename or remove it")
+    names = [track.name for track in tracks]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--more: two tracks are named {max(names, key=names.count)}; rename one")
+    duplicates = tuple(pair for dataset in datasets for pair in dataset.duplicates)
+    return Dataset(tracks, duplicates, tuple(line for dataset in datasets for line in dataset.left_out))
 
 
 @functools.cache  # five folds share what was decoded, and what was computed from it

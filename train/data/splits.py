@@ -110,8 +110,14 @@ def _identities(tracks: Sequence[Track], dataset: Dataset, config: DataConfig) -
         if config.split == "random-chunks":
             yield [f"the same piece ({track.name})"]
             continue
-        artist = [f"the same artist ({track.artist})"] if config.split == "artist" and track.artist else []
+        artist = [f"the same artist ({artist_name(track.artist)})"] if config.split == "artist" and track.artist else []
         yield [f"the same file ({track.path.resolve()})", *pairs_of.get(track.name, []), *artist]
+
+
+def artist_name(artist: str) -> str:
+    """Return an artist's name as it is compared: without case, punctuation and a leading "the"."""
+    letters = "".join(letter for letter in artist.casefold().removeprefix("the ") if letter.isalnum())
+    return letters or artist
 
 
 def _published_sides(tracks: Sequence[Track], config: DataConfig) -> list[str]:
@@ -136,7 +142,7 @@ def _folds(tracks: list[Track], dataset: Dataset, config: DataConfig) -> list[in
     """Return each track's fold; -1 where no published fold has it."""
     published = max((track.fold for track in tracks), default=-1) + 1
     if config.split == "artist" and published == config.n_folds:
-        return [track.fold for track in tracks]
+        return _placed(tracks, dataset, config) if config.more else [track.fold for track in tracks]
     unknown = [track.name for track in tracks if not track.artist] if config.split == "artist" else []
     if len(unknown) == len(tracks):
         raise UsageError(
@@ -150,6 +156,18 @@ def _folds(tracks: list[Track], dataset: Dataset, config: DataConfig) -> list[in
             file=sys.stderr,
         )
     return _drawn_folds(tracks, _groups(tracks, dataset, config), config)
+
+
+def _placed(tracks: list[Track], dataset: Dataset, config: DataConfig) -> list[int]:
+    """Return published folds, and drawn ones for the tracks of other datasets, with an artist of both in one fold."""
+    groups, fixed = _groups(tracks, dataset, config), np.array([track.fold for track in tracks])
+    is_first = np.array([track.domain == tracks[0].domain for track in tracks])
+    others = [track for track, first in zip(tracks, is_first, strict=True) if not first]
+    folds = fixed.copy()
+    folds[~is_first] = _drawn_folds(others, groups[~is_first], config)
+    fold_of = {group: fold for group, fold in zip(groups, fixed, strict=True) if fold >= 0}
+    return [int(fold_of.get(group, fold)) if not first else int(fold)
+            for group, fold, first in zip(groups, folds, is_first, strict=True)]  # fmt: skip
 
 
 def _groups(tracks: Sequence[Track], dataset: Dataset, config: DataConfig) -> np.ndarray:

@@ -22,6 +22,7 @@ class Track:
         artist: Its artist; empty where unknown.
         start_s: Where a part of a recording begins, in seconds; None for the whole recording.
         seconds: Its length in seconds; None until it is decoded.
+        domain: The dataset it is from, such as ``gtzan``, where several are trained on together.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Track:
     artist: str = ""
     start_s: float | None = None
     seconds: float | None = None
+    domain: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +63,7 @@ class DataConfig:
     Attributes:
         data: A folder of genre folders; or one with a tracks.csv that has the columns file and genre, and optionally
             track, artist and split; or FMA's folder, with fma_metadata and fma_small or fma_medium.
+        more: Further folders of such music, from other places, to train and test on together with it.
         split: Folds that keep artists apart; random folds of whole tracks; the published fault-filtered lists of
             GTZAN; the official split of FMA or of a tracks.csv; or, to measure how much it inflates the score, random
             chunks of the same tracks on both sides.
@@ -74,6 +77,7 @@ class DataConfig:
     """
 
     data: Path
+    more: tuple[Path, ...] = ()
     split: Protocol = "artist"
     fold: int | None = 0
     n_folds: int = 5

@@ -13,7 +13,8 @@ import grain
 import numpy as np
 
 from genrestream.audio.chunks import Chunker
-from genrestream.audio.silence import loudness_db
+from genrestream.audio.conditioning import LevelConfig, level_gain_db
+from genrestream.audio.silence import is_silent
 from genrestream.streaming.session import StreamConfig
 from train.augment.config import OFF, AugmentConfig
 from train.augment.waveform import augmented
@@ -39,6 +40,11 @@ class Frontend(Protocol):
     @property
     def n_samples(self) -> int:
         """Samples in one chunk."""
+        ...
+
+    @property
+    def level(self) -> LevelConfig | None:
+        """To what loudness chunks are brought."""
         ...
 
 
@@ -92,11 +98,26 @@ class _Draw:
         number = min(int(np.searchsorted(self.until, drawn, side="right")), len(self.tracks) - 1)
         waveform = self._crop(self.tracks[number], rng)
         for _ in range(MAX_DRAWS - 1):
-            if loudness_db(waveform) >= SILENCE_DB:
+            if not is_silent(waveform, self.frontend.sample_rate, SILENCE_DB):
                 break
             waveform = self._crop(self.tracks[number], rng)
-        weight = self.weights[number] * (loudness_db(waveform) >= SILENCE_DB)
-        return _element(augmented(waveform, self.frontend.sample_rate, rng, self.augment), self.labels[number], weight)
+        weight = self.weights[number] * (not is_silent(waveform, self.frontend.sample_rate, SILENCE_DB))
+        changed = augmented(waveform, self.frontend.sample_rate, rng, self.augment)
+        if self.frontend.level:
+            changed = levelled(changed, self._share_of_history(self.tracks[number], waveform, rng), self.frontend.level)
+        return _element(changed, self.labels[number], weight)
+
+    def _share_of_history(self, track: Track, waveform: np.ndarray, rng: np.random.Generator) -> float:
+        """Return the power of the last seconds as a share of the crop's; 1 on half of the crops, as at a stream's start.
+
+        The crop's place in the track is not looked up: any seconds of the track will do.
+        """
+        if rng.random() < 0.5 or not self.frontend.level:
+            return 1.0
+        n_window = round(self.frontend.level.window_s * self.frontend.sample_rate)
+        start = int(rng.integers(max(0, self.cache.n_samples(track) - n_window) + 1))
+        history = self.cache.crop(track, start, n_window)
+        return float(np.mean(np.square(history)) / max(1e-12, np.mean(np.square(waveform))))
 
     def _crop(self, track: Track, rng: np.random.Generator) -> np.ndarray:
         n_samples, sample_rate = self.frontend.n_samples, self.frontend.sample_rate
@@ -125,7 +146,12 @@ def chunks(
     def cut(place: tuple[int, int, int]) -> Element:
         number, start, n_heard = place
         waveform = np.resize(cache.crop(tracks[number], start, n_heard), frontend.n_samples)
-        weight = float(loudness_db(waveform) >= SILENCE_DB)
+        weight = float(not is_silent(waveform, frontend.sample_rate, SILENCE_DB))
+        if frontend.level:
+            n_before = min(start + n_heard, round(frontend.level.window_s * frontend.sample_rate))
+            history = cache.crop(tracks[number], start + n_heard - n_before, n_before)
+            power = float(np.mean(np.square(history)))
+            waveform = waveform * np.float32(10 ** (level_gain_db(power, frontend.level) / 20))
         return _element(waveform, genres.index(tracks[number].genre), weight) | {"track": np.int32(number)}
 
     return grain.MapDataset.source(places).map(cut)
@@ -139,6 +165,18 @@ def rows(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = No
         return _element(inputs[number], labels[number], weights[number])
 
     return grain.MapDataset.range(len(labels)).map(row)
+
+
+def levelled(waveform: np.ndarray, share: float, level: LevelConfig) -> np.ndarray:
+    """Return a waveform brought to the level that a stream would bring it to.
+
+    Args:
+        waveform: float32, shape (n_samples,).
+        share: Power of the last seconds as a share of the waveform's own.
+        level: The loudness that is aimed at.
+    """
+    power = share * float(np.mean(np.square(waveform)))
+    return waveform * np.float32(10 ** (level_gain_db(power, level) / 20))
 
 
 def _element(inputs: np.ndarray, label: int, weight: float) -> Element:
