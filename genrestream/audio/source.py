@@ -11,12 +11,12 @@ import av
 import av.error
 import numpy as np
 
-from genrestream.audio.ending import Damage, Ending, EndKind, Shortfall
 from genrestream.audio.formats import DSD_RATES, MAX_CHANNELS, SAMPLE_RATES, RawFormat, is_url
 from genrestream.audio.pcm import planes
 from genrestream.audio.reading import opening
 from genrestream.audio.reading.causes import cause
 from genrestream.audio.reading.claims import claimed_s, tolerance_s
+from genrestream.audio.reading.ending import Damage, Ending, EndKind, Shortfall
 from genrestream.audio.reading.waiting import Ahead, called
 from genrestream.errors import AudioError
 

@@ -1,7 +1,7 @@
 """``genrestream file``: every source through one model, into the view and the records."""
 
 from genrestream.api import Classifier, load
-from genrestream.audio.folders import search
+from genrestream.audio.listing.folders import search
 from genrestream.cli.options import FileOptions
 from genrestream.cli.std_streams import stdin_is_closed
 from genrestream.errors import AudioError, UsageError

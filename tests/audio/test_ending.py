@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from genrestream.audio.ending import Damage, Ending, EndKind
+from genrestream.audio.reading.ending import Damage, Ending, EndKind
 from genrestream.audio.source import AudioSource
 from genrestream.errors import AudioError
 from tests.conftest import METAL, encode, music

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from genrestream.audio.folders import expand, search
-from genrestream.audio.suffixes import music_suffixes
+from genrestream.audio.listing.folders import expand, search
+from genrestream.audio.listing.suffixes import music_suffixes
 from genrestream.errors import AudioError
 from tests.conftest import METAL, ROOT
 
@@ -103,7 +103,7 @@ def test_an_empty_folder_and_one_without_music(tmp_path):
 
 SCRIPT = """
 import sys
-from genrestream.audio.folders import search
+from genrestream.audio.listing.folders import search
 from genrestream.errors import AudioError
 try:
     found = search(sys.argv[1])

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from genrestream.audio.ending import EndKind
 from genrestream.audio.reading import opening
+from genrestream.audio.reading.ending import EndKind
 from genrestream.audio.source import AudioSource
 from genrestream.errors import AudioError
 from tests.audio.servers import head, serving

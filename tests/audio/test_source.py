@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from genrestream.audio.folders import expand
 from genrestream.audio.formats import RawFormat
+from genrestream.audio.listing.folders import expand
 from genrestream.audio.pcm import planes
 from genrestream.audio.source import AudioSource
 from genrestream.errors import AudioError, UsageError

@@ -15,12 +15,12 @@ from av.container import InputContainer
 from av.logging import PANIC, set_level
 
 from genrestream.audio.formats import RawFormat, is_url, local_path, scheme
+from genrestream.audio.listing.playlists import MAX_BYTES, addresses, listed
 from genrestream.audio.reading.causes import cause, log
 from genrestream.audio.reading.demuxers import allowed, refusal
 from genrestream.audio.reading.lengths import Extent, corrected, extent
 from genrestream.audio.reading.ogg import PAGE, Ogg
 from genrestream.audio.reading.pipes import Pipe
-from genrestream.audio.reading.playlists import MAX_BYTES, addresses, listed
 from genrestream.errors import AudioError
 
 NETWORK_TIMEOUT_S = 20.0

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from genrestream.audio.suffixes import music_suffixes
+from genrestream.audio.listing.suffixes import music_suffixes
 from genrestream.errors import AudioError, UsageError
 from genrestream.inference.checkpoint import check_labels
 from genrestream.output.text import printable

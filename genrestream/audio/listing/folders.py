@@ -8,8 +8,8 @@ import stat
 from collections.abc import Iterator
 
 from genrestream.audio.formats import is_url, local_path
-from genrestream.audio.reading import playlists
-from genrestream.audio.suffixes import music_suffixes
+from genrestream.audio.listing import playlists
+from genrestream.audio.listing.suffixes import music_suffixes
 from genrestream.errors import AudioError
 
 # Folders of system programs: trash, archives' and servers' copies, notebooks' backups.
