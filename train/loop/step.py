@@ -140,7 +140,7 @@ class Step:
         x = batch["inputs"] if self.frontend is None else features(batch["inputs"], self.frontend)
         x, targets = spec_augment(x, keys[0], self.augment), jax.nn.one_hot(batch["label"], self.n_classes)
         if self.augment.mixup:
-            # Each device draws all shares, since drawing is a loop: XLA's CPU devices can wait for each other without end
+            # Each device draws all shares, since drawing is a loop: XLA's CPU devices can wait for each other endlessly
             # when one exchanges values inside a loop and another does so after it.
             shares = jax.lax.with_sharding_constraint(mixup_shares(keys[1], len(x), self.augment), self._whole)
             neighbour_counts = jnp.roll(batch["weight"], 1) > 0
