@@ -146,7 +146,6 @@ def test_a_loss_that_is_no_number_stops(data, tmp_path):
     assert not (tmp_path / "run" / "model").exists()
 
 
-@pytest.mark.parametrize("other", [("--n-filters", 4, 4), ("--fold", 1)])
 def test_two_trainings_in_one_folder(data, whole, tmp_path):
     """The second is refused while the first holds the folder, and changes nothing in it."""
     output = tmp_path / "run"
@@ -172,6 +171,7 @@ def test_a_damaged_checkpoint_is_left_out(data, whole, tmp_path):
         np.testing.assert_array_equal(weights(output)[name], array, err_msg=name)
 
 
+@pytest.mark.parametrize("other", [("--n-filters", 4, 4), ("--fold", 1)])
 def test_another_run_is_not_resumed(data, whole, tmp_path, other):
     shutil.copytree(whole, tmp_path / "run")
     assert "holds a run already" in said(train(data, tmp_path / "run", code=2))
