@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from genrestream.audio.resample import Resampler
 from genrestream.audio.source import AudioSource
 from genrestream.errors import UsageError
 from genrestream.inference import checkpoint, shipped
@@ -25,6 +24,7 @@ from genrestream.streaming.session import Session, StreamConfig
 from train.augment.config import AugmentConfig
 from train.command.entry import entry
 from train.data.cache import AudioCache
+from train.data.decode import waveform_of
 from train.data.load import gtzan_tracks
 from train.data.tracks import Track
 from train.input.sampling import SamplingConfig
@@ -208,7 +208,7 @@ def _medleys(
     """
     chance = random.Random(seed)
     for members in _orders(tracks, chance):
-        waveforms = [_waveform(track, card.frontend.sample_rate) for track in members]
+        waveforms = [waveform_of(track.path, card.frontend.sample_rate)[0] for track in members]
         waveforms = [waveform[chance.randrange(3 * card.frontend.sample_rate) :] for waveform in waveforms]
         lengths_s = [len(waveform) / card.frontend.sample_rate for waveform in waveforms]
         session = Session(card, logits_of, StreamConfig(hop_s=1.0, vote="decay"))
@@ -228,13 +228,6 @@ def _orders(tracks: list[Track], chance: random.Random) -> Iterator[list[Track]]
             members.append(other[0])
             left.remove(other[0])
         yield members
-
-
-def _waveform(track: Track, sample_rate: int) -> np.ndarray:
-    resampler = Resampler(sample_rate)
-    with AudioSource(track.path) as source:
-        parts = [resampler.push(block, rate) for block, rate in source]
-    return np.concatenate([*parts, resampler.flush()])
 
 
 if __name__ == "__main__":

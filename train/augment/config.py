@@ -18,7 +18,7 @@ class AugmentConfig:
     """How strongly music is changed in training; 0 switches a change off.
 
     Attributes:
-        share: Share of crops whose pitch or tempo is changed; likewise of those that are equalised.
+        share: Share of crops whose pitch or tempo is changed, and share of crops that are equalised.
         gain_db: Louder or quieter by up to this, in dB; never so loud that it clips.
         noise: Share of crops with added noise, white or pink.
         noise_snr_db: Its signal to noise ratio, from and to, in dB.
@@ -27,12 +27,12 @@ class AugmentConfig:
         stretch: Tempo alone up or down by up to this share.
         equalise_db: Bass and treble up or down by up to this, in dB.
         distort: Share of crops with one distortion: a narrow band, a room, or clipping.
-        codec: Share of crops that an MP3, AAC or Opus codec has gone over.
-        shorten: Share of crops of which only a piece of 1 s to the whole is kept and repeated, as the stream does with
-            short input: so that no class is known by being short.
-        spec_masks: Bands of frames and bands of frequencies that SpecAugment masks.
-        spec_width: The widest of them, as a share of the axis.
-        mixup: Both parameters of the beta distribution from which mixup draws its shares.
+        codec: Share of crops that are coded and decoded by MP3, AAC or Opus.
+        shorten: Share of crops that are cut to 1 s or more and repeated to their length, as the stream does with short
+            input; so the network does not learn a class by its short files.
+        spec_masks: Number of bands that SpecAugment masks along each of the axes of time and frequency.
+        spec_width: Width of the widest band, as a share of the axis.
+        mixup: Both parameters of the beta distribution that mixup draws its shares from.
     """
 
     share: float = 0.5
@@ -55,8 +55,7 @@ class AugmentConfig:
             if not 0 <= getattr(self, name) <= most:
                 raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be from 0 to {most}")
         if not self.noise_snr_db[0] <= self.noise_snr_db[1]:
-            raise UsageError(f"--noise-snr-db {self.noise_snr_db}: must be from the lower to the higher")
-
+            raise UsageError(f"--noise-snr-db {self.noise_snr_db}: must be the lower value, then the higher")
         if (slowest := (1 - self.stretch) / 2 ** (self.pitch_semitones / 12)) < SLOWEST:
             raise UsageError(
                 f"--stretch {self.stretch} with --pitch-semitones {self.pitch_semitones}: (1 - stretch) / 2 **"
@@ -77,5 +76,5 @@ class AugmentConfig:
         return Warp(speed * pitch, speed * (1 + self.stretch * rng.uniform(-1, 1)))
 
 
-# As evaluation hears it.
+# No change, as in evaluation.
 OFF = AugmentConfig(gain_db=0, noise=0, speed=0, equalise_db=0, distort=0, shorten=0, spec_masks=0, mixup=0)

@@ -1,8 +1,8 @@
 """Distortions that music meets on its way to a listener: codecs, band limits, loudness, noise, rooms, equalisers.
 
 Each is a function ``(waveform, sample_rate, rng, **strength) -> waveform`` that keeps shape, type and alignment and
-stays within -1 to 1, as a converter would clip it. The same random generator gives the same result. ``DISTORTIONS``
-are those of the robustness table; augmentation calls the functions with strengths that it draws.
+clips to -1 to 1. The same random generator gives the same result. ``DISTORTIONS`` are those of the robustness table;
+augmentation draws strengths and calls the functions with them.
 """
 
 import io
@@ -20,7 +20,7 @@ from genrestream.errors import UsageError
 Distortion = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 Codec = Literal["mp3", "opus", "aac"]
 
-# Encoder, container that tells its decoder the encoder's delay, and the sample rates it takes.
+# Encoder, a container that stores the encoder's delay, and the sample rates that it takes.
 _MPEG_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _CODECS = {
     "mp3": ("libmp3lame", "mp3", _MPEG_HZ),
@@ -32,7 +32,7 @@ REVERBERANT_DB = 0.0  # energy of a room's echoes against the direct sound's, of
 
 
 def gain(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator, *, gain_db: float) -> np.ndarray:
-    """Make it louder or quieter; what would leave -1 to 1 is clipped."""
+    """Make it louder or quieter; samples beyond -1 to 1 are clipped."""
     return _limited(waveform * 10 ** (gain_db / 20))
 
 
@@ -83,8 +83,8 @@ def room(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator, *, rt
     length = max(float(np.sqrt(np.square(echoes).sum())), 1e-12)  # np.linalg.norm would start BLAS's threads
     echoes *= 10 ** (REVERBERANT_DB / 20) / length
     response = np.concatenate([[1.0], echoes]).astype(np.float32)
-    heard = signal.oaconvolve(waveform, response)[: len(waveform)]
-    return _limited(heard * (_rms(waveform) / max(_rms(heard), 1e-12)))
+    wet = signal.oaconvolve(waveform, response)[: len(waveform)]
+    return _limited(wet * (_rms(waveform) / max(_rms(wet), 1e-12)))
 
 
 def codec(
@@ -106,9 +106,9 @@ def codec(
         raise UsageError(f"codec {name!r}: must be one of {', '.join(_CODECS)}")
     encoder, container, rates_hz = _CODECS[name]
     rate = next((rate for rate in rates_hz if rate >= sample_rate), rates_hz[-1])
-    heard = _decode(_encode(_resampled(waveform, sample_rate, rate), rate, encoder, container, bit_rate), container)
-    heard = _resampled(*heard, sample_rate)[: len(waveform)]
-    return _limited(np.pad(heard, (0, len(waveform) - len(heard))))
+    decoded = _decode(_encode(_resampled(waveform, sample_rate, rate), rate, encoder, container, bit_rate), container)
+    coded = _resampled(*decoded, sample_rate)[: len(waveform)]
+    return _limited(np.pad(coded, (0, len(waveform) - len(coded))))
 
 
 def _encode(waveform: np.ndarray, rate: int, encoder: str, container: str, bit_rate: int) -> io.BytesIO:

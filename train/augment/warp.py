@@ -1,7 +1,7 @@
 """Pitch and tempo: the same music higher, lower, faster or slower.
 
-Played at another speed, by resampling, both change together, which costs little. Where they are to differ, FFmpeg's
-``atempo`` (WSOLA: Verhelst and Roelands 1993) mends the tempo.
+Resampling changes both together, which costs little. Where they differ, FFmpeg's ``atempo`` (WSOLA: Verhelst and
+Roelands 1993) then changes the tempo alone.
 """
 
 import dataclasses
@@ -14,9 +14,9 @@ import numpy as np
 import soxr
 from av.filter import Graph
 
-MARGIN_S = 0.2  # atempo swallows some of its end
-SLOWEST = 0.5  # tempo over pitch that atempo can
-SAME = 1e-3  # ratios nearer to one another are not told apart
+MARGIN_S = 0.2  # atempo loses some samples at its end
+SLOWEST = 0.5  # the smallest ratio of tempo to pitch that atempo takes
+SAME = 1e-3  # ratios that are closer count as equal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Warp:
     tempo: float = 1.0
 
     def source_length(self, n_samples: int, sample_rate: int) -> int:
-        """Return how many samples of music ``apply`` needs to give so many."""
+        """Return how many samples ``apply`` needs to return ``n_samples``."""
         if self == Warp():
             return n_samples
         return math.ceil(n_samples * self.tempo + (MARGIN_S * sample_rate if self._differ else 2))

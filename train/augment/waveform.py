@@ -1,7 +1,6 @@
-"""Augmentation: the same music as other masterings, codecs, rooms, microphones and players would give it.
+"""Augmentation of waveforms, in NumPy: other masterings, codecs, rooms, microphones and players of the same music.
 
-Those of the waveform are NumPy and run in the input pipeline; SpecAugment and mixup are ``jax.numpy`` and run inside
-the training step. Shapes stay what they are, labels too but for mixup's, and no waveform leaves -1 to 1.
+It runs in the input pipeline; shapes and labels stay the same, and samples stay within -1 to 1.
 """
 
 import numpy as np
@@ -14,13 +13,13 @@ HEADROOM = 0.1  # so that nothing clips on the way
 
 
 def augmented(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator, config: AugmentConfig) -> np.ndarray:
-    """Return a changed waveform, float32, of the same shape; all but pitch and tempo, which need more music.
+    """Return a changed waveform, float32, of the same shape; pitch and tempo are changed before, by ``Warp``.
 
     Args:
         waveform: float32, shape (n_samples,), -1 to 1.
         sample_rate: Samples a second.
-        rng: Where the changes are drawn.
-        config: Which changes, and how strong.
+        rng: Draws the changes.
+        config: The changes and their strength.
     """
     if not config.changes_waveform:
         return waveform
@@ -42,7 +41,7 @@ def augmented(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator, 
 
 
 def _amplified(waveform: np.ndarray, gain_db: float) -> np.ndarray:
-    """Undo the headroom and change the level, but not so far that a peak would leave -1 to 1."""
+    """Undo the headroom and change the level, but keep peaks within -1 to 1."""
     peak = float(np.abs(waveform).max(initial=0))
     return waveform * np.float32(min(10 ** (gain_db / 20) / HEADROOM, 1 / max(peak, 1e-9)))
 
@@ -59,7 +58,7 @@ def _in_a_room(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator)
 
 
 def _overdriven(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    """Clip the peaks, as a microphone does that is too near."""
+    """Clip the peaks, as a microphone does that is too close."""
     peak = max(float(np.abs(waveform).max(initial=0)), 1e-9)
     return distort.gain(waveform / peak, sample_rate, rng, gain_db=rng.uniform(0, 12)) * np.float32(peak)
 

@@ -1,1 +1,1 @@
-"""Folders of labelled music to decoded, divided tracks."""
+"""From folders of labelled music to decoded, divided tracks."""

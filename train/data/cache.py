@@ -31,10 +31,10 @@ from train.data.digests import REMEDY, Digests
 from train.data.tracks import Track
 
 VERSION = 3  # of the files: count it up when their form changes, or what waveform_blocks returns
-MAX_PROBLEM = 300  # characters, of which JSON makes up to 12 bytes each
+MAX_PROBLEM = 300  # characters; JSON writes up to 12 bytes for one
 FULL_SCALE = 32767
 TRACKS_A_WORKER = 25  # fewer are decoded sooner than another process has started
-OPEN_FILES = 128  # memory maps held at once; each holds a file descriptor, of which there may be only 256
+OPEN_FILES = 128  # memory maps held at once; each holds a file descriptor, and a process may have only 256
 ABANDONED_S = 3600.0
 
 

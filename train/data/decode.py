@@ -1,4 +1,4 @@
-"""Decoding for training, by the stream's own source, conditioning and resampler: a track sounds the same in both."""
+"""Decoding whole files, with the source, conditioning and resampler of the stream, so that the samples are the same."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +18,8 @@ def waveform_blocks(path: Path, sample_rate: int, problems: list[str] | None = N
 
     Args:
         path: The file.
-        sample_rate: Rate of what comes out, in Hz.
-        problems: Where to add what was wrong with the file but did not stop the decoding.
+        sample_rate: Rate of the blocks that are returned, in Hz.
+        problems: A list to add faults of the file to that do not stop the decoding.
 
     Raises:
         AudioError: It cannot be decoded.
@@ -38,8 +38,22 @@ def waveform_blocks(path: Path, sample_rate: int, problems: list[str] | None = N
         problems += source.problems
 
 
+def waveform_of(path: Path, sample_rate: int | None = None) -> tuple[np.ndarray, int]:
+    """Return a file's whole waveform, mono float32, and its rate in Hz.
+
+    Args:
+        path: The file.
+        sample_rate: The rate to resample to, in Hz; the file's own where not given (its first, if that changes).
+
+    Raises:
+        AudioError: It cannot be decoded, or is empty.
+    """
+    sample_rate = sample_rate or _own_rate(path)
+    return np.concatenate(list(waveform_blocks(path, sample_rate))), sample_rate
+
+
 def chunks_of(path: Path, frontend: FrontendConfig, hop_s: float) -> np.ndarray:
-    """Return a file's chunks as a stream would cut them, float32, shape (n_chunks, n_samples).
+    """Return a file's chunks as a stream cuts them, float32, shape (n_chunks, n_samples).
 
     Raises:
         AudioError: It cannot be decoded or is too short for one chunk.
@@ -52,3 +66,10 @@ def chunks_of(path: Path, frontend: FrontendConfig, hop_s: float) -> np.ndarray:
     if not chunks:
         raise AudioError(f"{path}: too short for a chunk")
     return np.stack([chunk.waveform for chunk in chunks])
+
+
+def _own_rate(path: Path) -> int:
+    with AudioSource(path) as source:
+        for _, sample_rate in source:
+            return sample_rate
+    raise AudioError(f"{path}: has no samples")

@@ -13,11 +13,10 @@ from rich.console import Console
 from rich.progress import track as progress
 
 from genrestream.api import Classifier
-from genrestream.audio.resample import Resampler
-from genrestream.audio.source import AudioSource
 from genrestream.errors import AudioError, UsageError
 from genrestream.streaming.predictions import Prediction
 from train.augment.distort import Distortion
+from train.data.decode import waveform_of
 from train.data.tracks import Track
 from train.evaluation.scores import Scored
 
@@ -103,18 +102,7 @@ def decoded(track: Track, longest_s: float = np.inf) -> tuple[np.ndarray, int]:
     Raises:
         AudioError: It cannot be decoded, or is empty.
     """
-    parts: list[np.ndarray] = []
-    resampler: Resampler | None = None
-    with AudioSource(track.path) as source:
-        for block, sample_rate in source:
-            resampler = resampler or Resampler(sample_rate)
-            try:
-                parts.append(resampler.push(block, sample_rate))
-            except AudioError as error:
-                raise AudioError(f"{track.path}: {error}") from error
-    if resampler is None:
-        raise AudioError(f"{track.path}: has no samples")
-    waveform, sample_rate = np.concatenate([*parts, resampler.flush()]), resampler.sample_rate
+    waveform, sample_rate = waveform_of(track.path)
     begin_s = track.start_s or 0.0
     whole_s = len(waveform) / sample_rate
     length_s = whole_s if track.start_s is None or track.seconds is None else track.seconds

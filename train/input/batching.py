@@ -1,7 +1,7 @@
-"""Batches from examples: shuffled and endless to train on, once and in order to evaluate on; prepared ahead.
+"""Batches of examples, prepared ahead: shuffled and endless to train on, one pass in order to evaluate on.
 
-What comes does not depend on the number of threads, worker processes or hosts, and neither does what is saved of how
-far it came: a run can go on with other numbers of them, as long as the batch of all hosts together has the same size.
+Batches do not depend on the number of threads, worker processes or hosts, nor does the saved position: a run can go on
+with other numbers of them, as long as the batch of all hosts together keeps its size.
 """
 
 import json
@@ -28,19 +28,19 @@ def batches(
     prefetch: int = 2,
     shard: tuple[int, int] = (0, 1),
 ) -> grain.IterDataset[Element]:
-    """Return shuffled batches without end, whose iterators can be saved with orbax.
+    """Return shuffled batches without end; their iterators give and take their position (orbax can save it).
 
     Args:
         dataset: One epoch.
         batch_size: Elements in a batch of this host.
-        seed: Of the order.
-        n_workers: Processes that prepare batches; 0 for a thread of this one.
-        prefetch: Batches that each prepares ahead.
+        seed: Seed of the order.
+        n_workers: Processes that prepare batches; 0 for a thread of this process.
+        prefetch: Batches that each of them prepares ahead.
         shard: This host's number, from 0, and the number of hosts. Their batches, one host after the other, are the
             batch that one host alone would have.
 
     Raises:
-        UsageError: The epoch is empty, or the seed is none.
+        UsageError: The epoch is empty, or the seed is out of range.
     """
     if not 0 <= seed < N_SEEDS:
         raise UsageError(f"--seed {seed}: must be from 0 to {N_SEEDS - 1}")
@@ -53,7 +53,7 @@ def batches(
 def once(
     dataset: grain.MapDataset[Element], batch_size: int, n_workers: int = 0, prefetch: int = 2
 ) -> grain.IterDataset[Element]:
-    """Return the batches of one pass in order, the last filled up with elements of weight 0."""
+    """Return the batches of one pass in order; the last is filled up with elements of weight 0."""
     if n_missing := -len(dataset) % batch_size:
         nothing = dict(dataset[0] or {}) | {"weight": np.float32(0)}
         dataset = grain.MapDataset.concatenate([dataset, grain.MapDataset.source([nothing] * n_missing)])
@@ -76,7 +76,7 @@ class _Batches(grain.IterDataset[Element]):
 
 
 class _Iterator(grain.DatasetIterator[Element]):
-    """Grain's own iterators save what their threads and workers are about; this one how many batches were taken."""
+    """An iterator whose state is the number of batches taken; that of grain's own iterators depends on its workers."""
 
     def __init__(self, dataset: _Batches):
         super().__init__()
@@ -103,7 +103,7 @@ class _Iterator(grain.DatasetIterator[Element]):
             self._running = None
 
     async def save(self, directory: Any) -> Awaitable[None]:
-        """Save for orbax: all hosts are as far, so the first writes for all."""
+        """Save for orbax; all hosts took equally many batches, so the first writes for all."""
         return _write(directory, json.dumps(self.get_state()))
 
     async def load(self, directory: Any) -> Awaitable[None]:
@@ -123,7 +123,7 @@ async def _write(directory: Any, state: str) -> None:
 def _prefetched(dataset: grain.MapDataset, n_workers: int, prefetch: int) -> grain.IterDataset:
     if n_workers:
         if not flags.FLAGS.is_parsed():
-            flags.FLAGS.mark_as_parsed()  # grain's workers ask absl's flags, which we do not use
+            flags.FLAGS.mark_as_parsed()  # grain's workers read absl's flags, which we do not use
         alone = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
         options = grain.MultiprocessingOptions(num_workers=n_workers, per_worker_buffer_size=prefetch)
         return dataset.to_iter_dataset(alone).mp_prefetch(options)

@@ -1,8 +1,8 @@
-"""The input pipeline, on grain: random crops to train on, the stream's own chunks to evaluate on, in batches.
+"""The examples of the input pipeline, on grain: random crops to train on, the stream's own chunks to evaluate on.
 
-Each element is a dict of ``inputs`` (float32), ``label`` (int32) and ``weight`` (float32; 0 where nothing is to be
-learnt or scored, as of silence, on which the stream does not vote either). Everything follows from one seed, whatever
-the number of threads and worker processes, and the iterators' state can be saved with orbax.
+Each example is a dict of ``inputs`` (float32), ``label`` (int32) and ``weight`` (float32). The weight of silence is 0,
+since the stream does not vote on it either. All examples follow from one seed, whatever the number of threads and
+worker processes.
 """
 
 import functools
@@ -20,17 +20,15 @@ from train.augment.config import OFF, AugmentConfig
 from train.augment.waveform import augmented
 from train.data.cache import AudioCache
 from train.data.tracks import Track
-from train.input.batching import N_SEEDS, Element, batches, once
-from train.input.sampling import SamplingConfig, row_weights, shares
-
-__all__ = ["Element", "SamplingConfig", "batches", "chunks", "crops", "once", "row_weights", "rows", "shares", "spans"]
+from train.input.batching import N_SEEDS, Element
+from train.input.sampling import SamplingConfig, shares
 
 SILENCE_DB = StreamConfig.silence_db
-MAX_DRAWS = 4  # of a crop that is not silent
+MAX_DRAWS = 4  # tries to find a crop that is not silent
 
 
 class Frontend(Protocol):
-    """What the pipeline asks of any front end's config."""
+    """What the pipeline needs from a front end's config."""
 
     @property
     def sample_rate(self) -> int:
@@ -57,16 +55,16 @@ def crops(
     sampling: SamplingConfig | None = None,
     seed: int = 0,
 ) -> grain.MapDataset[Element]:
-    """Return an epoch of random crops; give it to ``batches``, which shuffles and repeats it, anew each epoch.
+    """Return an epoch of random crops, for ``batches``, which repeats it with new draws each epoch.
 
     Args:
-        tracks: What to crop from, as ``AudioCache.fill`` returned them.
+        tracks: The tracks to crop from, as ``AudioCache.fill`` returned them.
         genres: The label set, in order.
-        cache: Where they are decoded.
-        frontend: The length of a crop and its rate.
+        cache: The decoded tracks.
+        frontend: Length and sample rate of a crop.
         augment: How crops are changed.
-        sampling: How often which track is drawn.
-        seed: Of the draws.
+        sampling: How often each track is drawn.
+        seed: Seed of the draws.
     """
     tracks = sorted(tracks, key=lambda track: genres.index(track.genre))
     draw = _Draw(tracks, genres, cache, frontend, augment, sampling or SamplingConfig())
@@ -93,7 +91,7 @@ class _Draw:
         self.n_crops = sampling.crops_per_epoch or int(n_chunks.sum())
 
     def __call__(self, position: int, rng: np.random.Generator) -> Element:
-        # One draw from each of n_crops equal slices of the tracks' shares: even, and unbiased for any track.
+        # One draw from each of n_crops equal parts of the tracks' shares: evenly spread, and unbiased for each track.
         drawn = (position % self.n_crops + rng.random()) / self.n_crops
         number = min(int(np.searchsorted(self.until, drawn, side="right")), len(self.tracks) - 1)
         waveform = self._crop(self.tracks[number], rng)
@@ -135,7 +133,7 @@ def chunks(
     frontend: Frontend,
     hop_s: float = 3.0,
 ) -> grain.MapDataset[Element]:
-    """Return the chunks of tracks exactly as a stream cuts them, in order; with ``track``, its place in ``tracks``."""
+    """Return the chunks of tracks exactly as a stream cuts them, in order; ``track`` is the index in ``tracks``."""
     hop = round(hop_s * frontend.sample_rate)
     places = [
         (number, start, n_heard)
@@ -191,5 +189,5 @@ def _spans(n_samples: int, chunk: int, sample_rate: int, hop: int) -> list[tuple
 
 
 def spans(n_samples: int, frontend: Frontend, hop: int | None = None) -> list[tuple[int, int]]:
-    """Return where a stream of so many samples is cut: each chunk's start and the samples it hears."""
+    """Return where a stream of so many samples is cut: each chunk's start and its number of samples."""
     return _spans(n_samples, frontend.n_samples, frontend.sample_rate, hop or frontend.n_samples)

@@ -1,4 +1,4 @@
-"""How often tracks, artists and classes are drawn, and what they weigh."""
+"""How often tracks, artists and classes are drawn, and their weights in the loss."""
 
 import dataclasses
 from collections import Counter
@@ -13,15 +13,16 @@ from train.data.tracks import Track
 
 @dataclasses.dataclass(frozen=True)
 class SamplingConfig:
-    """How often tracks, artists and classes are heard in training.
+    """How often tracks, artists and classes are drawn in training.
 
     Attributes:
-        balance: Each class equally often (sampler), or as often as it is there and weighted in the loss instead
-            (loss), or not balanced (none).
-        length_power: A track of n chunks is heard in proportion to n to this power: 0 all tracks alike, 1 all seconds.
-        artist_power: An artist of n tracks in a class is heard in proportion to n to this power: 0 all artists alike,
-            so that none is taken for the class; 1 all tracks. A track of an unknown artist is one of its own.
-        crops_per_epoch: Crops that are called an epoch; 0 for as many as the tracks have chunks.
+        balance: Draw each class equally often (sampler), weight the classes in the loss (loss), or neither (none).
+        length_power: A track of n chunks is drawn in proportion to n to this power: 0 all tracks equally often, 1 all
+            seconds.
+        artist_power: An artist of n tracks in a class is drawn in proportion to n to this power: 0 all artists equally
+            often, so that one artist does not stand for the class; 1 all tracks. A track of an unknown artist counts
+            as an artist.
+        crops_per_epoch: Crops in an epoch; 0 for as many as the tracks have chunks.
     """
 
     balance: Literal["sampler", "loss", "none"] = "sampler"
@@ -38,9 +39,9 @@ class SamplingConfig:
 
 
 def shares(tracks: Sequence[Track], n_chunks: np.ndarray, sampling: SamplingConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Return how often each track is drawn and what its crops weigh in the loss, both of shape (n_tracks,).
+    """Return how often each track is drawn and the weight of its crops in the loss, both of shape (n_tracks,).
 
-    In sum over the draws each class weighs the same, unless that is switched off; weights are 1 on average.
+    Over all draws each class has the same total weight, unless that is switched off; weights are 1 on average.
     """
     genres, labels = np.unique([track.genre for track in tracks], return_inverse=True)
     n_by = Counter((track.genre, track.artist) for track in tracks)
@@ -54,12 +55,12 @@ def shares(tracks: Sequence[Track], n_chunks: np.ndarray, sampling: SamplingConf
 
 
 def row_weights(tracks: Sequence[Track], number: np.ndarray, sampling: SamplingConfig) -> np.ndarray:
-    """Return what each of precomputed rows weighs, so that all that ``sampling`` names is heard as it says.
+    """Return the weights of precomputed rows, which balance tracks, artists and classes as draws of crops do.
 
     Args:
-        tracks: Whose rows they are.
-        number: The place in ``tracks`` of each row's track, shape (n_rows,).
-        sampling: How often tracks, artists and classes are heard.
+        tracks: The tracks of the rows.
+        number: The index in ``tracks`` of each row's track, shape (n_rows,).
+        sampling: How often tracks, artists and classes count.
 
     Returns:
         Shape (n_rows,), 1 on average.

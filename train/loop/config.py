@@ -1,4 +1,4 @@
-"""The config of a training run: what is trained, on what, how, and for how long."""
+"""The config of a training run, which is its command line too, and the digest that identifies the run."""
 
 import abc
 import dataclasses
@@ -21,7 +21,7 @@ from train.loop.optimizer import StepConfig
 
 @dataclasses.dataclass(frozen=True)
 class Design:
-    """What is trained: the network's name in MODELS, its config, and the front end that it hears through."""
+    """A network to train: its name in MODELS, its config, and its front end's."""
 
     model: str
     config: Any
@@ -41,20 +41,20 @@ class Design:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunConfig(abc.ABC):
-    """What the training of every network has in common.
+    """The options that the training of every network has.
 
     Attributes:
         output: Folder of the run.
         data: The music, and how it is divided.
-        sampling: How often tracks and classes are heard.
+        sampling: How often tracks, artists and classes are drawn.
         augment: How crops are changed.
         step: How the weights are changed.
-        loop: How long, and what is kept.
-        seed: Of everything that is drawn but the folds.
-        n_workers: Processes that prepare batches; 0 for a thread of this one.
-        folds: Train one model a fold, one after another, and one on everything; what is finished is not trained again.
-        distributed: This is one process of several: find the others by jax.distributed.initialize, which TPU pods and
-            Slurm configure; elsewhere the variables JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID do.
+        loop: How long to train, and what to save.
+        seed: Seed of everything that is drawn, except the folds.
+        n_workers: Processes that prepare batches; 0 for a thread of this process.
+        folds: Train one model for each fold, then one on everything; finished models are not trained again.
+        distributed: This is one process of several: find the others by jax.distributed.initialize. On TPU pods and
+            Slurm it needs nothing; elsewhere set JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.
     """
 
     output: Path
@@ -71,16 +71,16 @@ class RunConfig(abc.ABC):
     @property
     @abc.abstractmethod
     def design(self) -> Design:
-        """What is trained."""
+        """The network to train."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScratchConfig(RunConfig):
-    """What the training of networks from scratch has in common: less is changed in the music than elsewhere.
+    """The options of networks that are trained from scratch; crops are changed less than by default.
 
     Attributes:
         model: Sizes of the network.
-        frontend: What it hears through.
+        frontend: The features that it receives.
     """
 
     augment: AugmentConfig = AugmentConfig(equalise_db=0, noise=0.2, distort=0.2, spec_masks=1, mixup=0.1)
@@ -89,13 +89,13 @@ class ScratchConfig(RunConfig):
 
     @property
     def design(self) -> Design:
-        """What is trained."""
+        """The network to train."""
         name = next(name for name, (config, _) in MODELS.items() if isinstance(self.model, config))
         return Design(name, self.model, self.frontend)
 
 
 def identity(config: RunConfig, split: Split) -> str:
-    """Return a digest of all that the weights follow from, without what may differ when a run goes on."""
+    """Return a digest of all options and tracks that the weights follow from; other options may change on resuming."""
     plain = dataclasses.replace(
         config,
         output=Path(),

@@ -15,15 +15,15 @@ class StepConfig:
 
     Attributes:
         batch_size: Chunks in a step, over all devices.
-        optimizer: Whose rule.
-        learning_rate: At its highest.
-        warmup: Share of the steps in which it rises; after that it falls as a cosine.
-        weight_decay: Decoupled, of matrices and filters only; adamw only.
-        clip_norm: Largest norm of a gradient; 0 for any.
-        label_smoothing: Share of each label that is spread over all.
-        average_decay: Decay a step of the moving average of the weights, which is what is scored and kept; 0 for none.
+        optimizer: The update rule.
+        learning_rate: The highest learning rate.
+        warmup: Share of the steps in which the learning rate rises; then it falls as a cosine.
+        weight_decay: Decoupled decay of matrices and filters; with adamw only.
+        clip_norm: Largest norm of a gradient; 0 for no limit.
+        label_smoothing: Share of each label that is spread over all labels.
+        average_decay: Decay at each step of the moving average of the weights, which is scored and kept; 0 for none.
         compute: Type of the network's arithmetic in training; weights stay float32.
-        state: Keep a copy of the state on each device, or a part.
+        state: Keep the whole state on each device (replicated), or a part on each (sharded).
     """
 
     batch_size: int = 32

@@ -15,13 +15,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.proto import event_pb2
 from tensorboardX.summary import scalar
 
 from genrestream.files import replacing
 from train.command.disk import saving
 
 METRICS_FILE = "metrics.jsonl"
+pb: Any = event_pb2  # its classes are made when it is imported, unseen by type checkers
 AVERAGED = ("loss", "accuracy")  # over the steps of an epoch
 
 
@@ -133,12 +134,12 @@ class _Events:
     def __init__(self, folder: Path, first_step: int):
         folder.mkdir(parents=True, exist_ok=True)
         self._writer = EventsWriter(str(folder / "events"))
-        start = SessionLog(status=SessionLog.START)  # hides what an earlier process wrote from this step on
-        self._add(Event(step=first_step, session_log=start))
+        start = pb.SessionLog(status=pb.SessionLog.START)  # hides what an earlier process wrote from this step on
+        self._add(pb.Event(step=first_step, session_log=start))
 
     def write(self, step: int, row: Mapping[str, float]) -> None:
         for name, value in row.items():
-            self._add(Event(step=step, summary=scalar(name, value)))
+            self._add(pb.Event(step=step, summary=scalar(name, value)))
         self._writer.flush()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A training run, from its config to a model's folder: what the entry points ``train.cnn`` and the others share.
+"""A training run, from its config to a model's folder; all commands such as ``train.cnn`` share it.
 
 ::
 
@@ -44,7 +44,6 @@ from train.loop.step import Network, Step
 EVALUATION_BATCH = 64
 PROCESS_VARIABLES = ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 
-
 Config = TypeVar("Config", bound=RunConfig)
 Trainer = Callable[[Config, Split, AudioCache, Path], None]
 
@@ -57,7 +56,16 @@ def fit(
     network: Network | None = None,
     pretrained: checkpoint.Checkpoint | None = None,
 ) -> None:
-    """Train a network on random crops and write its model; from initial weights where no network is given."""
+    """Train a network on random crops and write its model.
+
+    Args:
+        config: The options of the run.
+        split: The tracks.
+        cache: The decoded tracks.
+        folder: The run's folder.
+        network: The network to start from; the design's with initial weights where not given.
+        pretrained: The model that the network's weights come from, for the card.
+    """
     design = config.design
     crops = examples.crops(
         split.train, split.genres, cache, design.frontend, config.augment, config.sampling, config.seed
@@ -84,12 +92,12 @@ def fit(
 
 
 def n_steps(config: RunConfig, n_crops: int) -> int:
-    """Return the steps of the whole run, a whole number an epoch."""
+    """Return the number of steps of the whole run, the same in each epoch."""
     return config.loop.n_epochs * max(1, n_crops // config.step.batch_size)
 
 
 def shared_batches(config: RunConfig, examples: Any) -> Any:
-    """Return this host's part of the batches."""
+    """Return the batches, of each of them this host's part."""
     n_hosts = jax.process_count()
     if config.step.batch_size % n_hosts:
         raise UsageError(f"--batch-size {config.step.batch_size}: must be divisible by the {n_hosts} processes")
@@ -169,7 +177,7 @@ def main(config_type: type[Config], trainer: Trainer[Config] = fit) -> None:
 
 
 def _join_the_others() -> None:
-    """Find the other processes; jax itself reads only the coordinator's address from the environment."""
+    """Find the other processes; by itself jax reads only the coordinator's address from the environment."""
     try:
         numbers = [int(os.environ[name]) if name in os.environ else None for name in PROCESS_VARIABLES]
         jax.distributed.initialize(num_processes=numbers[0], process_id=numbers[1])

@@ -25,12 +25,12 @@ Forward = Callable[[Any, jax.Array], jax.Array]
 
 
 class Network:
-    """A module taken apart: its trained parameters and its statistics by dotted name, and how to put it together.
+    """A module as arrays: its trained parameters and its statistics by dotted name, and how to join them again.
 
     Args:
         module: The network, with its initial or pretrained weights.
-        frozen: Whether the parameter of a name stays as it is.
-        forward: Module and features to logits; calling the module where not given.
+        frozen: Whether the parameter of a name is not trained.
+        forward: Function from module and features to logits; the module's own call where not given.
     """
 
     def __init__(
@@ -59,16 +59,16 @@ class Network:
 
 
 class Step:
-    """The jitted functions of a run, and where its arrays lie.
+    """The jitted functions of a run, and the layout of its arrays over the devices.
 
     Args:
-        network: What is trained.
-        frontend: From waveforms to features; None where the inputs are features already.
-        n_classes: Labels.
-        augment: SpecAugment and mixup, which are done here.
+        network: The network to train.
+        frontend: Config of the features; None where the inputs are features already.
+        n_classes: Number of labels.
+        augment: Strength of SpecAugment and mixup; the other augmentations are the input pipeline's.
         config: How the weights are changed.
-        n_steps: Of the whole run, for the schedule.
-        seed: Of dropout, SpecAugment and mixup.
+        n_steps: Steps of the whole run, for the schedule.
+        seed: Seed of dropout, SpecAugment and mixup.
 
     Raises:
         UsageError: The batch cannot be divided among the devices.
@@ -104,16 +104,18 @@ class Step:
             average=params | statistics if self.config.average_decay else {},
             optimizer=jax.tree.leaves(self.optimizer.init(params)),
         )
-        copies = jax.tree.map(jnp.copy, state)  # the step gives its state's memory away, twice the same is not allowed
+        copies = jax.tree.map(
+            jnp.copy, state
+        )  # the step donates the memory of its state, and no array may be donated twice
         return jax.tree.map(lambda array: jax.device_put(array, self._sharding(array)), copies)
 
     def to_devices(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
-        """Lay a batch of this host out over its devices."""
+        """Return a batch of this host, divided over its devices."""
         sharding = NamedSharding(self.mesh, PartitionSpec("data"))
         return {name: jax.make_array_from_process_local_data(sharding, array) for name, array in batch.items()}
 
     def to_all_devices(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
-        """Lay a batch that every host has whole out over the devices; in parts if they divide it, or whole on each."""
+        """Return a batch that every host has, divided over all devices; a copy on each where they do not divide it."""
         n_rows = len(batch["inputs"])
         spec = PartitionSpec("data") if n_rows % self.mesh.size == 0 else PartitionSpec()
         sharding = NamedSharding(self.mesh, spec)
@@ -123,7 +125,7 @@ class Step:
         }
 
     def weights(self, state: TrainState) -> Weights:
-        """Return what is scored and kept: the moving average, or the weights themselves."""
+        """Return the weights to score and keep: the moving average, or the trained weights where there is none."""
         return state.average if self.config.average_decay else state.params | state.statistics
 
     def _sharding(self, array: Any) -> NamedSharding:
@@ -138,15 +140,15 @@ class Step:
         x = batch["inputs"] if self.frontend is None else features(batch["inputs"], self.frontend)
         x, targets = spec_augment(x, keys[0], self.augment), jax.nn.one_hot(batch["label"], self.n_classes)
         if self.augment.mixup:
-            # Drawn alike on all devices, for it is a loop: XLA's CPU devices can wait for each other for ever when one
-            # exchanges values inside a loop and another already does so after it.
+            # Each device draws all shares, since drawing is a loop: XLA's CPU devices can wait for each other endlessly
+            # when one exchanges values inside a loop and another does so after it.
             shares = jax.lax.with_sharding_constraint(mixup_shares(keys[1], len(x), self.augment), self._whole)
             neighbour_counts = jnp.roll(batch["weight"], 1) > 0
             x, targets = mixup(x, targets, jnp.where(neighbour_counts, shares, 1.0))
         targets = optax.losses.smooth_labels(targets, self.config.label_smoothing)
 
         def loss_of(params: Weights) -> tuple[jax.Array, tuple[jax.Array, Weights]]:
-            # Parts of the weights are put together here, not by XLA where each is used, which may be in a loop.
+            # Sharded weights are gathered here; XLA would gather each where it is used, which may be in a loop.
             weights, statistics = jax.lax.with_sharding_constraint((params, state.statistics), self._whole)
             statistics |= self._cast({name: statistics[name] for name in self.network.frozen})
             logits, statistics = self.network.train(self._cast(weights), statistics, self._cast(x), keys[2])
@@ -158,7 +160,7 @@ class Step:
         updates, rules = self.optimizer.update(gradients, rules, state.params)
         params: Any = optax.apply_updates(state.params, updates)
         statistics = state.statistics | statistics
-        # Early on the average follows faster, or it would remember the initial weights. Without one it is empty.
+        # Early in training the average follows faster, or the initial weights would stay in it for long.
         decay = jnp.minimum(self.config.average_decay, (1 + state.step) / (10 + state.step))
         now = {name: (params | statistics)[name] for name in state.average}
         average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.average, now)
@@ -170,8 +172,8 @@ class Step:
             average=average,
             optimizer=jax.tree.leaves(rules),
         )
-        n_heard = jnp.maximum(1, jnp.sum(batch["weight"] > 0))
-        figures = {"loss": loss, "accuracy": hits / n_heard, "weights_norm": optax.tree.norm(params)}
+        n_counted = jnp.maximum(1, jnp.sum(batch["weight"] > 0))
+        figures = {"loss": loss, "accuracy": hits / n_counted, "weights_norm": optax.tree.norm(params)}
         return jax.lax.with_sharding_constraint(after, jax.tree.map(self._sharding, after)), figures
 
     @property

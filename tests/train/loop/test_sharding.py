@@ -26,7 +26,7 @@ def test_cores_are_devices_as_far_as_they_divide_the_batch(flags, batch_size, ex
     assert int(output_of(code, environment)) == expected
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only glibc is told to keep memory")
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc can be set to keep memory")
 def test_memory_is_kept_for_the_next_step():
     """An array as large as the last one, which is gone, lies where that one lay: no page is new."""
     code = """if True:

@@ -96,7 +96,7 @@ def test_bfloat16_goes_through_to_the_logits(name, frozen):
     assert np.isfinite(figures["loss"])
     assert all(array.dtype == np.float32 for array in step.weights(trained).values())
     for unchanged in network.frozen:
-        np.testing.assert_array_equal(trained["statistics"][unchanged], before.statistics[unchanged])
+        np.testing.assert_array_equal(trained.statistics[unchanged], before.statistics[unchanged])
 
 
 def test_what_is_frozen_stays():
@@ -166,7 +166,7 @@ def test_a_config_that_does_not_fit_the_front_end():
 
 ON_EIGHT = """
 import sys, numpy as np, jax
-from tests.test_step import after, step_of
+from tests.train.loop.test_step import after, step_of
 assert jax.device_count() == 8
 state, figures = after(step_of(state=sys.argv[2]), 3, batches=3)
 np.savez(sys.argv[1], loss=figures["loss"], **state.params)
@@ -187,7 +187,7 @@ def test_eight_devices_are_as_one(tmp_path, layout):
 
 NO_LOOP_EXCHANGES = """
 import sys
-from tests.test_step import DESIGNS, AugmentConfig, batch, step_of
+from tests.train.loop.test_step import DESIGNS, AugmentConfig, batch, step_of
 for layout in ("replicated", "sharded"):
     step = step_of(DESIGNS[sys.argv[1]], AugmentConfig(), state=layout)
     program = step.train.lower(step.start(), step.to_devices(batch())).compile().as_text()
@@ -200,7 +200,7 @@ for layout in ("replicated", "sharded"):
 
 @pytest.mark.parametrize("name", ["cnn", "crnn", "cnn_lstm"])
 def test_devices_exchange_nothing_inside_loops(name):
-    """XLA's CPU devices would wait for each other for ever, now and then, and abort the process."""
+    """XLA's CPU devices would now and then wait for each other without end, and abort the process."""
     environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
     subprocess.run([sys.executable, "-c", NO_LOOP_EXCHANGES, name], check=True, cwd=ROOT, env=environment, timeout=300)
 
