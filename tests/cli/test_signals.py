@@ -33,7 +33,7 @@ def test_what_is_known_is_written(tmp_path, name, suffix):
         process.stdin.write((music(7)[0] * 32767).astype("<i2").tobytes())
         process.stdin.flush()
         until(lambda: output.exists() and "metal" in output.read_text(), 60)
-        until(lambda: b"-\n" == process.stdout.readline() or time.sleep(0.01), 60)  # pyright: ignore[reportOptionalMemberAccess]
+        until(lambda: process.stdout.readline() == b"-\n" or time.sleep(0.01), 60)  # pyright: ignore[reportOptionalMemberAccess]
         process.stdout.readline()
         process.send_signal(number)
         assert process.wait(20) == 128 + number

@@ -124,7 +124,7 @@ def test_a_file_object_that_fails_is_one_line(model, reader):
 
 @pytest.mark.parametrize("name", [5, None, b"musicnn", ["musicnn"]])
 def test_what_is_no_models_name(name):
-    with pytest.raises(UsageError, match="name=.* must be a model's name"):
+    with pytest.raises(UsageError, match=r"name=.* must be a model's name"):
         genrestream.load(name)
 
 
