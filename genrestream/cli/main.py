@@ -12,6 +12,7 @@ from genrestream.cli.parse import parse
 from genrestream.cli.std_streams import prepare
 from genrestream.errors import UsageError
 from genrestream.files import writing
+from genrestream.output.open_sinks import STDOUT, STDOUT_REMEDY
 
 USAGE = 2
 
@@ -44,13 +45,13 @@ def _run(arguments: list[str]) -> int:
 
 
 def _print(text: str) -> None:
-    with writing("standard output"):
+    with writing(STDOUT, STDOUT_REMEDY):
         print(text)
     _flush()
 
 
 def _flush() -> None:
-    with writing("standard output"):
+    with writing(STDOUT, STDOUT_REMEDY):
         sys.stdout.flush()
 
 

@@ -10,6 +10,7 @@ from genrestream.cli.options import ModelsOptions
 from genrestream.features.config import frontend_to_json
 from genrestream.files import writing
 from genrestream.inference import checkpoint, shipped
+from genrestream.output.open_sinks import STDOUT, STDOUT_REMEDY
 from genrestream.output.text import printable
 
 
@@ -22,7 +23,7 @@ def run(options: ModelsOptions) -> None:
         OutputError: Standard output cannot be written.
     """
     models = [checkpoint.read(shipped.find(name)) for name in options.names or shipped.names()]
-    with writing("standard output"):
+    with writing(STDOUT, STDOUT_REMEDY):
         if options.format == "json":
             records = [_card(model) if options.names else _facts(model) for model in models]
             print(json.dumps(records, indent=2, ensure_ascii=False))

@@ -55,7 +55,7 @@ class FileOptions:
 
 @dataclasses.dataclass(frozen=True)
 class ListenOptions:
-    """Listen in real time: to a microphone, to what the machine plays, to a stream.
+    """Listen in real time: a microphone, what the machine plays, or a stream.
 
     Attributes:
         input: What to listen to, and how.

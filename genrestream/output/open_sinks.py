@@ -13,6 +13,8 @@ from genrestream.output.records import FORMATS, open_output
 from genrestream.output.sink import Sink
 from genrestream.output.text import Lines, printable
 
+STDOUT, STDOUT_REMEDY = "standard output", "write into a file, or open it"
+
 
 def chosen_format(given: str | None, output: str | None) -> str:
     """Return the format given, or the one that the output's suffix names, or text."""
@@ -62,7 +64,7 @@ def opened(
         OutputError: The file cannot be opened, or later not be written.
     """
     output = None if output == "-" else output
-    with writing(output or "standard output"), contextlib.ExitStack() as stack:
+    with writing(output) if output else writing(STDOUT, STDOUT_REMEDY), contextlib.ExitStack() as stack:
         file: TextIO = stack.enter_context(open_output(output)) if output else sys.stdout
         form = chosen_format(given_format, output)
         sinks: list[Sink] = []

@@ -20,14 +20,15 @@ STYLES = {
 
 
 class Terminal:
-    """A terminal's file; once the terminal is closed, what is written to it is dropped.
-
-    Attributes:
-        is_gone: Whether the terminal was closed.
-    """
+    """A terminal's file; once the terminal is closed, what is written to it is dropped."""
 
     def __init__(self, file: TextIO):
-        self._file, self.is_gone = file, False
+        self._file, self._was_terminal, self._has_failed = file, file.isatty(), False
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the terminal was closed."""
+        return self._has_failed or (self._was_terminal and not self._file.isatty())
 
     def write(self, text: str) -> int:
         """Write text, or drop it."""
@@ -41,14 +42,14 @@ class Terminal:
         return getattr(self._file, name)
 
     def _unless_gone(self, action: Callable[[], int | None]) -> int | None:
-        if self.is_gone:
+        if self._has_failed:
             return None
         try:
             return action()
         except OSError as error:
             if error.errno != errno.EIO:  # what a write to a closed terminal ends with
                 raise
-            self.is_gone = True
+            self._has_failed = True
             return None
 
 

@@ -82,7 +82,7 @@ def cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     shown = "".join(_escaped(char) if unicodedata.category(char) == "Cc" else char for char in value)
-    return f"'{shown}" if value.startswith(FORMULA) else shown
+    return f"'{shown}" if value.startswith(FORMULA) and len(value) > 1 else shown
 
 
 def cells(row: dict[str, Any]) -> dict[str, Any]:

@@ -279,7 +279,7 @@ def test_a_full_disk_is_reported(tmp_path, option):
     full.symlink_to("/dev/full")
     done = command("listen", "--source", METAL, "--speed", "inf", option, full)
     assert done.returncode == 1
-    assert "No space left on device" in one_line(done.stderr)
+    assert "no space left on device" in one_line(done.stderr).lower()
 
 
 def test_a_disk_that_fills_up_ends_the_recording_not_the_listening(tmp_path):
@@ -376,3 +376,22 @@ def test_the_terminal_is_given_back(wav):
     assert shown.index(b"\x1b[?1049h") < shown.rindex(b"\x1b[?1049l")
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
     assert b"in 8 chunks" in shown[shown.rindex(b"\x1b[?1049l") :]
+
+
+def test_a_terminal_that_is_closed_without_a_signal_ends_the_listening(tmp_path):
+    """The process has a session of its own, so that the kernel sends it no SIGHUP."""
+    ours, theirs = pty.openpty()
+    arguments = ["listen", "--source", str(METAL), "--output", str(tmp_path / "x.jsonl")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "genrestream", *arguments], stdin=theirs, stdout=theirs, stderr=theirs,
+        start_new_session=True, env={**os.environ, "TERM": "xterm-256color"},
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        shown = b""
+        while b"last minute" not in shown:
+            shown += os.read(ours, 65_536)
+        os.close(ours)
+        closed_s = time.monotonic()
+        assert process.wait(20) == 129
+        assert time.monotonic() - closed_s < 10
+    assert all(json.loads(line) for line in (tmp_path / "x.jsonl").read_text().splitlines())

@@ -1,3 +1,6 @@
+import io
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -163,12 +166,82 @@ def test_nan_is_refused(model):
         model.session().push(np.full(10, np.nan), 16_000)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"hop_s": 0}, {"hop_s": float("nan")}, {"min_probability": 2}, {"silence_db": 3}, {"vote": "x"}]
-)
-def test_impossible_options_are_refused(model, wrong):
-    with pytest.raises(UsageError):
-        model.session(**wrong)
+@pytest.mark.parametrize("method", ["push", "skip"])
+def test_a_flushed_session_is_over(model, method):
+    session = model.session()
+    session.push(music(4)[0], 16_000)
+    session.flush()
+    before = session.verdict()
+    arguments = (music(1)[0], 16_000) if method == "push" else (1.0,)
+    with pytest.raises(UsageError, match=f"{method}: this session was flushed"):
+        getattr(session, method)(*arguments)
+    assert session.flush() == []
+    assert session.verdict() == before
+
+
+def test_a_session_without_a_chunk_is_nothing(model):
+    session = model.session()
+    session.push(music(1)[0], 16_000)
+    assert session.verdict().genre == session.verdict().to_dict()["state"] == "nothing"
+
+
+@pytest.mark.parametrize("hop_s", [0, -1, "1", float("nan")])
+def test_a_hop_is_checked_when_it_is_changed(model, hop_s):
+    with pytest.raises(UsageError, match="hop_s="):
+        model.session().hop_s = hop_s
+
+
+@pytest.mark.parametrize("lost_s", [-1, "1", float("inf"), float("nan")])
+def test_a_gap_is_a_time(model, lost_s):
+    with pytest.raises(UsageError, match="lost_s="):
+        model.session().skip(lost_s)
+
+
+@pytest.mark.parametrize("method", ["push", "push_block", "skip", "flush"])
+def test_a_second_thread_gets_an_error_at_once(model, method):
+    """The network stands still in the first thread while the second one tries."""
+    entered, leave, logits_of = threading.Event(), threading.Event(), model._logits_of
+
+    def slow(waveform):
+        entered.set()
+        leave.wait(30)
+        return logits_of(waveform)
+
+    session = genrestream.Session(model.card, slow, genrestream.StreamConfig())
+    samples, predictions = music(3)[0], []
+    first = threading.Thread(target=lambda: predictions.extend(session.push(samples, 16_000)))
+    first.start()
+    assert entered.wait(30)
+    arguments = {"push": (samples, 16_000), "push_block": (samples[None], 16_000), "skip": (1.0,), "flush": ()}[method]
+    with pytest.raises(UsageError, match="in use by another thread"):
+        getattr(session, method)(*arguments)
+    leave.set()
+    first.join(30)
+    assert len(predictions) == session.verdict().n_chunks == 1
+    session.push(samples, 16_000)  # in turn it may be used from any thread
+    assert session.verdict().n_chunks == 2
+
+
+def test_a_stream_is_read_by_one_thread(model):
+    class Slow(io.FileIO):
+        def read(self, n_bytes=-1):
+            entered.set()
+            leave.wait(30)
+            return super().read(n_bytes)
+
+    entered, leave = threading.Event(), threading.Event()
+    leave.set()
+    with model.stream(Slow(METAL)) as stream:
+        entered.clear()
+        leave.clear()
+        first = threading.Thread(target=lambda: list(stream))
+        first.start()
+        assert entered.wait(30)
+        with pytest.raises(UsageError, match="this stream is in use by another thread"):
+            next(stream)
+        leave.set()
+        first.join(60)
+        assert stream.verdict().n_chunks == 10
 
 
 def test_public_names():
