@@ -59,6 +59,8 @@ def _what(card: Card) -> Iterator[str]:
     yield f"`genrestream file song.mp3 --model {card.name}`\n"
     more = f"; `genrestream models {card.name}` lists all" if len(card.labels) > MAX_LABELS else ""
     yield f"- **Labels:** {len(card.labels)} {kind}: {'; '.join(card.labels[:MAX_LABELS])}{more}"
+    if card.states:
+        yield f"- **Kinds of chunk:** {', '.join(card.states)}; only music votes"
     yield f"- **Network:** `genrestream.models`, `{card.model}`"
     yield (
         f"- **Input:** {frontend.kind} features of chunks of {frontend.n_samples / frontend.sample_rate:g} s,"
