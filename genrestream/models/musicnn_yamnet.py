@@ -45,7 +45,8 @@ class MusiCNNYAMNet(nnx.Module):
         if len(shape) != 2 or not all(isinstance(half, tuple) for half in shape):
             raise ValueError(f"an input of shape {shape} must be a pair: a log-mel spectrogram and patches")
         sizes = MusiCNNConfig()
-        self.musicnn = MusiCNN(sizes, shape[0], 1, rngs=rngs)  # its own output layer is not used
+        self.musicnn = MusiCNN(sizes, shape[0], 1, rngs=rngs)
+        del self.musicnn.output  # the linear layer stands in its place
         self.yamnet = YAMNet(YAMNetConfig(), shape[1], config.n_audioset, rngs=rngs)
         n_front = 2 * sizes.n_timbral + 3 * sizes.n_temporal
         n_musicnn = sizes.n_penultimate + 2 * (n_front + 3 * sizes.n_midend)

@@ -32,7 +32,7 @@ class Status:
     """A live run at one moment; the listener updates it, the screen shows it.
 
     Attributes:
-        state: Music, music that the model is unsure of, speech, noise, silence, nothing classified yet, or no input at all.
+        state: Music, music that the model is unsure of, speech, noise, silence, nothing yet, or no input.
         time_s: The position in the stream, gaps included.
         level_db: Loudness (RMS) of the last blocks, in dB below full scale.
         peak_db: The loudest sample of the last blocks, in dB below full scale.

@@ -52,7 +52,9 @@ def read_all(config: DataConfig) -> Dataset:
     )
     for folder, dataset in zip(folders[1:], datasets[1:], strict=True):
         if strange := sorted({*dataset.genres} - {*datasets[0].genres}):
-            raise UsageError(f"--more {folder}: has genre {strange[0]}, which {config.data} has not; rename or remove it")
+            raise UsageError(
+                f"--more {folder}: has genre {strange[0]}, which {config.data} has not; rename or remove it"
+            )
     names = [track.name for track in tracks]
     if len(set(names)) < len(names):
         raise UsageError(f"--more: two tracks are named {max(names, key=names.count)}; rename one")

@@ -106,7 +106,7 @@ class _Draw:
         return _element(changed, self.labels[number], weight)
 
     def _share_of_history(self, track: Track, waveform: np.ndarray, rng: np.random.Generator) -> float:
-        """Return the power of the last seconds as a share of the crop's; 1 on half of the crops, as at a stream's start.
+        """Return the power of the last seconds as a share of the crop's; 1 on half of the crops, as at a start.
 
         The crop's place in the track is not looked up: any seconds of the track will do.
         """

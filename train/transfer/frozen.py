@@ -1,37 +1,54 @@
-"""Pretrained networks as functions from chunks to features, which are kept on disk: computing them takes the time."""
+"""MusiCNN and YAMNet, frozen: the features of chunks, kept on disk, since computing them is what takes the time."""
 
-import functools
+import dataclasses
 import hashlib
 import io
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from rich.console import Console
 from rich.progress import track as progress
 
 from genrestream.audio.conditioning import LevelConfig
+from genrestream.errors import UsageError
 from genrestream.features.config import LogMelConfig, PairConfig, PatchesConfig
 from genrestream.features.frontend import features
-from genrestream.files import replacing
+from genrestream.files import replacing, writing
 from genrestream.inference import checkpoint, shipped
-from genrestream.inference.network import load_weights
-from genrestream.models import MusiCNNYAMNet, MusiCNNYAMNetConfig
+from genrestream.inference.network import bind, load_weights
 from train.augment.config import AugmentConfig
 from train.data.cache import AudioCache
 from train.data.tracks import Track
 from train.input import examples
 from train.input.sampling import SamplingConfig
 
-MUSICNN, YAMNET = "musicnn-tags", "yamnet"
+HALVES = {"musicnn": "musicnn-tags", "yamnet": "yamnet"}  # part of the pair: shipped model
 FOLDER = "features"  # in the audio cache's folder
+HOP_S = 3.0  # from one training chunk's start to the next one's
+
+
+@dataclasses.dataclass(frozen=True)
+class Views:
+    """What is looked at of a track.
+
+    Attributes:
+        n_chunks: Chunks as the stream cuts them, at most, spread over the track.
+        n_crops: Augmented crops.
+    """
+
+    n_chunks: int = 10
+    n_crops: int = 3
+
+    def __post_init__(self) -> None:
+        if self.n_chunks < 1 or self.n_crops < 0:
+            raise UsageError(f"--n-chunks {self.n_chunks}, --n-crops {self.n_crops}: must be at least 1 and 0")
 
 
 class FrozenPair:
-    """MusiCNN and YAMNet side by side.
+    """Both networks side by side, without the output layer.
 
     Args:
         level: To what loudness chunks are brought before.
@@ -39,36 +56,100 @@ class FrozenPair:
     Attributes:
         frontend: Its front end.
         weights: All weights but the output layer's, by the names in ``MusiCNNYAMNet``.
-        licences: The folders whose licence texts belong to it.
+        folders: The folders of the two models.
 
     Raises:
         CheckpointError: One of the two is missing or damaged.
     """
 
     def __init__(self, level: LevelConfig | None):
-        halves = {"musicnn": MUSICNN, "yamnet": YAMNET}
-        models = {half: checkpoint.read(shipped.find(name)) for half, name in halves.items()}
-        self.licences = [model.path for model in models.values()]
+        models = {half: checkpoint.read(shipped.find(name)) for half, name in HALVES.items()}
+        self.folders = [model.path for model in models.values()]
+        self.provenance = {half: model.card.provenance for half, model in models.items()}
         self.frontend = PairConfig(LogMelConfig(), PatchesConfig(), level)
-        loaded = {half: load_weights(model) for half, model in models.items()}
-        self.weights = {f"{half}.{name}": array for half, arrays in loaded.items() for name, array in arrays.items()}
-        self.digest = hashlib.sha256("".join(model.card.weights_sha256 for model in models.values()).encode())
-        self.digest.update(repr(self.frontend).encode())
-        module = nnx.eval_shape(
-            lambda: MusiCNNYAMNet(MusiCNNYAMNetConfig(), self.frontend.shape, 2, rngs=nnx.Rngs(0), n_tags=50)
-        )
-        module = nnx.view(module, deterministic=True, use_running_average=True)
-        graph, state, random = nnx.split(module, nnx.Not(nnx.RngState), ...)
-        variables = nnx.to_flat_state(state)
+        self.weights = {
+            f"{half}.{name}": array
+            for half, model in models.items()
+            for name, array in load_weights(model).items()
+            if half == "yamnet" or not name.startswith("output.")
+        }
+        made_of = [self.frontend, *(model.card.weights_sha256 for model in models.values())]
+        self.identity = hashlib.sha256(repr(made_of).encode()).hexdigest()
+        card = checkpoint.Card(
+            "pair", "musicnn_yamnet", {}, self.frontend, ("one", "other"), False, 1.0, 0.5, {}, {}
+        )  # the labels do not matter: only what is before the output layer is used
+        network = bind(card)
+        missing = {"output.kernel": np.zeros((self.n_features, 2), np.float32), "output.bias": np.zeros(2, np.float32)}
 
         def outputs(weights: dict[str, Any], chunk: jax.Array) -> jax.Array:
-            flat = [
-                (path, leaf.replace(weights.get(name := ".".join(map(str, path)), jnp.zeros(leaf.shape))))
-                for path, leaf in variables
-                for name in [".".join(map(str, path))]
-            ]
-            network: Any = nnx.merge(graph, nnx.from_flat_state(flat), random)
-            return network.features(features(chunk, self.frontend))[0]
+            return network(weights).features(features(chunk, self.frontend))[0]
 
-        compiled, on_device = jax.jit(outputs), jax.device_put(self.weights)
+        compiled, on_device = jax.jit(outputs), jax.device_put(self.weights | missing)
         self.features: Callable[[np.ndarray], np.ndarray] = lambda chunk: np.asarray(compiled(on_device, chunk[None]))
+
+    @property
+    def blocks(self) -> dict[str, slice]:
+        """Where each network's features are: MusiCNN's, YAMNet's embedding, YAMNet's logits."""
+        n_logits = len(self.weights["yamnet.output.bias"])
+        n_embedding = len(self.weights["yamnet.output.kernel"])
+        n_musicnn = len(self.weights["musicnn.penultimate.bias"]) + len(self.weights["musicnn.pooled_norm.mean"])
+        ends = np.cumsum([0, n_musicnn, n_embedding, n_logits]).tolist()
+        return dict(zip(("musicnn", "embedding", "logits"), map(slice, ends[:-1], ends[1:]), strict=True))
+
+    @property
+    def n_features(self) -> int:
+        """How many features a chunk has."""
+        return self.blocks["logits"].stop
+
+
+def kept(folder: Path, identity: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+    """Return an array from the folder, or compute it and keep it there.
+
+    Args:
+        folder: Where arrays are kept.
+        identity: What it follows from; its digest is the file's name.
+        compute: Returns it, as float16 if precision does not matter.
+    """
+    file = folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.npy"
+    try:
+        return np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError):  # not there yet, or cut short
+        array, body = compute(), io.BytesIO()
+    np.save(body, array)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(file) as output:
+            output.write(body.getvalue())
+    return array
+
+
+def track_rows(
+    pair: FrozenPair, track: Track, cache: AudioCache, views: Views, augment: AugmentConfig, seed: int
+) -> np.ndarray:
+    """Return the features of a track's chunks and of augmented crops, float16, shape (n_rows, n_features)."""
+
+    def compute() -> np.ndarray:
+        genres, frontend = (track.genre,), pair.frontend
+        chunks = examples.chunks([track], genres, cache, frontend, HOP_S)
+        places = np.unique(np.linspace(0, len(chunks) - 1, min(views.n_chunks, len(chunks))).round().astype(int))
+        elements: list[Any] = [chunks[int(place)] for place in places]
+        if views.n_crops:
+            sampling = SamplingConfig(balance="none", crops_per_epoch=views.n_crops)
+            crops = examples.crops([track], genres, cache, frontend, augment, sampling, seed)
+            elements += [crops[number] for number in range(len(crops))]
+        rows = [pair.features(element["inputs"]) for element in elements if element["weight"]]
+        return np.array(rows, np.float16).reshape(-1, pair.n_features)
+
+    drawn = (augment, seed) if views.n_crops else ()
+    identity = repr((pair.identity, cache.file(track.path).name, track.start_s, track.seconds, views, drawn))
+    return kept(cache.folder / FOLDER, identity, compute)
+
+
+def all_rows(
+    pair: FrozenPair, tracks: Sequence[Track], cache: AudioCache, views: Views, augment: AugmentConfig, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of all tracks, float16, and the place of each row's track in ``tracks``."""
+    console = Console(stderr=True)
+    bar = progress(tracks, "frozen networks", console=console, disable=not console.is_terminal)
+    parts = [track_rows(pair, track, cache, views, augment, seed) for track in bar]
+    return np.concatenate(parts), np.repeat(np.arange(len(parts)), [len(part) for part in parts])

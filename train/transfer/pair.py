@@ -1,0 +1,156 @@
+"""The default model's training: genres and states as one linear layer on two frozen networks."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from genrestream.audio.conditioning import LevelConfig
+from genrestream.errors import UsageError
+from genrestream.features.config import LogMelConfig, PairConfig, PatchesConfig
+from genrestream.inference import checkpoint
+from genrestream.models import MusiCNNYAMNetConfig
+from train.augment.config import AugmentConfig
+from train.command.provenance import folder_name, provenance
+from train.data.cache import AudioCache
+from train.data.splits import Split, artist_name
+from train.data.tracks import Track
+from train.input.sampling import SamplingConfig, row_weights
+from train.loop.config import Design, RunConfig, identity
+from train.transfer.frozen import FrozenPair, Views, all_rows
+from train.transfer.linear import fit_linear, penalty_of
+from train.transfer.states import STATES, StatesConfig, fit_states
+
+
+@dataclasses.dataclass(frozen=True)
+class PairHeadConfig:
+    """How the linear layer is fitted.
+
+    Attributes:
+        musicnn_penalty: Of the squared weights on MusiCNN's features.
+        embedding_penalty: Of those on YAMNet's embedding.
+        logits_penalty: Of those on YAMNet's logits.
+        more_share: What the datasets of --more weigh together, against 1 in all.
+        genre_power: A genre of n tracks weighs in proportion to n to this power: 0 all genres alike, 1 all tracks.
+        n_steps: Steps of the fit.
+        level_db: Loudness to which chunks are brought, in dB below full scale.
+    """
+
+    musicnn_penalty: float = 0.4
+    embedding_penalty: float = 0.6
+    logits_penalty: float = 0.6
+    more_share: float = 0.4
+    genre_power: float = 0.5
+    n_steps: int = 40
+    level_db: float = -18.0
+
+    def __post_init__(self) -> None:
+        for name in ("musicnn_penalty", "embedding_penalty", "logits_penalty"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be positive")
+        if not 0 <= self.more_share <= 1:
+            raise UsageError(f"--more-share {self.more_share}: must be from 0 to 1")
+        if self.n_steps < 1:
+            raise UsageError(f"--n-steps {self.n_steps}: must be at least 1")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PairRunConfig(RunConfig):
+    """The training of the pair.
+
+    Attributes:
+        output: Folder of the run.
+        views: What is looked at of each track.
+        head: How the linear layer is fitted.
+        states: How music is told from other sounds.
+    """
+
+    output: Path = Path("runs/musicnn-yamnet")
+    augment: AugmentConfig = AugmentConfig(codec=0.1, noise=0.35, noise_snr_db=(5.0, 40.0), distort=0.45)
+    sampling: SamplingConfig = SamplingConfig(artist_power=0.5)
+    views: Views = Views()
+    head: PairHeadConfig = PairHeadConfig()
+    states: StatesConfig = StatesConfig()
+
+    @property
+    def design(self) -> Design:
+        """What is trained."""
+        frontend = PairConfig(LogMelConfig(), PatchesConfig(), LevelConfig(self.head.level_db))
+        return Design("musicnn_yamnet", MusiCNNYAMNetConfig(), frontend)
+
+
+def fit_pair(config: PairRunConfig, split: Split, cache: AudioCache, folder: Path) -> None:
+    """Fit the layer to the training tracks and write the model."""
+    head, seed = config.head, config.seed
+    pair = FrozenPair(config.design.frontend.level)
+    rows, place = all_rows(pair, split.train, cache, config.views, config.augment, seed)
+    labels = np.array([split.genres.index(track.genre) for track in split.train])[place]
+    penalties = (head.musicnn_penalty, head.embedding_penalty, head.logits_penalty)
+    penalty = penalty_of(list(zip(pair.blocks.values(), penalties, strict=True)), pair.n_features)
+    weights = domain_weights(split.train, place, config)
+    kernel, bias = fit_linear(rows, labels, weights, penalty, len(split.genres), head.n_steps)
+    states: tuple[str, ...] = ()
+    if config.states.nonmusic:
+        fold, n_folds = config.data.fold, config.data.n_folds
+        music = (rows, place)
+        other_kernel, other_bias = fit_states(
+            config.states, pair, split.train, music, cache, config.augment, seed, fold, n_folds
+        )
+        kernel, bias, states = np.hstack([kernel, other_kernel]), np.hstack([bias, other_bias]), STATES
+    arrays = pair.weights | {"output.kernel": kernel, "output.bias": bias}
+    licences = [text for model in pair.folders for text in (*model.glob("LICENSE*"), *model.glob("NOTICE*"))]
+    checkpoint.write(folder / "model", _card(config, split, pair, states), arrays, licences)
+
+
+def domain_weights(tracks: list[Track], place: np.ndarray, config: PairRunConfig) -> np.ndarray:
+    """Return what each row weighs: each dataset its share, in it each genre, artist and track as configured.
+
+    Args:
+        tracks: The training tracks.
+        place: The place of each row's track in ``tracks``, shape (n_rows,).
+        config: The shares and powers.
+    """
+    weights = np.zeros(len(place))
+    domains = np.array([track.domain for track in tracks])
+    plain = [dataclasses.replace(track, artist=artist_name(track.artist) if track.artist else "") for track in tracks]
+    for domain in np.unique(domains):
+        own = np.flatnonzero(domains == domain)
+        of_domain = np.isin(place, own)
+        renumbered = np.searchsorted(own, place[of_domain])
+        within = row_weights([plain[number] for number in own], renumbered, config.sampling)
+        genres, labels = np.unique([tracks[number].genre for number in own], return_inverse=True)
+        power = np.bincount(labels, minlength=len(genres)) ** config.head.genre_power
+        within = within * power[labels][renumbered]
+        share = 1.0
+        if len(np.unique(domains)) > 1:
+            is_first = domain == config.data.data.resolve().name
+            share = 1 - config.head.more_share if is_first else config.head.more_share / (len(np.unique(domains)) - 1)
+        weights[of_domain] = share * within / within.sum()
+    return weights
+
+
+def _card(config: PairRunConfig, split: Split, pair: FrozenPair, states: tuple[str, ...]) -> checkpoint.Card:
+    return checkpoint.Card(
+        name=config.output.resolve().name,
+        model="musicnn_yamnet",
+        model_config={},
+        frontend=pair.frontend,
+        labels=split.genres,
+        multi_label=False,
+        states=states,  # pyright: ignore[reportArgumentType] - the names are those of STATES
+        temperature=1.0,
+        min_probability=0.5,
+        metrics={},
+        provenance={
+            **provenance(),
+            "data": ", ".join(folder_name(folder) for folder in (config.data.data, *config.data.more)),
+            "split": config.data.split,
+            "fold": config.data.fold,
+            "n_folds": config.data.n_folds,
+            "seed": config.seed,
+            "identity": identity(config, split),
+            "n_training_tracks": len(split.train),
+            "held_out": [track.name for track in split.test],
+            "pretrained": pair.provenance,
+        },
+    )
