@@ -182,7 +182,7 @@ class Stream:
 
     def verdict(self) -> Verdict:
         """Return what is known so far; at the end of the iteration, of the whole."""
-        return self._session.verdict(tuple(self.source.problems))
+        return self._session.verdict(tuple(self.source.problems), self.source.ending)
 
     def _run(self) -> Iterator[Prediction]:
         with self.source:

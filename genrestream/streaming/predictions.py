@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from genrestream.audio.reading.ending import Ending
+
 Kind = Literal["music", "speech", "noise", "silence"]
 State = Literal["music", "unsure", "speech", "noise", "silence", "nothing"]
 
@@ -123,6 +125,7 @@ class Verdict:
         padded_s: Seconds by which the last piece was repeated.
         problems: What was wrong with the data, one line each; empty where all was well.
         notes: What is worth knowing of the input and is no fault, such as channels in antiphase, one line each.
+        ending: How a file or network stream ended, and what of it was damaged; ``problems`` says so in words.
     """
 
     source: str
@@ -137,6 +140,7 @@ class Verdict:
     notes: tuple[str, ...] = ()
     n_speech: int = 0
     n_noise: int = 0
+    ending: Ending | None = None
 
     @property
     def genre(self) -> str:
@@ -156,6 +160,7 @@ class Verdict:
             "n_silent": self.n_silent,
             "n_speech": self.n_speech,
             "n_noise": self.n_noise,
+            "ending": str(self.ending.kind) if self.ending else None,
             "problems": list(self.problems),
             "notes": list(self.notes),
         }

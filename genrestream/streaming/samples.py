@@ -7,6 +7,7 @@ import numpy as np
 
 from genrestream.audio.formats import MAX_CHANNELS, SAMPLE_RATES
 from genrestream.audio.pcm import planes
+from genrestream.audio.reading.ending import Ending, EndKind
 from genrestream.errors import OptionError, UsageError, check_number
 
 BLOCK_S = 3.0
@@ -71,6 +72,7 @@ class ArraySource:
         name: ``array``.
         duration_s: Their length in seconds.
         problems: Always empty.
+        ending: Always complete.
 
     Raises:
         UsageError: As ``block_of`` raises.
@@ -78,7 +80,7 @@ class ArraySource:
 
     def __init__(self, samples: Any, sample_rate: Any):
         self._samples, self._sample_rate = block_of(samples, sample_rate)
-        self.name, self.problems = "array", list[str]()
+        self.name, self.problems, self.ending = "array", list[str](), Ending(EndKind.COMPLETE)
         self.duration_s = self._samples.shape[1] / self._sample_rate
 
     def __enter__(self) -> "ArraySource":

@@ -11,6 +11,7 @@ from genrestream.audio.chunks import Chunk, Chunker
 from genrestream.audio.conditioning import Conditioner, Leveller
 from genrestream.audio.downmix import Channel, check_channel
 from genrestream.audio.level import Level
+from genrestream.audio.reading.ending import Ending
 from genrestream.audio.resample import Resampler
 from genrestream.audio.silence import is_silent, loudness_db
 from genrestream.errors import UsageError, check_number
@@ -144,7 +145,7 @@ class Session:
             self._is_over = True
             return predictions + [self._classify(chunk) for chunk in chunks]
 
-    def verdict(self, problems: tuple[str, ...] = ()) -> Verdict:
+    def verdict(self, problems: tuple[str, ...] = (), ending: Ending | None = None) -> Verdict:
         """Return what is known of the stream so far."""
         return Verdict(
             source=self.source,
@@ -158,7 +159,8 @@ class Session:
             n_noise=self._n_of["noise"],
             padded_s=self._padded_s,
             problems=problems,
-            notes=self._conditioner.notes,
+            notes=(*(ending.notes if ending else ()), *self._conditioner.notes),
+            ending=ending,
         )
 
     def _check_open(self, method: str) -> None:

@@ -199,3 +199,14 @@ def test_a_stream_without_audio_is_an_error():
 )
 def test_an_ending_in_words(ending, lines):
     assert ending.problems == lines
+
+
+def test_a_verdict_carries_the_ending_and_its_record_names_it(tmp_path, model, wav):
+    verdict = model.classify(wav)
+    assert (verdict.ending.kind, verdict.problems) == (EndKind.COMPLETE, ())
+    assert verdict.to_dict()["ending"] == "complete"
+    short = tmp_path / "cut.wav"
+    short.write_bytes(wav.read_bytes()[:200_000])
+    verdict = model.classify(short)
+    assert verdict.to_dict()["ending"] == "cut short"
+    assert verdict.problems == verdict.ending.problems
