@@ -166,10 +166,12 @@ def _meter(status: Status, width: int) -> Text:
     if n_peak:
         meter[n_peak - 1] = "┃"
     style = "red" if status.is_clipped else "yellow" if status.peak_db > LOUD_DB else "green"
-    return Text.assemble(
+    line = Text.assemble(
         ("level       ", "dim"), ("".join(meter), style), f" {status.level_db:4.0f} dB, peak {status.peak_db:4.0f} dB ",
         (" CLIPPED ", "bold white on red") if status.is_clipped else "",
     )  # fmt: skip
+    line.truncate(width, overflow="ellipsis")
+    return line
 
 
 def _facts(status: Status) -> list[str | tuple[str, str]]:
