@@ -79,5 +79,9 @@ def _write(output: Path, package: str, found: Mapping[str, Sequence[Chunk]]) -> 
                 file.setparams((1, 2, RATE, 0, "NONE", ""))
                 file.writeframes(np.rint(32767 * one.waveform).astype("<i2").tobytes())
             rows.append((path.relative_to(output).as_posix(), package, one.how))
-    print(f"{package}: {', '.join(f'{len(its)} {kind}' for kind, its in found.items())}", file=sys.stderr, flush=True)
+    print(
+        f"{package}: {', '.join(f'{len(its)} {kind}' for kind, its in found.items() if its)}",
+        file=sys.stderr,
+        flush=True,
+    )
     return rows
