@@ -102,7 +102,8 @@ class Worker:
         except (EOFError, OSError):
             self._process.join()
             code = self._process.exitcode or 0
-            outcome = "hang" if code == -signal.SIGPROF else f"crash ({signal.Signals(-code).name if code < 0 else code})"
+            name = signal.Signals(-code).name if code < 0 else code
+            outcome = "hang" if code == -signal.SIGPROF else f"crash ({name})"
         self.close()
         self._start()
         return Result(self._target, number, "unknown", outcome)
