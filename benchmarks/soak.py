@@ -5,8 +5,8 @@
     python -m benchmarks.soak --hours 24
 
 On its way the input is lost, its rate and channels change, and its clock jumps. At the end, memory must have stayed
-flat after the first hour, every second must have been answered, and every loss reported; otherwise the exit code is 1. The
-music is the clips in examples/, repeated. Linux only.
+flat after the first hour, every second must have been answered, and every loss reported; otherwise the exit code is 1.
+The music is the clips in examples/, repeated. Linux only.
 """
 
 import dataclasses
