@@ -52,7 +52,7 @@ class Player:
             audio = AudioSource(self.name, self._raw, self._track)
             is_endless = audio.is_endless
             self._play(audio)
-            if not is_endless:  # of a station, each break is told when it happens
+            if not is_endless:  # of a station, each break is an event when it happens
                 self.problems += audio.problems
             while is_endless and (again := self._reopen()):
                 with contextlib.suppress(AudioError):  # nothing that could be decoded: it is tried again

@@ -1,10 +1,10 @@
 """Stretches of one genre in a mix, by a hidden Markov model that rarely changes its state.
 
 The states are the labels, silence, speech and noise. A state lasts ``MEAN_SEGMENT_S`` on average and then changes to
-any other state with the same probability; a state's observation is the classifier's probability of its label (Rabiner 1989,
-doi 10.1109/5.18626). Chunks that overlap repeat each other, so a chunk counts by the share of it that is new. Live, the
-forward filter decides at once. For a file, a step of Viterbi's path is decided when all candidates agree on it, which
-takes constant memory for any length.
+any other state with the same probability; a state's observation is the classifier's probability of its label (Rabiner
+1989, doi 10.1109/5.18626). Chunks that overlap repeat each other, so a chunk counts by the share of it that is new.
+Live, the forward filter decides at once. For a file, a step of Viterbi's path is decided when all candidates agree on
+it, which takes constant memory for any length.
 """
 
 import collections

@@ -14,11 +14,12 @@ from train.data.readers.folders import read
 from train.data.tracks import Track
 from train.input.examples import levelled
 from train.transfer.frozen import FOLDER, FrozenPair, Views, all_rows, kept
-from train.transfer.linear import fit_linear, penalty_of
+from train.transfer.linear import fit_linear
 
 STATES = ("music", "speech", "noise")
-SHARES = (0.5, 0.25, 0.25)  # of the loss
-PENALTY, N_STEPS = 1e-3, 50
+SHARES = (0.6, 0.2, 0.2)  # of the loss
+MIX_WEIGHT = 2.0  # of a chunk of speech over music, against one of music alone
+PENALTY, N_STEPS = 3e-4, 50
 VIEWS = Views(n_chunks=4, n_crops=1)
 MIXED_DB = (-6.0, 10.0)  # of the music against the speech: all of that is music
 MAX_MUSIC = 4  # rows of a track: there is far more music than other sound
@@ -81,8 +82,9 @@ def fit_states(
     every = np.concatenate([music_rows[0][few], mixed, rows])
     states = np.concatenate([np.zeros(len(few) + len(mixed), int), labels])
     weights = (np.array(SHARES) / np.maximum(1, np.bincount(states, minlength=len(STATES))))[states]
-    known = slice(pair.blocks["embedding"].start, pair.n_features)  # MusiCNN knows music alone
-    penalties = penalty_of([], known.stop - known.start) * PENALTY
+    weights[len(few) : len(few) + len(mixed)] *= MIX_WEIGHT
+    known = pair.blocks["logits"]  # as good as the embedding and the logits together; MusiCNN knows music alone
+    penalties = np.full(known.stop - known.start, PENALTY)
     small, bias = fit_linear(every[:, known], states, weights, penalties, len(STATES), N_STEPS)
     kernel = np.zeros((pair.n_features, len(STATES)), np.float32)
     kernel[known] = small
