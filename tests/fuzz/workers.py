@@ -17,6 +17,7 @@ import numpy as np
 HANG_S = 20.0  # of computing for one input
 WAIT_S = 180.0  # until an input that computes nothing is given up, too; a busy machine starves a process for long
 PEAK_MB = 600.0
+BATCH = 100  # inputs that are divided among the workers at once
 LIMIT_BYTES = 4 << 30  # of a worker's address space; beyond it an allocation fails
 GOOD = ("read", "reported", "refused", "claimed")
 
@@ -67,8 +68,8 @@ def run(
     workers = [Worker(target, seed, folder, hang_s) for _ in range(n_workers)]
     with ThreadPoolExecutor(n_workers) as pool:
         try:
-            for start in range(0, count, 100):
-                numbers = range(start, min(count, start + 100))
+            for start in range(0, count, BATCH):
+                numbers = range(start, min(count, start + BATCH))
                 parts = [pool.submit(worker.attempts, numbers[i::n_workers]) for i, worker in enumerate(workers)]
                 yield from (result for part in parts for result in part.result())
         finally:
