@@ -4,9 +4,9 @@
 
     python -m benchmarks.soak --hours 24
 
-On its way the input is lost, its rate and channels change, and its clock jumps. At the end, memory must have stayed flat
-after the first hour, every second must have been answered, and every loss reported; otherwise the exit code is 1. The
-music is the clips in examples/, repeated. Linux only.
+On its way the input is lost, its rate and channels change, and its clock jumps. At the end, memory must have stayed
+flat after the first hour, every answer must be there, and every loss reported; otherwise the exit code is 1. The music
+is the clips in examples/, repeated. Linux only.
 """
 
 import dataclasses
@@ -153,7 +153,9 @@ def run(config: Config) -> list[str]:
     expected = sum(max(0, math.floor((length - CHUNK_S) / config.hop_s) + 1) for length in device.stretches_s)
     growth_mb = max(memory_mb) - memory_mb[0]
     print(f"{config.hours:g} h in {elapsed_s / 60:.1f} min, {3600 * config.hours / elapsed_s:.0f} times real time")
-    print(f"{n_answers} answers of {expected}; memory {memory_mb[0]:.1f} MB at first, {growth_mb:+.1f} MB at most after")
+    print(
+        f"{n_answers} answers of {expected}; memory {memory_mb[0]:.1f} MB at first, {growth_mb:+.1f} MB at most after"
+    )
     print(f"events: {dict(events)}")
     print("\n".join([*listener.report(), *outcome.verdict.problems, *outcome.verdict.notes]))
     reported = f"the input was lost {config.losses} times, {device.lost_s:.1f} s in all"

@@ -103,7 +103,9 @@ class Worker:
         except (EOFError, OSError):
             self._process.join()
             code = self._process.exitcode or 0
-            outcome = "hang" if code == -signal.SIGPROF else f"crash ({signal.Signals(-code).name if code < 0 else code})"
+            outcome = (
+                "hang" if code == -signal.SIGPROF else f"crash ({signal.Signals(-code).name if code < 0 else code})"
+            )
         self.close()
         self._start()
         return Result(self._target, number, "unknown", outcome)
