@@ -9,7 +9,7 @@ import numpy as np
 from genrestream.audio.source import AudioSource
 from tests.conftest import METAL, encode
 
-LENGTH_S, RATE = 4, 44_100
+LENGTH_S, RATE = 3, 44_100
 # By file name: FFmpeg's names of the container, where the suffix does not say it, and of the codec.
 CONTAINERS = {
     "s16.wav": ("wav", "pcm_s16le"),
