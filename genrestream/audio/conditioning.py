@@ -10,7 +10,6 @@ Both are causal and depend on the samples only, not on the size of the blocks: l
 
 import collections
 import dataclasses
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -21,8 +20,14 @@ from genrestream.errors import AudioError, OptionError
 LOUDEST = 100.0  # 40 dB over full scale is no audio: another format, or integers as floats
 FULL_SCALE = 0.999
 CLIPPED_SHARE = 0.001  # of the samples; more of them at full scale is worth a note
+<<<<<<< HEAD
 FRAME_S = 0.1  # the loudness is the mean over frames of this length
 START_S = 0.5  # held back at a stream's start to measure offset and channels
+=======
+FRAME_S = 0.1  # of which the loudness is a mean
+BATCH_S = 0.05  # gathered before a step
+START_S = 0.5  # held back at a stream's start: offset and channels are judged by it
+>>>>>>> main
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +60,14 @@ class Conditioner:
 
     def __init__(self, channel: Channel = "auto"):
         self._channel = channel
-        self._format: tuple[int, int] | None = None
-        self._filter: HumFilter | None = None
-        self._downmix: Downmix | None = None
+        self._part: _OneFormat | None = None
         self._n_samples = self._n_clipped = 0
+<<<<<<< HEAD
         self._held: list[np.ndarray] | None = []  # blocks of the start; None after the start was measured
         self._notes: list[str] = []
+=======
+        self._notes: list[str] = []  # on the parts before
+>>>>>>> main
 
     def push(self, block: np.ndarray, sample_rate: int) -> list[tuple[np.ndarray, int]]:
         """Take a block and return the mono pieces that became ready, each with its rate.
@@ -72,22 +79,26 @@ class Conditioner:
         Raises:
             AudioError: A sample is NaN, infinite or far beyond full scale, or there is no such channel.
         """
-        peaks = np.abs(block).max(axis=1, initial=0)
-        if not np.isfinite(peaks).all():
+        peak = float(max(block.max(initial=0), -block.min(initial=0)))
+        if not np.isfinite(peak):
             raise AudioError("a sample is NaN or infinite; decode or record it again")
-        if peaks.max(initial=0) > LOUDEST:
-            raise AudioError(f"a sample is {peaks.max():g}, full scale is 1; give floats from -1 to 1, or integers")
-        pieces = [] if self._format == (len(block), sample_rate) else self._begin(len(block), sample_rate)
+        if peak > LOUDEST:
+            raise AudioError(f"a sample is {peak:g}, full scale is 1; give floats from -1 to 1, or integers")
+        pieces = []
+        if self._part is None or self._part.format != (len(block), sample_rate):
+            pieces = self.flush()
+            self._part = _OneFormat(len(block), sample_rate, self._channel)
         self._n_samples += block.size
-        if peaks.max(initial=0) >= FULL_SCALE:
+        if peak >= FULL_SCALE:
             self._n_clipped += int((np.abs(block) >= FULL_SCALE).sum())
-        return [*pieces, *self._mono(block)]
+        return pieces + [(mono, sample_rate) for mono in self._part.push(block)]
 
     def flush(self) -> list[tuple[np.ndarray, int]]:
         """Return what was held back, and start anew."""
-        pieces = [*self._mono(None)] if self._downmix else []
-        self._notes = self._all_notes()
-        self._format = self._filter = self._downmix = None
+        if self._part is None:
+            return []
+        pieces = [(mono, self._part.format[1]) for mono in self._part.flush()]
+        self._notes, self._part = self._all_notes(), None
         return pieces
 
     @property
@@ -99,9 +110,10 @@ class Conditioner:
         return tuple(notes)
 
     def _all_notes(self) -> list[str]:
-        note = self._downmix.note if self._downmix else ""
+        note = self._part.note if self._part else ""
         return [*self._notes, note] if note and note not in self._notes else self._notes
 
+<<<<<<< HEAD
     def _mono(self, block: np.ndarray | None) -> Iterator[tuple[np.ndarray, int]]:
         """Yield the mono samples of a block; the first half second is held back and measured as a whole."""
         assert self._filter
@@ -121,12 +133,50 @@ class Conditioner:
             block = block[:, start:]
         if block is not None and block.shape[1]:
             yield self._downmix.push(self._filter.push(block)), sample_rate
+=======
+>>>>>>> main
 
-    def _begin(self, n_channels: int, sample_rate: int) -> list[tuple[np.ndarray, int]]:
-        pieces = self.flush()
-        self._format, self._held = (n_channels, sample_rate), []
+class _OneFormat:
+    """The filter and the mix of a part of a stream that has one rate and one number of channels.
+
+    Small blocks are gathered, since each step costs the same for ten samples as for a thousand.
+    """
+
+    def __init__(self, n_channels: int, sample_rate: int, channel: Channel):
+        self.format = n_channels, sample_rate
         self._filter = HumFilter(n_channels, sample_rate)
-        self._downmix = Downmix(n_channels, sample_rate, self._channel)
+        self._downmix = Downmix(n_channels, sample_rate, channel)
+        self._n_start = round(START_S * sample_rate)
+        self._n_batch = round(BATCH_S * sample_rate)
+        self._waiting: list[np.ndarray] = []
+        self._n_waiting = 0
+        self._is_new = True
+
+    @property
+    def note(self) -> str:
+        """How the channels are mixed, where that is worth a note."""
+        return self._downmix.note
+
+    def push(self, block: np.ndarray) -> list[np.ndarray]:
+        """Take a block and return the mono pieces that became ready."""
+        self._waiting.append(block)
+        self._n_waiting += block.shape[1]
+        return self.flush() if self._n_waiting >= (self._n_start if self._is_new else self._n_batch) else []
+
+    def flush(self) -> list[np.ndarray]:
+        """Return the mono pieces of what waits; the stream's first half second is judged as a whole."""
+        if not self._n_waiting:
+            return []
+        block, pieces = np.concatenate(self._waiting, axis=1), []
+        self._waiting, self._n_waiting = [], 0
+        if self._is_new:
+            self._is_new = False
+            start, block = block[:, : self._n_start], block[:, self._n_start :]
+            filtered = self._filter.start(start)
+            self._downmix.start(filtered)
+            pieces.append(self._downmix.push(filtered))
+        if block.shape[1]:
+            pieces.append(self._downmix.push(self._filter.push(block)))
         return pieces
 
 

@@ -19,7 +19,7 @@ class RawFormat:
     """What standard input holds when it is bare samples without a container.
 
     Attributes:
-        raw_rate: Sample rate in Hz; None when the input is a container (WAV, MP3, …).
+        raw_rate: Sample rate in Hz of bare samples; leave it out for a WAV, MP3 or other audio file.
         raw_channels: Interleaved channels.
         raw_format: FFmpeg's name of the sample format, such as ``s16le`` or ``f32le``.
     """

@@ -14,6 +14,8 @@ def planes(samples: np.ndarray, n_channels: int) -> np.ndarray:
     """
     if samples.shape[0] != n_channels:
         samples = samples.reshape(-1, n_channels).T
+    if samples.dtype == np.float32:  # what most decoders give
+        return samples
     if samples.dtype == np.uint8:
         return (samples.astype(np.float32) - 128) / 128
     if np.issubdtype(samples.dtype, np.signedinteger):

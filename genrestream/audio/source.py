@@ -60,7 +60,7 @@ class AudioSource:
         self._input = called(begin) if self._is_remote else begin()
         try:
             self._track = track
-            self._stream, notes = self._chosen()
+            notes = self._choose()
         except AudioError:
             self._input.close()
             raise
@@ -103,7 +103,7 @@ class AudioSource:
         """Yield the blocks of all links, and note how the last one ended."""
         kind, why = EndKind.COMPLETE, ""
         while True:
-            packets = self._input.container.demux(self._stream) if not self._is_closed else iter(())
+            packets = self._read(lambda: self._input.container.demux(self._stream))
             while (frames := self._read(lambda packets=packets: self._decoded(packets))) is not None:
                 if isinstance(frames, Ending):
                     kind, why = frames.kind, frames.cause
@@ -115,19 +115,19 @@ class AudioSource:
         self._conclude(kind, why)
 
     def _read(self, step: Any) -> Any:
+<<<<<<< HEAD
         """Do one step of reading; meanwhile no other thread can close the input."""
+=======
+        """Do one step of reading, which nobody can close in its midst; what was closed meanwhile ends here."""
+>>>>>>> main
         with self._reading:
-            self._check_open()
-            result = step()
-        self._check_open()
+            result = None if self._is_closed else step()
+            if self._is_closed:  # by a thread that may not have waited for this step
+                self._input.close()
+                raise AudioError(f"{self.name}: was closed; open it again to read on")
         if self._input.pipe and self._input.pipe.is_interrupted:
             raise KeyboardInterrupt
         return result
-
-    def _check_open(self) -> None:
-        if self._is_closed:
-            self._input.close()
-            raise AudioError(f"{self.name}: was closed; open it again to read on")
 
     def _decoded(self, packets: Iterator[Any]) -> list[Block] | Ending | None:
         """Return the next packet's blocks, an Ending where the rest cannot be reached, or None at the end."""
@@ -148,30 +148,44 @@ class AudioSource:
         except av.error.FFmpegError as error:
             self._damage(cause(error))
             return []
+<<<<<<< HEAD
         if packet.size and not self._stream.codec_context.name.startswith("pcm"):  # any part of PCM can be decoded
+=======
+        if packet.size and not self._is_pcm:  # of PCM any part is whole
+>>>>>>> main
             self._is_incomplete = packet.is_corrupt or any(frame.is_corrupt for frame in frames)
         return [self._block(frame) for frame in frames]
 
     def _block(self, frame: Any) -> Block:
         n_channels, rate = frame.layout.nb_channels, frame.sample_rate
-        rates = DSD_RATES if self._stream.codec_context.name.startswith(("dsd", "dst")) else SAMPLE_RATES
-        if rate not in rates:
-            raise AudioError(f"{self.name}: sample rate {rate} Hz must be from {rates[0]} to {rates[-1]} Hz")
+        if rate not in self._rates:
+            raise AudioError(
+                f"{self.name}: sample rate {rate} Hz must be from {self._rates[0]} to {self._rates[-1]} Hz"
+            )
         if not 1 <= n_channels <= MAX_CHANNELS:
             raise AudioError(f"{self.name}: {n_channels} channels, must be 1 to {MAX_CHANNELS}")
         if frame.format.is_planar and n_channels > 7:  # PyAV 18 reads past its 8 pointers and crashes
             (frame,) = av.AudioResampler(format="flt").resample(frame)
-        self._note_gap(frame)
+        if self._tells_place:
+            self._note_gap(frame)
         self._decoded_s += frame.samples / rate
         return planes(frame.to_ndarray(), n_channels), rate
 
     def _note_gap(self, frame: Any) -> None:
+<<<<<<< HEAD
         """Note FLAC frames that are missing: FFmpeg drops damaged ones silently, but each frame has its time."""
         if self._input.container.format.name == "flac" and frame.time is not None:
             gap_s = frame.time - self._decoded_s - self._lost_s
             if gap_s > MAX_GAP_S:
                 self._damage(f"{gap_s:.2f} s are missing")
                 self._lost_s += gap_s
+=======
+        """Note FLAC frames that are missing: FFmpeg drops damaged ones without an error, but each tells its place."""
+        gap_s = frame.time - self._decoded_s - self._lost_s if frame.time is not None else 0.0
+        if gap_s > MAX_GAP_S:
+            self._damage(f"{gap_s:.2f} s are missing")
+            self._lost_s += gap_s
+>>>>>>> main
 
     def _broken(self, error: av.error.FFmpegError | OSError) -> Ending:
         if isinstance(error, av.error.ExitError):
@@ -189,24 +203,29 @@ class AudioSource:
                 continue
             self._input.container.close()
             self._input.container = link
-            self._stream, _ = self._chosen()
+            self._choose()
             return True
         return False
 
-    def _chosen(self) -> tuple[Any, tuple[str, ...]]:
-        """Return the track to listen to, and a note where there are several."""
-        container = self._input.container
+    def _choose(self) -> tuple[str, ...]:
+        """Choose the track to listen to; return a note where there are several."""
+        container, notes = self._input.container, ()
         tracks = container.streams.audio
         if not tracks:
             raise AudioError(f"{self.name}: has no audio stream; give a file with sound")
         if self._track is None:
-            stream = container.streams.best("audio") or tracks[0]
-            number = list(tracks).index(stream) + 1
-            several = f"{len(tracks)} audio tracks; track {number} is the default one, --track takes another"
-            return stream, (several,) if len(tracks) > 1 else ()
-        if not 1 <= self._track <= len(tracks):
+            self._stream = container.streams.best("audio") or tracks[0]
+            number = list(tracks).index(self._stream) + 1
+            if len(tracks) > 1:
+                notes = (f"{len(tracks)} audio tracks; track {number} is the default one, --track takes another",)
+        elif 1 <= self._track <= len(tracks):
+            self._stream = tracks[self._track - 1]
+        else:
             raise AudioError(f"{self.name}: has no audio track {self._track}; it has {len(tracks)}")
-        return tracks[self._track - 1], ()
+        codec = self._stream.codec_context.name
+        self._is_pcm, self._tells_place = codec.startswith("pcm"), container.format.name == "flac"
+        self._rates = DSD_RATES if codec.startswith(("dsd", "dst")) else SAMPLE_RATES
+        return notes
 
     def _note_understatement(self) -> None:
         at = self._input.extent

@@ -39,7 +39,7 @@ class ListenConfig:
     def __post_init__(self) -> None:
         check_number("speed", self.speed, SLOWEST, math.inf, "more than 0")
         if self.source is None and self.speed != 1:
-            raise OptionError("speed", self.speed, "needs a source to play; a device has its own pace")
+            raise OptionError("speed", self.speed, "needs a source to play; give a file with --source FILE")
         if self.source is not None and self.device is not None:
             raise OptionError("device", self.device, f"cannot be used together with source {self.source}")
         if self.duration_s is not None:

@@ -146,7 +146,8 @@ def quiet_libraries() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stderr.close()
+        with contextlib.suppress(OSError):  # a terminal that was closed: nobody reads it
+            sys.stderr.close()
         sys.stderr = python_stderr
         os.dup2(ours, 2)
         os.close(ours)

@@ -1,4 +1,4 @@
-"""Closed is a state: whoever reads on is told so, and the process lives."""
+"""Closed is a state: reading on is an error, and the process lives."""
 
 import subprocess
 import sys

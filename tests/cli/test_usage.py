@@ -33,9 +33,7 @@ def test_help_fits_and_shows_examples_and_exit_codes(name, width, capsys, monkey
     assert max(map(len, out.splitlines())) <= (width if name else 82)
     assert out.count("  genrestream ") >= 2
     assert name is None or "exit codes:" in out
-    assert not [
-        raw for raw in ("None", "STR", "FLOAT", "``", "(default: )", "[[") if raw in out.replace("None when", "")
-    ]
+    assert not [raw for raw in ("None", "STR", "FLOAT", "``", "(default: )", "[[") if raw in out]
 
 
 def test_help_imports_no_jax():
@@ -71,6 +69,11 @@ def test_no_command_is_a_short_help(capsys):
         (["listen", "song.wav"], "song.wav: not understood; 'genrestream listen --help'"),
         (["listen", "--record", "-", "--source", METAL], "--record -: a recording needs a file"),
         (["models", "polka"], "--model polka: no such model"),
+        (["listen", "--speed", "2"], "--speed 2.0: needs a source to play; give a file with --source FILE"),
+        (["file", METAL, "--min-probability", "2"], "--min-probability 2.0: must be from 0 to 1"),
+        (["file", METAL, "--silence-db", "3"], "--silence-db 3.0: must be from -200 to 0 dB"),
+        (["file", METAL, "--vote", "x"], "--vote: invalid choice: 'x'"),
+        (["file", METAL, "--channel", "99x"], "--channel 99x: must be"),
     ],
 )
 def test_wrong_usage_is_one_line_that_points_to_the_commands_help(arguments, words, capsys):

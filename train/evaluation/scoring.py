@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.progress import track as progress
 
 from genrestream.api import Classifier
+from genrestream.audio.source import AudioSource
 from genrestream.errors import AudioError, UsageError
 from genrestream.streaming.predictions import Prediction
 from train.augment.distort import Distortion
-from train.data.decode import waveform_of
 from train.data.tracks import Track
 from train.evaluation.scores import Scored
 
@@ -82,37 +82,45 @@ def _listen(
         with model.stream(track.path, hop_s=hop_s) as stream:
             yield from itertools.takewhile(lambda prediction: prediction.start_s < longest_s, stream)
         return
-    waveform, sample_rate = decoded(track, longest_s)
+    samples, sample_rate = decoded(track, longest_s)
     if distortion:
-        waveform = distortion(waveform, sample_rate, np.random.default_rng(zlib.crc32(track.name.encode())))
+        seed = zlib.crc32(track.name.encode())  # one for all channels: two alike stay alike
+        samples = np.stack([distortion(one, sample_rate, np.random.default_rng(seed)) for one in samples])
     session = model.session(hop_s=hop_s)
-    predictions = session.push(waveform, sample_rate) + session.flush()
+    predictions = session.push(samples.T, sample_rate) + session.flush()
     if not predictions:
         raise AudioError(f"{track.path}: too short for a chunk")
     yield from predictions
 
 
 def decoded(track: Track, longest_s: float = np.inf) -> tuple[np.ndarray, int]:
-    """Return a track's mono waveform at its file's own rate (the first, if that changes), and the rate.
+    """Return a track's samples as its file holds them, shape (n_channels, n_samples), and their rate in Hz.
 
     Args:
         track: A whole file, or a part of one.
         longest_s: Audio after this time is left out.
 
     Raises:
-        AudioError: It cannot be decoded, or is empty.
+        AudioError: It cannot be decoded, is empty, or has no single format.
     """
-    waveform, sample_rate = waveform_of(track.path)
-    begin_s = track.start_s or 0.0
-    whole_s = len(waveform) / sample_rate
+    with AudioSource(track.path) as source:
+        blocks = list(source)
+    formats = {(len(block), sample_rate) for block, sample_rate in blocks}
+    if len(formats) != 1:
+        found = "its format changes on the way" if formats else "has no samples"
+        raise AudioError(f"{track.path}: {found}; convert it, or leave it out")
+    samples, sample_rate = np.concatenate([block for block, _ in blocks], axis=1), blocks[0][1]
+    if not np.isfinite(samples).all():
+        raise AudioError(f"{track.path}: a sample is NaN or infinite; decode or record it again")
+    begin_s, whole_s = track.start_s or 0.0, samples.shape[1] / sample_rate
     length_s = whole_s if track.start_s is None or track.seconds is None else track.seconds
     end_s = min(begin_s + min(length_s, longest_s), whole_s)
-    return waveform[round(begin_s * sample_rate) : round(end_s * sample_rate)], sample_rate
+    return samples[:, round(begin_s * sample_rate) : round(end_s * sample_rate)], sample_rate
 
 
 def _logits(prediction: Prediction, model: Classifier) -> np.ndarray:
     """Undo the softmax: logits up to a constant, which does not change the softmax."""
-    if prediction.is_silence:
+    if prediction.kind != "music":
         return np.full(len(model.card.labels), np.nan)
     probs = np.array(list(prediction.probs.values()))
     return model.card.temperature * np.log(np.maximum(probs, np.finfo(float).tiny))

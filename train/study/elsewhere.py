@@ -13,9 +13,7 @@ Most songs are of two genres, so read the figures by genre and not only the mean
 import csv
 import dataclasses
 import json
-import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +34,7 @@ from train.evaluation.metrics import accuracy_interval
 from train.evaluation.report import interval, table
 from train.evaluation.scores import Scored
 from train.evaluation.scoring import score
+from train.study.packages import fetch
 
 LIST = Path(__file__).with_name("elsewhere.csv")
 
@@ -73,53 +72,13 @@ def songs(folder: Path, rows: Sequence[dict[str, str]]) -> list[Track]:
         files = [row["file"] for row in rows if row["package"] == package]
         if not all((folder / package / file).is_file() for file in files):
             print(f"fetching {package}", file=sys.stderr, flush=True)
-            fetch(package, files, folder / package)
+            fetch(package, files.__contains__, folder / package)
+        if missing := [file for file in files if not (folder / package / file).is_file()]:
+            raise UsageError(f"{package}: has no {missing[0]}; the list is of Debian 12's packages")
     return [
         Track(f"{row['package']}/{Path(row['file']).name}", folder / row["package"] / row["file"], row["genre"])
         for row in rows
     ]
-
-
-def fetch(package: str, files: Sequence[str], folder: Path) -> None:
-    """Download a Debian package and unpack some of its files; needs no root.
-
-    Raises:
-        UsageError: apt is missing, the package cannot be downloaded, or a file is not in it.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
-            run = subprocess.run(["apt-get", "download", package], cwd=scratch, capture_output=True, text=True)
-        except FileNotFoundError as error:
-            raise UsageError(
-                "--songs: apt-get is missing; download the songs on Debian 12 and copy the folder"
-            ) from error
-        debs = list(Path(scratch).glob("*.deb"))
-        if run.returncode or not debs:
-            last = (run.stderr.strip().splitlines() or ["nothing came"])[-1]
-            raise UsageError(f"{package}: cannot be downloaded ({last}); run apt-get update, on Debian 12")
-        unpack(debs[0], files, folder)
-
-
-def unpack(deb: Path, files: Sequence[str], folder: Path) -> None:
-    """Unpack some files of a Debian package.
-
-    Raises:
-        UsageError: One is not in it.
-    """
-    wanted = set(files)
-    with (
-        subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE) as reader,
-        tarfile.open(fileobj=reader.stdout, mode="r|") as content,
-    ):
-        for member in content:
-            name = member.name.removeprefix("./")
-            if name in wanted and (song := content.extractfile(member)):
-                target = folder / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(song.read())
-                wanted.remove(name)
-    if wanted:
-        raise UsageError(f"{deb.name}: has no {sorted(wanted)[0]}; the list is of Debian 12's packages")
 
 
 def by_genre(scored: Scored) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from orbax.checkpoint import v1 as ocp
 
 from genrestream.audio.chunks import Chunker
+from genrestream.audio.source import AudioSource
 from genrestream.errors import UsageError
 from genrestream.features.config import LogMelConfig
 from genrestream.inference.checkpoint import Card
@@ -19,7 +20,6 @@ from genrestream.streaming.session import Session, StreamConfig
 from tests.conftest import encode, music
 from train.augment.config import OFF, AugmentConfig
 from train.data.cache import AudioCache
-from train.data.decode import waveform_blocks
 from train.data.tracks import Track
 from train.input.batching import batches, once
 from train.input.examples import chunks, crops, rows, spans
@@ -225,8 +225,9 @@ def test_chunks_are_the_streams_own(tracks, cached, hop_s):
         session = Session(
             card, lambda chunk, heard=heard: (heard.append(chunk[0]), np.zeros((1, 3)))[1], StreamConfig(hop_s)
         )
-        for block in waveform_blocks(track.path, 8_000):
-            session.push(block, 8_000)
+        with AudioSource(track.path) as source:
+            for block, sample_rate in source:
+                session.push(block.T, sample_rate)
         session.flush()
         for chunk in heard:
             element = next(found)

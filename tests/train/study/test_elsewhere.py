@@ -1,13 +1,11 @@
 import shutil
-import subprocess
 
 import pytest
 
-from genrestream.errors import UsageError
 from tests.conftest import METAL
 from train.data.tracks import Track
 from train.evaluation.scoring import score
-from train.study.elsewhere import by_genre, fetch, listed, songs, unpack
+from train.study.elsewhere import by_genre, listed, songs
 
 
 def test_the_list_names_each_song_once_with_a_genre_of_the_models_and_its_reason(model):
@@ -24,29 +22,6 @@ def test_songs_that_are_there_are_not_fetched(tmp_path):
     target.parent.mkdir(parents=True)
     shutil.copy(METAL, target)
     assert songs(tmp_path, [row]) == [Track("no-such-package/metal.ogg", target, "metal")]
-
-
-@pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="needs dpkg-deb")
-def test_only_the_songs_of_a_package_are_unpacked(tmp_path):
-    tree = tmp_path / "tree"
-    (tree / "usr" / "music").mkdir(parents=True)
-    (tree / "usr" / "music" / "a song.ogg").write_bytes(b"song")
-    (tree / "usr" / "music" / "other.ogg").write_bytes(b"other")
-    (tree / "DEBIAN").mkdir()
-    fields = {"Package": "songs", "Version": "1", "Architecture": "all", "Maintainer": "none <a@b>", "Description": "x"}
-    (tree / "DEBIAN" / "control").write_text("".join(f"{name}: {value}\n" for name, value in fields.items()))
-    deb = tmp_path / "songs.deb"
-    subprocess.run(["dpkg-deb", "--build", tree, deb], check=True, capture_output=True)
-    unpack(deb, ["usr/music/a song.ogg"], tmp_path / "out")
-    assert [file.name for file in (tmp_path / "out").rglob("*.ogg")] == ["a song.ogg"]
-    with pytest.raises(UsageError, match=r"songs\.deb: has no usr/music/none\.ogg"):
-        unpack(deb, ["usr/music/none.ogg"], tmp_path / "out")
-
-
-@pytest.mark.skipif(not shutil.which("apt-get"), reason="needs apt-get")
-def test_a_package_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(UsageError, match="no-such-package-at-all: cannot be downloaded"):
-        fetch("no-such-package-at-all", ["x"], tmp_path)
 
 
 def test_figures_by_genre(model):
