@@ -7,7 +7,7 @@ from genrestream.errors import CheckpointError, OptionError
 from genrestream.files import PACKAGE
 from genrestream.inference.checkpoint import CARD_FILE
 
-DEFAULT_MODEL = "musicnn"
+DEFAULT_MODEL = "musicnn-yamnet"
 
 
 def folders() -> list[Path]:
