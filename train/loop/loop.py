@@ -104,11 +104,11 @@ def train(
     """
     iterator = iter(batches)
     try:
-        with Saved(folder, step, config.resume, identity) as saved:
-            resumed = saved.load(iterator)
-            with Progress(folder, n_steps, saved.latest_step, resumed.figures) as progress:
-                run = _Run(step, iterator, n_steps, config, validation, saved, progress)
-                return run(resumed.state)
+        saved = Saved(folder, step, config.resume, identity)
+        resumed = saved.load(iterator)
+        with Progress(folder, n_steps, saved.latest_step, resumed.figures) as progress:
+            run = _Run(step, iterator, n_steps, config, validation, saved, progress)
+            return run(resumed.state)
     finally:
         iterator.close()  # a grain iterator that is not closed leaves its threads and processes behind
 

@@ -1,16 +1,15 @@
-"""A run's checkpoints: all that training needs to go on, saved by orbax. The latest two and the best are kept.
+"""A run's checkpoints: all that training needs to go on. The latest two and the best are kept.
 
 ::
 
     OUTPUT/state/
-    ├── 40/                       written by orbax: state, input position, scores, the run's identity
-    │   └── digest                of all its files, by which damage is found
-    ├── 44.orbax-checkpoint-tmp/  a step that is being saved, or was when its process was killed
-    └── 44.unfinished             lies here as long
+    ├── 40/checkpoint       a sealed file, with checksums: identity, scores and input position, then the arrays as .npz
+    ├── 42/checkpoint
+    └── 44.part/            left by a process that was killed while it saved; removed by the next one
 """
 
-import contextlib
 import dataclasses
+import io
 import shutil
 import sys
 from collections.abc import Mapping
@@ -21,17 +20,18 @@ import grain
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from orbax.checkpoint import v1 as ocp
 
 from genrestream.errors import CheckpointError, UsageError
 from train.command.disk import saving
-from train.loop import sealed_folder
-from train.loop.orbax import checkpointer, merit, quiet, require_room
+from train.data import sealed
+from train.loop.sharding import gathered
 from train.loop.state import TrainState, Weights
 from train.loop.step import Step
 
 FOLDER = "state"
-Figures = dict[str, np.ndarray]  # of the steps of an epoch, by name, float32, shape (n_steps,)
+FILE = "checkpoint"
+N_LATEST = 2  # the second is what a run goes on from if the first is damaged
+Figures = dict[str, np.ndarray]  # of the steps of an epoch, by name, shape (n_steps,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Resumed:
 
 
 class Saved:
-    """The checkpoints in a run's folder; all hosts save and load together.
+    """The checkpoints in a run's folder; the first host writes them, all hosts read them.
 
     Args:
         folder: The run's folder.
@@ -63,51 +63,41 @@ class Saved:
     """
 
     def __init__(self, folder: Path, step: Step, resume: bool, identity: str):
-        self.folder, self._path, self._step, self._identity = folder, (folder / FOLDER).absolute(), step, identity
-        with saving(self._path), quiet():
+        self.folder, self._path, self._step, self._identity = folder, folder / FOLDER, step, identity
+        with saving(self._path):
             self._path.mkdir(parents=True, exist_ok=True)
-            found = sorted(int(one.name) for one in self._path.iterdir() if one.name.isdecimal())
-            if found and not resume:
-                raise UsageError(f"--output {folder}: holds a run already; go on with --resume, or name another folder")
-            self._remove(self._not_whole(found))
-            self._checkpoints = checkpointer(self._path)
-
-    def __enter__(self) -> "Saved":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(Exception):  # a save that failed was reported, and is raised here again
-            self._checkpoints.close()
+            for part in self._path.glob("*.part"):
+                shutil.rmtree(part, ignore_errors=True)
+        found = sorted(int(one.name) for one in self._path.iterdir() if one.name.isdecimal())
+        if found and not resume:
+            raise UsageError(f"--output {folder}: holds a run already; go on with --resume, or name another folder")
+        self._scores = self._whole(found)
 
     @property
     def latest_step(self) -> int:
         """The last step that was saved; 0 for none."""
-        latest = self._checkpoints.latest
-        return latest.step if latest else 0
+        return max(self._scores, default=0)
 
     @property
     def best_step(self) -> int:
         """The saved step of the best validation accuracy, the first of equals; 0 for none."""
-        scored = [one for one in self._checkpoints.checkpoints if one.metrics]
-        return max(scored, key=lambda one: merit(one.metrics)).step if scored else 0
+        scored = {step: scores["val_accuracy"] for step, scores in self._scores.items() if "val_accuracy" in scores}
+        return max(scored, key=lambda step: (scored[step], -step), default=0)
 
     def load(self, iterator: grain.DatasetIterator[Any]) -> Resumed:
-        """Return the latest state, with the input pipeline set to it; the start where nothing was saved.
-
-        Raises:
-            CheckpointError: It cannot be loaded.
-        """
-        start, step = self._step.start(), self.latest_step
-        if not step:
+        """Return the latest state, with the input pipeline set to it; the start where nothing was saved."""
+        start = self._step.start()
+        if not self.latest_step:
             return Resumed(start, {})
-        figures: Any = self._about(step)["figures"]
-        arrays = {name: np.array(values, np.float32) for name, values in figures.items()}
-        return Resumed(self._load(step, start, input=iterator), arrays)
+        about, arrays = self._read(self.latest_step)
+        iterator.set_state(about["input"])
+        return Resumed(_state(arrays, start), {name: arrays[f"figures/{name}"] for name in about["figures"]})
 
     def best(self, state: TrainState) -> Weights:
         """Return the weights of the best validated step; those of ``state`` where nothing was validated."""
-        step = self.best_step
-        return self._step.weights(self._load(step, state) if step else state)
+        if not self.best_step:
+            return self._step.weights(state)
+        return self._step.weights(_state(self._read(self.best_step)[1], state))
 
     def save(
         self,
@@ -129,62 +119,66 @@ class Saved:
         Raises:
             OutputError: It cannot be written; the checkpoints before are whole.
         """
-        about: Any = {"figures": {name: array.tolist() for name, array in (figures or {}).items()}}
-        is_first = jax.process_index() == 0
-        with saving(self._path, f"step {step} cannot be saved"), quiet():
-            if is_first:
-                self._mark(step).touch()
-            require_room(self._path, sum(leaf.nbytes for leaf in jax.tree.leaves(state)))
-            self._checkpoints.save_checkpointables(
-                step,
-                {"state": vars(state), "input": iterator},
-                metrics={**scores, "step": step} if scores else None,
-                custom_metadata=about | {"identity": self._identity},
-                force=True,
-            )
-            if is_first:
-                sealed_folder.seal(self._path / str(step))
-                self._mark(step).unlink()
-
-    def _load(self, step: int, like: TrainState, **more: Any) -> TrainState:
-        shapes = jax.tree.map(lambda one: jax.ShapeDtypeStruct(one.shape, one.dtype, sharding=one.sharding), vars(like))
-        try:
-            with quiet():
-                loaded = self._checkpoints.load_checkpointables(step, {"state": shapes, **more})
-        except OSError as error:
-            raise CheckpointError(f"{self._path / str(step)}: cannot be loaded ({error.strerror or error})") from error
-        return TrainState(**loaded["state"])
-
-    def _about(self, step: int) -> dict[str, Any]:
-        metadata: Any = ocp.checkpointables_metadata(self._path / str(step)).custom_metadata
-        return metadata
-
-    def _not_whole(self, found: list[int]) -> list[int]:
-        """Return the steps that are not whole; say which are damaged."""
-        problems = {step: sealed_folder.problem(self._path / str(step)) for step in found}
-        whole = [step for step in found if not problems[step]]
-        wrong = [step for step in found if problems[step]]
-        damaged = [f"{self._path / str(step)}: {problems[step]}" for step in wrong if not self._mark(step).exists()]
-        if damaged and not whole:
-            raise CheckpointError(f"{damaged[-1]}, and no other checkpoint is whole; start again in another folder")
-        if whole:
-            check_same_run(self.folder, self._about(whole[-1]).get("identity"), self._identity)
-        if damaged and jax.process_index() == 0:
-            print(f"warning: {'; '.join(damaged)}; going on from step {whole[-1]}", file=sys.stderr)
-        return wrong
-
-    def _mark(self, step: int) -> Path:
-        return self._path / f"{step}.unfinished"
-
-    def _remove(self, steps: list[int]) -> None:
-        """Remove steps, and what a killed process left, once no host reads them any more."""
-        _wait_for_all_hosts()
+        arrays = gathered(_named(state)) | {f"figures/{name}": array for name, array in (figures or {}).items()}
+        about = {
+            "identity": self._identity,
+            "scores": dict(scores or {}),
+            "input": iterator.get_state(),
+            "figures": list(figures or {}),
+        }
         if jax.process_index() == 0:
-            for folder in (*self._path.glob("*.orbax-checkpoint-tmp"), *(self._path / str(step) for step in steps)):
-                shutil.rmtree(folder)
-            for mark in self._path.glob("*.unfinished"):
-                mark.unlink()
-        _wait_for_all_hosts()
+            with saving(self._path, f"step {step} cannot be saved"):
+                self._write(step, about, arrays)
+        if jax.process_count() > 1:
+            multihost_utils.sync_global_devices("saved")  # no host may read what is not written yet
+        self._scores[step] = dict(scores or {})
+        self._remove_old()
+
+    def _whole(self, found: list[int]) -> dict[int, dict[str, float]]:
+        """Return the scores of each step that is saved whole; say which are not."""
+        scores, damaged = {}, []
+        for step in found:
+            try:
+                about = sealed.verify(self._path / str(step) / FILE).about
+            except sealed.DamagedError as error:
+                damaged.append(str(error))
+                continue
+            check_same_run(self.folder, about["identity"], self._identity)
+            scores[step] = about["scores"]
+        if damaged and not scores:
+            raise CheckpointError(f"{damaged[-1]}, and no other checkpoint is whole; start again in another folder")
+        if damaged and jax.process_index() == 0:
+            print(f"warning: {'; '.join(damaged)}; going on from step {max(scores)}", file=sys.stderr)
+        return scores
+
+    def _read(self, step: int) -> tuple[dict[str, Any], Figures]:
+        try:
+            about, content = sealed.read(self._path / str(step) / FILE)
+        except sealed.DamagedError as error:
+            raise CheckpointError(f"{error}; go on with --resume from the one before") from error
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return about, dict(arrays)
+
+    def _write(self, step: int, about: dict[str, Any], arrays: Figures) -> None:
+        content = io.BytesIO()
+        np.savez(content, allow_pickle=False, **arrays)  # pyright: ignore[reportArgumentType]
+        part, place = self._path / f"{step}.part", self._path / str(step)
+        try:
+            part.mkdir()
+            sealed.write(part / FILE, about, [content.getvalue()])
+            if place.exists():  # damaged, or it would have been gone on from
+                shutil.rmtree(place)
+            part.rename(place)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+
+    def _remove_old(self) -> None:
+        kept = {*sorted(self._scores)[-N_LATEST:], self.best_step}
+        for step in [step for step in self._scores if step not in kept]:
+            del self._scores[step]
+            if jax.process_index() == 0:
+                shutil.rmtree(self._path / str(step), ignore_errors=True)
 
 
 def check_same_run(folder: Path, found: object, identity: str) -> None:
@@ -200,6 +194,17 @@ def check_same_run(folder: Path, found: object, identity: str) -> None:
         )
 
 
-def _wait_for_all_hosts() -> None:
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices("checkpoints")
+def _named(state: TrainState) -> Weights:
+    """Return the arrays of a state by name, such as ``params/dense.kernel``."""
+    named = jax.tree_util.tree_leaves_with_path(state)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): array for path, array in named}
+
+
+def _state(arrays: Figures, like: TrainState) -> TrainState:
+    """Lay saved arrays out over the devices as another state is, and put them together."""
+
+    def placed(array: np.ndarray, like: jax.Array) -> jax.Array:
+        return jax.make_array_from_callback(like.shape, like.sharding, array.__getitem__)
+
+    leaves = [placed(arrays[name], leaf) for name, leaf in _named(like).items()]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
