@@ -1,8 +1,8 @@
-"""Input conditioning: blocks as a file or device gives them to one clean mono waveform, and chunks of one loudness.
+"""Input conditioning: turns blocks from a file or device into one clean mono waveform and chunks of one loudness.
 
 ::
 
-    block -> offset and hum removed, channel by channel -> channels mixed by what they carry -> mono   (Conditioner)
+    block -> offset and hum removed, channel by channel -> channels mixed by their content -> mono     (Conditioner)
     mono, resampled -> chunks -> each raised or lowered to one loudness by the last seconds            (Leveller)
 
 Both are causal and depend on the samples only, not on the size of the blocks: live and from a file they do the same.
@@ -20,19 +20,19 @@ from genrestream.errors import AudioError, OptionError
 LOUDEST = 100.0  # 40 dB over full scale is no audio: another format, or integers as floats
 FULL_SCALE = 0.999
 CLIPPED_SHARE = 0.001  # of the samples; more of them at full scale is worth a note
-FRAME_S = 0.1  # of which the loudness is a mean
+FRAME_S = 0.1  # the loudness is the mean over frames of this length
 BATCH_S = 0.05  # gathered before a step
-START_S = 0.5  # held back at a stream's start: offset and channels are judged by it
+START_S = 0.5  # held back at a stream's start to measure offset and channels
 
 
 @dataclasses.dataclass(frozen=True)
 class LevelConfig:
-    """To what loudness chunks are brought before the front end; part of the front end's config.
+    """The loudness that chunks are set to before the front end; part of the front end's config.
 
     Attributes:
-        target_db: The loudness (RMS) that they are brought to, in dB below full scale.
+        target_db: The target loudness (RMS), in dB relative to full scale.
         window_s: Seconds before a chunk's end over which its loudness is measured.
-        max_gain_db: The most by which they are raised, in dB.
+        max_gain_db: The largest gain, in dB.
     """
 
     target_db: float = -18.0
@@ -64,7 +64,7 @@ class Conditioner:
 
         Args:
             block: float32, shape (n_channels, n_samples).
-            sample_rate: Its rate in Hz; where the format differs from the block before, the stream starts anew.
+            sample_rate: Its rate in Hz; where the format changes, the stream starts anew.
 
         Raises:
             AudioError: A sample is NaN, infinite or far beyond full scale, or there is no such channel.
@@ -149,10 +149,10 @@ class _OneFormat:
 
 
 class Leveller:
-    """Follows the loudness of a mono stream and says by how much a chunk is to be raised or lowered.
+    """Measures the loudness of a mono stream and returns the gain for each chunk.
 
     Args:
-        config: The loudness that is aimed at.
+        config: The target loudness.
         sample_rate: The stream's rate in Hz.
     """
 
@@ -170,9 +170,9 @@ class Leveller:
         self._rest = samples[n_frames * self._frame :]
 
     def gain(self, end: int) -> float:
-        """Return the factor for a chunk that ends at that sample of the stream, and forget what is older than needed.
+        """Return the factor for the chunk that ends at sample ``end`` of the stream, and forget older loudness.
 
-        The chunks must be asked for in order.
+        Calls must be in the order of the chunks.
         """
         n_before = max(0, (end - self._start) // self._frame - self._first)
         while n_before > self._n_window:

@@ -20,8 +20,8 @@ from genrestream.audio.reading.ending import Damage, Ending, EndKind, Shortfall
 from genrestream.audio.reading.waiting import Ahead, called
 from genrestream.errors import AudioError
 
-CLOSING_S = 0.5  # closing waits so long for a read to end; a longer one closes what it reads itself
-MAX_GAP_S = 0.01  # frames next to each other may be rounded apart by less
+CLOSING_S = 0.5  # closing waits so long for a read in another thread; a longer read closes its input itself
+MAX_GAP_S = 0.01  # rounded times may leave smaller gaps between neighbouring frames
 
 Block = tuple[np.ndarray, int]
 
@@ -30,7 +30,7 @@ class AudioSource:
     """One opened input; iterate over it for blocks, close it after, or use it in a ``with``.
 
     Iteration yields float32 blocks of shape (n_channels, n_samples), -1 to 1, each with its sample rate, which a
-    stream may change on its way. Another thread may close it meanwhile: the iteration then raises an AudioError.
+    stream may change in the middle. If another thread closes it, the iteration raises an AudioError.
 
     Args:
         source: A path, an ``http(s)://`` address, ``-`` for standard input, or a binary file object.
@@ -41,7 +41,7 @@ class AudioSource:
         name: What was opened, for messages.
         duration_s: The length that the header claims, in seconds; None where it claims none.
         is_endless: Whether it is a network stream that has no end of its own, such as a radio station.
-        ending: How it ended, filled as it goes; of kind ``open`` until then.
+        ending: How it ended; of kind ``open`` while it is read, and updated meanwhile.
 
     Raises:
         AudioError: It cannot be opened, or has no audio.
@@ -82,11 +82,11 @@ class AudioSource:
 
     @property
     def notes(self) -> list[str]:
-        """What is worth a word but is no damage, one line each."""
+        """Remarks about the input that are not damage, one line each."""
         return list(self.ending.notes)
 
     def close(self) -> None:
-        """Close the file or connection; a read in another thread is waited for, or closes it when it ends."""
+        """Close the file or connection; if another thread reads for longer, it closes them when its read ends."""
         self._is_closed = True
         if self.ending.kind is EndKind.OPEN:
             self._end(EndKind.STOPPED)
@@ -137,14 +137,14 @@ class AudioSource:
             self._n_lost_pages = ogg.n_lost
         if packet is None:
             return None
-        if packet.size and self._is_incomplete:  # it was not the last one, so the stream goes on after it
+        if packet.size and self._is_incomplete:  # another packet follows, so the incomplete one was not the end
             self._damage("a packet is incomplete")
         try:
             frames = packet.decode()
         except av.error.FFmpegError as error:
             self._damage(cause(error))
             return []
-        if packet.size and not self._is_pcm:  # of PCM any part is whole
+        if packet.size and not self._is_pcm:  # any part of PCM can be decoded
             self._is_incomplete = packet.is_corrupt or any(frame.is_corrupt for frame in frames)
         return [self._block(frame) for frame in frames]
 
@@ -164,7 +164,7 @@ class AudioSource:
         return planes(frame.to_ndarray(), n_channels), rate
 
     def _note_gap(self, frame: Any) -> None:
-        """Note FLAC frames that are missing: FFmpeg drops damaged ones without an error, but each tells its place."""
+        """Note FLAC frames that are missing: FFmpeg drops damaged ones silently, but each frame has its time."""
         gap_s = frame.time - self._decoded_s - self._lost_s if frame.time is not None else 0.0
         if gap_s > MAX_GAP_S:
             self._damage(f"{gap_s:.2f} s are missing")
@@ -227,7 +227,7 @@ class AudioSource:
         )
 
     def _conclude(self, kind: EndKind, why: str) -> None:
-        """Hold what was decoded against what the header claims."""
+        """Compare the decoded length with the length that the header claims."""
         if self._decoded_s == 0:
             reason = why or self.ending.damage.cause or "the stream is empty"
             raise AudioError(f"{self.name}: no audio could be decoded ({reason})")

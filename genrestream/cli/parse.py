@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import inspect
 import os
 import re
 import types
@@ -161,6 +162,7 @@ def _summary(kind: type) -> str:
 
 def _attributes(kind: type) -> dict[str, str]:
     """Return each attribute's text in a Google docstring."""
-    lines = (kind.__doc__ or "").partition("Attributes:\n")[2]
-    entries = re.findall(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", lines, re.MULTILINE)
+    docstring = inspect.cleandoc(kind.__doc__ or "")  # Python 3.13 strips the indentation, earlier versions keep it
+    lines = docstring.partition("Attributes:\n")[2]
+    entries = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", lines, re.MULTILINE)
     return {name: " ".join(text.split()).replace("``", "") for name, text in entries}

@@ -1,4 +1,4 @@
-"""A file, pipe or network stream played into the feed in real time, as if a device delivered it."""
+"""Plays a file, pipe or network stream into the feed in real time, like a device."""
 
 import contextlib
 import math
@@ -10,9 +10,9 @@ from genrestream.audio.source import AudioSource
 from genrestream.errors import AudioError
 from genrestream.live.feed import Block, Feed
 
-LATE_S = 1.0  # further behind than this, the clock is set anew instead of rushing after it
+LATE_S = 1.0  # if it is later than this, the clock is reset instead of playing faster to catch up
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
-STEADY_S = 10.0  # a station that played so long is opened again without delay
+STEADY_S = 10.0  # after so much playing, the wait before opening a station again is short once more
 CLOSING_S = 1.0
 
 
@@ -22,15 +22,15 @@ class Player:
     Args:
         source: A path, an ``http(s)://`` address, or ``-`` for standard input.
         raw: The format of bare samples.
-        speed: Times real time; infinite for as fast as it is listened to.
+        speed: How many times faster than real time; inf for as fast as the listener takes blocks.
         feed: Where its blocks go.
         track: Which audio track, counted from 1; None for the default one.
 
-    It is opened in the thread that plays it, since a pipe or a server may keep one waiting; that it cannot be opened is
-    the feed's error.
+    The playing thread opens the source, since a pipe or a server may block; if it cannot be opened, that is the feed's
+    error.
 
     Attributes:
-        problems: What was wrong with the data, one line each.
+        problems: Faults of the data, one line each.
     """
 
     def __init__(self, source: str, raw: RawFormat, speed: float, feed: Feed, track: int | None = None):
@@ -42,7 +42,7 @@ class Player:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop playing; a read that blocks is left to the end of the process."""
+        """Stop playing; a read that blocks is abandoned."""
         self._closing.set()
         self._feed.end()
         self._thread.join(CLOSING_S)
@@ -52,17 +52,17 @@ class Player:
             audio = AudioSource(self.name, self._raw, self._track)
             is_endless = audio.is_endless
             self._play(audio)
-            if not is_endless:  # of a station, each break is an event when it happens
+            if not is_endless:  # each break of a station is an event when it happens
                 self.problems += audio.problems
             while is_endless and (again := self._reopen()):
-                with contextlib.suppress(AudioError):  # nothing that could be decoded: it is tried again
+                with contextlib.suppress(AudioError):  # nothing could be decoded: try again
                     self._play(again)
             self._feed.end()
-        except Exception as error:  # a thread's own end would go unseen: the listener raises it
+        except Exception as error:  # an error in a thread would be lost: the listener raises it
             self._feed.end(error)
 
     def _play(self, source: AudioSource) -> None:
-        """Play a source to its end, each block when its last sample is due."""
+        """Play a source to its end; put each block when its last sample is due."""
         gap_from_s = self._feed.last_put_s
         began_s, played_s = time.monotonic(), 0.0
         with source:
@@ -83,7 +83,7 @@ class Player:
                     return
 
     def _reopen(self) -> AudioSource | None:
-        """Open a station again, waiting longer each time; return None where closed meanwhile."""
+        """Open a station again, waiting longer each time; return None if closed meanwhile."""
         self._feed.connected, self._feed.notice = False, f"{self.name} broke off; trying to open it again"
         while not self._closing.wait(self._retry_s):
             self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)

@@ -74,7 +74,7 @@ class Ending:
         cause: For a stream that was cut short, broke off or stalled: more about it, in words.
         shortfall: For a file that was cut short: how much is missing, where its header tells.
         damage: Packets that were skipped.
-        notes: What is worth a word but is no damage, one line each.
+        notes: Remarks about the input that are not damage, one line each.
     """
 
     kind: EndKind = EndKind.OPEN
