@@ -194,8 +194,9 @@ def _classifier(tracks: list[Track], labels: tuple[str, ...]) -> Callable[[np.nd
     """Fit a head to the tracks; return the function from a chunk, shape (1, n_samples), to logits."""
     head = HeadConfig()
     network = frozen(head.pretrained)
-    cache = AudioCache(network.model.card.frontend.sample_rate)
-    kernel, bias = fit_head(cache.fill(tracks).tracks, labels, cache, head, AugmentConfig(), SamplingConfig())
+    frontend = network.model.card.frontend
+    cache = AudioCache(frontend.sample_rate)
+    kernel, bias = fit_head(cache.fill(tracks).tracks, labels, cache, head, frontend, AugmentConfig(), SamplingConfig())
     return lambda chunk: network.features(chunk[0])[None] @ kernel + bias
 
 

@@ -28,10 +28,11 @@ from genrestream.inference.program import use_compile_cache
 from train.augment.distort import DISTORTIONS
 from train.command.entry import entry
 from train.command.provenance import folder_name, provenance
-from train.data.readers.folders import read
+from train.data.load import read_all
+from train.data.tracks import Track
 from train.evaluation import report
 from train.evaluation.calibrate import cross_fitted, temperature
-from train.evaluation.figures import assess, ms_per_chunk, n_parameters, over_seeds, paired
+from train.evaluation.figures import assess, brief, ms_per_chunk, n_parameters, over_seeds, paired
 from train.evaluation.metrics import holm
 from train.evaluation.robustness import robustness, subset
 from train.evaluation.runs import Part, Split, System, find_system, key_of
@@ -46,6 +47,7 @@ class Config:
     Attributes:
         checkpoints: Runs (folders with fold*/model), models' folders, or names of shipped models.
         data: The folder of labelled tracks.
+        more: Further ones; the figures are of the first, and those of the others stand beside them.
         split: Score the tracks that the models' cards hold out, or those of a published list, or all.
         output: The report's folder.
         hop_s: Seconds from one chunk's start to the next one's.
@@ -55,6 +57,7 @@ class Config:
 
     checkpoints: tyro.conf.Positional[tuple[str, ...]]
     data: Path
+    more: tuple[Path, ...] = ()
     split: Split = "held-out"
     output: Path = Path("runs/report")
     hop_s: float = 3.0
@@ -72,22 +75,37 @@ class Config:
 
 def evaluate(config: Config) -> None:
     """Score every model, compare them and write the report."""
-    tracks = read(config.data).tracks
+    tracks = read_all(config.data, config.more).tracks
     systems = _apart([find_system(name, tracks, config.split) for name in config.checkpoints], config.checkpoints)
     for system in systems:
         if system.warning:
             print(f"warning: {system.warning}", file=sys.stderr)
     scores = {system.name: [_calibrated(_scored(config, seed), seed) for seed in system.seeds] for system in systems}
-    figures = {system.name: _figures(config, system, scores[system.name]) for system in systems}
-    first = {name: seeds[0] for name, seeds in scores.items()}
+    datasets = _datasets(tracks)
+    main = {name: [seed.select(datasets[0][1]) for seed in seeds] for name, seeds in scores.items()}
+    figures = {system.name: _figures(config, system, main[system.name]) for system in systems}
+    for name, values in figures.items():
+        values["temperature"]["of_all"] = temperature(scores[name][0])
+        values["n_tracks_all"] = len(scores[name][0].tracks)
+        values["by_dataset"] = {dataset: brief(scores[name][0].select(names)) for dataset, names in datasets[1:]}
+    first = {name: seeds[0] for name, seeds in main.items()}
+    folders = ", ".join(folder_name(folder) for folder in (config.data, *config.more))
     facts = provenance() | {
-        "data": f"{folder_name(config.data)}, {len(tracks)} tracks, {config.split} scored",
+        "data": f"{folders}, {len(tracks)} tracks, {config.split} scored",
         "chunks": f"every {config.hop_s:g} s",
     }
     report.write(config.output, facts, systems, first, {"systems": figures, "pairs": _pairs(first)})
     for name, values in figures.items():
         print(f"{name}: track accuracy {report.headline(values)[1]}, chunk {values['chunk']['accuracy']:.3f}")
+        for dataset, row in values["by_dataset"].items():
+            print(f"  {dataset}: track accuracy {row['accuracy']:.3f} {report.interval(row['accuracy_95'])}")
     print(f"written: {config.output / 'report.md'}")
+
+
+def _datasets(tracks: Sequence[Track]) -> list[tuple[str, list[str]]]:
+    """Return the tracks' names by dataset, in the order in which the datasets were given."""
+    names = dict.fromkeys(track.domain for track in tracks)
+    return [(name, [track.name for track in tracks if track.domain == name]) for name in names]
 
 
 def _apart(systems: Sequence[System], given: Sequence[str]) -> list[System]:
@@ -109,7 +127,6 @@ def _figures(config: Config, system: System, seeds: Sequence[Scored]) -> dict[st
     figures["temperature"] = {
         "used": used,
         "is_cross_fitted": len(system.seeds[0]) > 1,
-        "of_all": temperature(seeds[0]),
     }
     figures["cost"] = {
         "n_parameters": n_parameters(models[0]),

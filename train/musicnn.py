@@ -10,6 +10,7 @@ On a laptop; with the upper layers, on one GPU; five folds and all, one after an
 import dataclasses
 from pathlib import Path
 
+from genrestream.audio.conditioning import LevelConfig
 from genrestream.features.config import LogMelConfig
 from genrestream.models import MusiCNNConfig
 from train.loop.config import Design
@@ -30,7 +31,7 @@ class Config(TransferConfig):
     @property
     def design(self) -> Design:
         """What is trained."""
-        return Design("musicnn", MusiCNNConfig(head="pooled"), LogMelConfig())
+        return Design("musicnn", MusiCNNConfig(head="pooled"), LogMelConfig(level=LevelConfig()))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ OF_FIRST_SEED = (
     "macro_recall", "recall", "accuracy_chunks_95", "calibration_error_track", "calibration_error_first_chunk",
     "unsure_below_half", "accuracy_where_sure",
 )  # fmt: skip
-MAX_BYTES = 4_000_000  # a shipped model is part of the package
+MAX_BYTES = 8_000_000  # a shipped model is part of the package
 OUTSIDE = re.compile(r"""(?<![\w/.:\\])(?:~\w*|\.\.|[A-Za-z]:)?[/\\][^\s'",;]+""")
 
 
@@ -62,7 +62,9 @@ def publish(config: Config) -> checkpoint.Checkpoint:
     checkpoint.check_name(config.output.resolve().name)
     model = checkpoint.read(config.run / "all" / "model")
     facts, figures = _reported(config, model.card.name)
-    if figures["n_tracks"] < (n_tracks := model.card.provenance.get("n_training_tracks", 0)):
+    if figures.get("n_tracks_all", figures["n_tracks"]) < (
+        n_tracks := model.card.provenance.get("n_training_tracks", 0)
+    ):
         raise UsageError(
             f"{config.run}: its folds were scored on {figures['n_tracks']} of the {n_tracks} tracks that {model.path}"
             " was trained on; train the missing folds with --folds, and evaluate again"
@@ -76,7 +78,7 @@ def publish(config: Config) -> checkpoint.Checkpoint:
         model.card,
         name=config.output.resolve().name,
         temperature=round(figures["temperature"]["of_all"], 4),
-        metrics={**model.card.metrics, protocol: summary(figures)},
+        metrics={**model.card.metrics, protocol: summary(figures), **elsewhere(figures, protocol)},
         provenance=without_private_paths(
             {
                 **model.card.provenance,
@@ -86,7 +88,9 @@ def publish(config: Config) -> checkpoint.Checkpoint:
             }
         ),
     )
-    published = checkpoint.write(config.output, card, load_weights(model), model.path.glob("LICENSE*"))
+    published = checkpoint.write(
+        config.output, card, load_weights(model), [*model.path.glob("LICENSE*"), *model.path.glob("NOTICE*")]
+    )
     model_card.write(published)
     return published
 
@@ -127,6 +131,20 @@ def summary(figures: dict[str, Any]) -> dict[str, Any]:
         "unsure_below_half": _rounded(calibration["track"]["unsure_below_half"]),
         "accuracy_where_sure": _rounded(calibration["track"]["accuracy_where_sure"]),
         **({"of_first_seed": list(OF_FIRST_SEED)} if seeds["n_seeds"] > 1 else {}),
+    }
+
+
+def elsewhere(figures: dict[str, Any], protocol: str) -> dict[str, Any]:
+    """Return the figures of further datasets that a card holds, rounded."""
+    kept = ("n_tracks", "accuracy", "accuracy_95", "macro_recall", "calibration_error_track")
+    return {
+        f"{protocol}_{name}": {
+            key: {genre: _rounded(value) for genre, value in row[key].items()}
+            if key == "recall"
+            else _rounded(row[key])
+            for key in kept
+        }
+        for name, row in figures.get("by_dataset", {}).items()
     }
 
 

@@ -111,6 +111,6 @@ def _classify(options: FileOptions, model: Classifier, source: str, sinks: list[
 def _conclude(verdict: Verdict, sinks: list[Sink]) -> bool:
     for sink in sinks:
         sink.verdict(verdict)
-    for problem in verdict.problems:
+    for problem in (*verdict.problems, *verdict.notes):
         report(f"{verdict.source}: {problem}")
     return not verdict.problems

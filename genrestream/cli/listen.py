@@ -124,7 +124,7 @@ def _conclude(live: LiveStream, sinks: list[Sink]) -> bool:
             sink.error(outcome.verdict.source, str(outcome.error))
         else:
             sink.verdict(outcome.verdict)
-    for problem in outcome.verdict.problems:
+    for problem in (*outcome.verdict.problems, *outcome.verdict.notes):
         report(f"{outcome.verdict.source}: {problem}")
     if outcome.error:
         report(outcome.error)

@@ -1,1 +1,1 @@
-"""Waveform to what a network sees: the front ends."""
+"""The front ends: a waveform becomes a network's input."""

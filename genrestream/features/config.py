@@ -11,7 +11,7 @@ Compression = Literal["log10_10000", "db"]
 
 
 def _check_product(config: "LogMelConfig | PatchesConfig", one: str, other: str) -> None:
-    """Bound an array of two sizes, which the bound on each does not."""
+    """Check the size of an array with two axes: a bound on each axis is not enough."""
     if (product := getattr(config, one) * getattr(config, other)) > MAX_SIZE:
         raise UsageError(f"{one} * {other}={product} must be at most {MAX_SIZE}")
 
@@ -27,9 +27,9 @@ class LogMelConfig:
         n_mels: Mel bands (Slaney scale and area normalisation, 0 Hz to half the sample rate).
         n_samples: Samples in one chunk.
         n_frames: Frames kept of one chunk, from its start.
-        compression: ``log10_10000`` is log10(1 + 10000 mel), the one of MusiCNN; ``db`` is 10 log10(mel) with
+        compression: ``log10_10000`` is log10(1 + 10000 mel), as in MusiCNN; ``db`` is 10 log10(mel) with
             reference 1, floored at -100 dB.
-        level: To what loudness chunks are brought before; None to leave them as they are.
+        level: The loudness that chunks are set to first; None to leave them as they are.
     """
 
     kind: ClassVar[str] = "log_mel"
@@ -72,7 +72,7 @@ class LogMelConfig:
 
 @dataclasses.dataclass(frozen=True)
 class MfccConfig(LogMelConfig):
-    """Mel-frequency cepstral coefficients of that log-mel spectrogram in dB.
+    """Mel-frequency cepstral coefficients of the log-mel spectrogram in dB.
 
     Attributes:
         n_mfcc: Coefficients kept, from the 0th.
@@ -104,7 +104,7 @@ class TabularConfig:
     Attributes:
         sample_rate: Rate of the waveform in Hz; all input is resampled to it.
         n_samples: Samples in one chunk.
-        level: To what loudness chunks are brought before; None to leave them as they are.
+        level: The loudness that chunks are set to first; None to leave them as they are.
     """
 
     kind: ClassVar[str] = "tabular"
@@ -132,20 +132,20 @@ class TabularConfig:
 
 @dataclasses.dataclass(frozen=True)
 class PatchesConfig:
-    """Log-mel patches as YAMNet sees them: magnitudes, HTK's mel scale, log(mel + 0.001), one patch after another.
+    """Log-mel patches as YAMNet's input: magnitudes, HTK's mel scale, log(mel + 0.001), one patch after another.
 
     Attributes:
         sample_rate: Rate of the waveform in Hz; all input is resampled to it.
         window_length: Samples in one analysis window (Hann, periodic).
         hop_length: Samples from one frame to the next.
-        n_fft: Length that a window is padded to with zeros at its end.
+        n_fft: Length of a window after zeros are added at its end.
         n_mels: Mel bands.
         low_hz: Where the lowest band begins.
         high_hz: Where the highest band ends.
         n_samples: Samples in one chunk.
         n_patches: Patches in one chunk.
         n_frames: Frames in one patch.
-        level: To what loudness chunks are brought before; None to leave them as they are.
+        level: The loudness that chunks are set to first; None to leave them as they are.
     """
 
     kind: ClassVar[str] = "patches"
@@ -193,12 +193,12 @@ class PatchesConfig:
 
 @dataclasses.dataclass(frozen=True)
 class PairConfig:
-    """Two front ends of one chunk, for a network that is made of two.
+    """Two front ends for one chunk, for a network made of two networks.
 
     Attributes:
         first: The log-mel spectrogram.
         second: The patches.
-        level: To what loudness chunks are brought before both; None to leave them as they are.
+        level: The loudness that chunks are set to before both; None to leave them as they are.
     """
 
     kind: ClassVar[str] = "pair"
@@ -211,7 +211,7 @@ class PairConfig:
         for name in ("sample_rate", "n_samples"):
             one, other = getattr(self.first, name), getattr(self.second, name)
             if one != other:
-                raise UsageError(f"{name}={one} of the first front end must be that of the second, {other}")
+                raise UsageError(f"{name}={one} of the first front end must equal that of the second, {other}")
 
     @property
     def sample_rate(self) -> int:
@@ -249,7 +249,7 @@ def frontend_to_json(config: FrontendConfig) -> dict[str, Any]:
 
 
 def frontend_from_json(fields: dict[str, Any]) -> FrontendConfig:
-    """Return the config of such fields; the kind of the first checkpoints, which name none, is ``log_mel``.
+    """Return the config from its fields; without a kind, as in the first checkpoints, it is ``log_mel``.
 
     Raises:
         UsageError: The kind is unknown, or a value is impossible.

@@ -35,6 +35,6 @@ def features(waveform: jax.Array, config: FrontendConfig) -> Any:
         config: Which front end, and its sizes.
 
     Returns:
-        Shape (batch, *config.shape), float32; of a pair of front ends, a pair of arrays.
+        Shape (batch, *config.shape), float32; a pair of arrays for a pair of front ends.
     """
     return COMPUTED_BY[type(config)](waveform, config)

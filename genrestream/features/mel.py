@@ -37,8 +37,8 @@ def log_mel(waveform: Float[Array, "batch n_samples"], config: LogMelConfig) -> 
 def mfcc(waveform: Float[Array, "batch n_samples"], config: MfccConfig) -> Float[Array, "batch n_frames n_mfcc"]:
     """Compute mel-frequency cepstral coefficients: ``cepstrum`` of ``log_mel`` in dB.
 
-    Equal to ``librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=None))``: with librosa's default ``top_db`` the
-    same sound would give other values beside a louder one.
+    Equal to ``librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=None))``: librosa's default
+    ``top_db`` would make the values depend on the loudest sound of the input.
     """
     return cepstrum(log_mel(waveform, config), config.n_mfcc)
 

@@ -1,4 +1,4 @@
-"""Log-mel patches as YAMNet sees them.
+"""Log-mel patches, the input of YAMNet.
 
 After the authors' code (TensorFlow models, ``research/audioset/yamnet/features.py``, Apache-2.0).
 """
@@ -35,7 +35,7 @@ def patches(
 def htk_mel_filters(config: PatchesConfig) -> np.ndarray:
     """Return triangles that are linear on HTK's mel scale, shape (1 + n_fft // 2, n_mels).
 
-    Equal to ``tf.signal.linear_to_mel_weight_matrix``: the bin at 0 Hz counts in none.
+    Equal to ``tf.signal.linear_to_mel_weight_matrix``: the bin at 0 Hz has weight 0 in each.
     """
     bins = _mels(np.fft.rfftfreq(config.n_fft, 1 / config.sample_rate))[:, None]
     edges = np.linspace(_mels(config.low_hz), _mels(config.high_hz), config.n_mels + 2)

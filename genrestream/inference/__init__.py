@@ -1,1 +1,1 @@
-"""A model's folder on disk to one compiled function."""
+"""Turns a model's folder on disk into one compiled function."""

@@ -1,4 +1,4 @@
-"""JAX as this process may use it: what its settings break is said in one line, and so is a fork."""
+"""Checks that JAX works in this process: bad settings, a missing device or a fork give an error of one line."""
 
 import contextlib
 import functools
@@ -18,13 +18,13 @@ def settings() -> list[str]:
 
 @contextlib.contextmanager
 def settings_blamed(problem: str = "JAX does not work with this") -> Iterator[None]:
-    """Turn a failure of JAX while the environment has settings for it into one line that names them.
+    """Turn a failure of JAX into one line that names the environment's JAX and XLA settings, if there are any.
 
     Args:
-        problem: What the line says of them.
+        problem: What the line says about the settings.
 
     Raises:
-        UsageError: JAX failed, and there are such settings; without them its own error passes through.
+        UsageError: JAX failed, and there are such settings; without settings JAX's error is raised.
     """
     try:
         yield
@@ -57,10 +57,10 @@ def _first_process() -> int:
 
 
 def check_process() -> None:
-    """Make sure that no model was loaded before this process was forked, for then JAX would hang.
+    """Make sure that no model was loaded before this process was forked: JAX would hang.
 
     Raises:
-        UsageError: One was.
+        UsageError: A model was loaded before the fork.
     """
     if os.getpid() != _first_process():
         raise UsageError(
@@ -70,7 +70,7 @@ def check_process() -> None:
 
 
 def fingerprint() -> str:
-    """Return all that compiled code depends on beside the program: versions, settings, device and processor."""
+    """Return what compiled code depends on besides the program: versions, settings, device and processor."""
     import jaxlib
 
     device = jax.devices()[0]
@@ -80,7 +80,7 @@ def fingerprint() -> str:
 
 
 def _processor() -> str:
-    """Return the processor's instruction sets: machines with other ones may share a home folder."""
+    """Return the processor's instruction sets: machines with different processors may share a home folder."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
             return next(line for line in lines if line.startswith(("flags", "Features")))

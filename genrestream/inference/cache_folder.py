@@ -1,6 +1,6 @@
-"""The user's own cache folder, for what can be made again: compiled programs.
+"""The user's cache folder, for compiled programs, which can be made again.
 
-What is read from it is run, so it is read only where nobody else can have written it, and only if it is whole.
+These are code that is run, so a file is read only if it is whole and no other user can have written it.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 def cache_folder(name: str = "") -> Path | None:
     """Return genrestream's cache folder or one inside it, made if needed; None if others can write there.
 
-    ``GENRESTREAM_CACHE`` names another one; set to nothing it switches caching off.
+    ``GENRESTREAM_CACHE`` names another folder; an empty value switches caching off.
     """
     try:
         folder = _place()
@@ -43,14 +43,14 @@ def _place() -> Path | None:
 
 
 def _is_private(status: os.stat_result) -> bool:
-    """Whether nobody else could have planted or changed it."""
+    """Whether no other user can have created or changed the file or folder."""
     if sys.platform == "win32":
         return True
     return status.st_uid == os.getuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def read_private(file: Path) -> bytes | None:
-    """Return the bytes that ``write_private`` wrote; None if they are missing, changed, or could be someone else's."""
+    """Return the bytes that ``write_private`` wrote; None if they are missing, changed, or another user's."""
     try:
         with file.open("rb") as content:
             status = os.fstat(content.fileno())
@@ -63,7 +63,7 @@ def read_private(file: Path) -> bytes | None:
 
 
 def write_private(file: Path, body: bytes, most: int) -> None:
-    """Write bytes with their digest, and delete the oldest files beside them beyond ``most``."""
+    """Write bytes with their digest, and delete the oldest files of the folder beyond ``most``."""
     try:
         with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as scratch:
             try:

@@ -1,4 +1,4 @@
-"""What a model's ``checkpoint.json`` says, and what it may say: it can come from a stranger."""
+"""A model's ``checkpoint.json``: its fields, and the checks of a file that can come from a stranger."""
 
 import dataclasses
 import json
@@ -11,7 +11,7 @@ from genrestream.errors import CheckpointError, UsageError
 from genrestream.features.config import FrontendConfig, frontend_from_json, frontend_to_json
 
 FORMAT = 1
-MAX_BYTES, MAX_TEXT, MAX_LABELS, MAX_LABEL = 1 << 24, 10_000, 10_000, 100  # of the file, a text in it, labels, a label
+MAX_BYTES, MAX_TEXT, MAX_LABELS, MAX_LABEL = 1 << 24, 10_000, 10_000, 100  # file, text, labels, label
 MAX_DEPTH, MAX_INTEGER, MAX_TEMPERATURE = 20, 1 << 53, 1000.0
 NOT_IN_NAMES = "/\\:"  # reports name files after the model
 TYPES: dict[str, type | tuple[type, ...]] = {
@@ -32,7 +32,7 @@ Kind = Literal["music", "speech", "noise"]
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-    """What ``checkpoint.json`` says of a model.
+    """The contents of a model's ``checkpoint.json``.
 
     Attributes:
         name: The model's name, as ``--model`` takes it.
@@ -41,13 +41,13 @@ class Card:
         frontend: The front end that the weights were trained with.
         labels: The genres or tags, in the order of the logits.
         multi_label: Whether several labels may hold at once (sigmoid) or exactly one does (softmax).
-        states: What the outputs after the labels tell apart, ``music`` first; empty where there are none.
-        temperature: Divides the logits, so that the running probability is calibrated.
-        min_probability: Below it a running probability counts as unsure.
-        metrics: Measured figures by name.
+        states: Names of the outputs after the labels, ``music`` first; empty where there are none.
+        temperature: The logits are divided by it to calibrate the running probability.
+        min_probability: A lower running probability counts as unsure.
+        metrics: Measured scores by name.
         provenance: Data, split, seed, command, commit, licence.
         weights_sha256: Digest of the weights' folder; set when written.
-        format: Version of this layout.
+        format: Version of the file's format.
     """
 
     name: str
@@ -69,7 +69,7 @@ def read_card(file: Path) -> Card:
     """Read a model's card.
 
     Raises:
-        CheckpointError: The file is missing, no card, or from a newer version.
+        CheckpointError: The file is missing, is not a card, or is from a newer version.
     """
     try:
         if not file.is_file():
@@ -120,7 +120,7 @@ def _card(fields: dict[str, Any]) -> Card:
 
 
 def _problems(place: str, value: Any, depth: int = 0) -> Iterator[str]:
-    """Yield what a terminal, a report or arithmetic could not take, wherever in the JSON it stands."""
+    """Yield each value, anywhere in the JSON, that terminals, reports or arithmetic cannot process."""
     if depth > MAX_DEPTH:
         yield f"{place[:40]}: must be nested at most {MAX_DEPTH} deep"
     elif isinstance(value, dict):
@@ -143,10 +143,10 @@ def _short(value: object) -> str:
 
 
 def check_name(name: str) -> None:
-    """Make sure that a model may be called so.
+    """Make sure that a model may have this name.
 
     Raises:
-        UsageError: It is empty, hidden or too long, or has a character that may not be in it.
+        UsageError: The name is empty, hidden or too long, or has a forbidden character.
     """
     if not name.isprintable() or not 0 < len(name) <= MAX_LABEL or name[0] == "." or set(NOT_IN_NAMES) & set(name):
         raise UsageError(
@@ -170,7 +170,7 @@ def check_labels(labels: Sequence[str]) -> None:
 
 
 def card_to_json(card: Card) -> str:
-    """Return the text of ``checkpoint.json``; letters that ``read_card`` would refuse are escaped."""
+    """Return the text of ``checkpoint.json``; characters that ``read_card`` refuses are escaped."""
     fields = dataclasses.asdict(card) | {"frontend": frontend_to_json(card.frontend)}
     return json.dumps(_escaped(fields), indent=2, ensure_ascii=False) + "\n"
 

@@ -1,13 +1,13 @@
-"""A model on disk: a folder of ``checkpoint.json``, the weights as orbax v1 writes them, and licence texts.
+"""A model on disk: a folder with ``checkpoint.json``, the weights in orbax's v1 format, and licence texts.
 
 ::
 
     checkpoints/musicnn/
     ├── checkpoint.json   everything but the weights: a Card as JSON
     ├── weights/          orbax v1, one array a parameter
-    └── LICENSE-*.txt     whose work the weights are
+    └── LICENSE-*.txt     licences of the weights
 
-Nothing in it is code: reading a stranger's folder runs none.
+The folder has no code, so reading a stranger's model runs none.
 """
 
 import dataclasses
@@ -39,7 +39,7 @@ __all__ = [
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """A model's folder, its card read and its weights checked but not loaded."""
+    """A model's folder; its card is read, its weights are checked but not loaded."""
 
     path: Path
     card: Card
@@ -49,7 +49,7 @@ def read(path: Path) -> Checkpoint:
     """Read a model's card and check its weights' digest.
 
     Raises:
-        CheckpointError: The folder is missing, foreign, truncated, damaged or from a newer version.
+        CheckpointError: The folder is missing, is not a model, is truncated or damaged, or is from a newer version.
     """
     try:
         list(files_of(path))
@@ -65,7 +65,7 @@ def read(path: Path) -> Checkpoint:
 
 
 def read_weights(checkpoint: Checkpoint, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Load the weights, after checking that they are those that the network needs.
+    """Load the weights, after checking that they fit the network.
 
     Args:
         checkpoint: The model, as ``read`` returned it.
@@ -78,7 +78,7 @@ def read_weights(checkpoint: Checkpoint, shapes: Mapping[str, tuple[int, ...]]) 
 
 
 def write(path: Path, card: Card, weights: Mapping[str, np.ndarray], licences: Iterable[Path] = ()) -> Checkpoint:
-    """Write a model's folder, replacing one that is there only once the new one is whole.
+    """Write a model's folder; an existing one is replaced only after the new one is complete.
 
     Raises:
         CheckpointError: The folder cannot be written.
@@ -101,6 +101,6 @@ def write(path: Path, card: Card, weights: Mapping[str, np.ndarray], licences: I
                 if (Path(scratch) / "previous").exists():
                     (Path(scratch) / "previous").rename(path)
                 raise
-    except (OSError, ValueError, RuntimeError) as error:  # tensorstore has its own for a full disk
+    except (OSError, ValueError, RuntimeError) as error:  # tensorstore raises other types on a full disk
         raise CheckpointError(f"{path}: cannot be written ({str(error).splitlines()[0]})") from error
     return Checkpoint(path, card)

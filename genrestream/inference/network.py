@@ -1,4 +1,4 @@
-"""The network of a checkpoint as a function of its weights: built from shapes alone, never with initial values."""
+"""The network of a checkpoint as a function of its weights, built from shapes without initial values."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ def abstract_module(card: Card) -> nnx.Module:
     """Return the card's network with shapes in place of weights.
 
     Raises:
-        CheckpointError: This version does not have that network, or not with such a config.
+        CheckpointError: This version does not know the network, or its config does not fit.
     """
     if card.model not in MODELS:
         raise CheckpointError(f"{card.name}: network {card.model!r} is none of {', '.join(MODELS)}")
@@ -33,10 +33,10 @@ def abstract_module(card: Card) -> nnx.Module:
 
 
 class Parts:
-    """A module taken apart: its parameters and statistics by dotted name, and how to put it together.
+    """A module's parameters and statistics by dotted name, and a way to rebuild the module with others.
 
     Args:
-        module: A network, with arrays or with shapes in their place.
+        module: A network, with arrays or only their shapes.
 
     Attributes:
         variables: The parameters and statistics by dotted name; no random state.
@@ -69,7 +69,7 @@ def load_weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     """Return the checkpoint's weights by name, checked against its network's shapes.
 
     Raises:
-        CheckpointError: The network is unknown, or the weights are unreadable or another network's.
+        CheckpointError: The network is unknown, or the weights are unreadable or do not fit it.
     """
     shapes = {name: tuple(leaf.shape) for name, leaf in weights_of(abstract_module(checkpoint.card)).items()}
     return read_weights(checkpoint, shapes)

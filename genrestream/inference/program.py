@@ -1,8 +1,8 @@
 """From a checkpoint to one compiled function: a chunk of waveform in, logits out.
 
 Building the network needs flax, orbax, a trace and XLA's compiler, several seconds. So the compiled function and its
-weights are kept together in the user's cache, under a name that depends on all that they were made from. The next
-start needs none of these.
+weights are stored together in the user's cache, under a digest of everything that determines them. The next start
+needs none of these steps.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ from genrestream.inference.cache_folder import cache_folder, read_private, write
 from genrestream.inference.checkpoint import CARD_FILE, Checkpoint
 
 MAX_PROGRAMS = 16
-MAX_MEMORY = 2 << 30  # bytes that one chunk may take on its way through the network
+MAX_MEMORY = 2 << 30  # bytes of working memory that the network may need for one chunk
 EXECUTABLE = "executable"
 
 Weights = dict[str, np.ndarray]
-Compiled = Callable[[Any, Any], Any]  # weights by name, and a chunk, to logits
+Compiled = Callable[[Any, Any], Any]  # (weights by name, chunk) -> logits
 Program = Callable[[np.ndarray], np.ndarray]
 logger = logging.getLogger(__name__)
 
@@ -42,11 +42,11 @@ def use_compile_cache() -> None:
 def logits_program(checkpoint: Checkpoint) -> Program:
     """Return the function from one chunk, shape (1, n_samples), to its logits, shape (1, n_classes).
 
-    One chunk at a time: on a CPU a larger batch is no faster, and an answer is there after each chunk.
+    One chunk at a time: on a CPU a larger batch is no faster, and each chunk gets its answer at once.
 
     Raises:
-        CheckpointError: The network is unknown, or the weights are not its own; when called, the logits are not finite.
-        UsageError: JAX cannot compute here; also when called in a process that was forked after the load.
+        CheckpointError: The network is unknown, or the weights do not fit it; when called: the logits are not finite.
+        UsageError: JAX cannot compute here; when called: the process was forked after the load.
     """
     check_process()
     check_device()
@@ -68,13 +68,16 @@ def logits_program(checkpoint: Checkpoint) -> Program:
 
 def _made(checkpoint: Checkpoint, file: Path | None) -> tuple[Compiled, Weights]:
     """Build the network and compile it; keep the result in the file."""
-    from genrestream.inference.network import load_weights, logits_function  # flax: not on the path of a warm start
+    from genrestream.inference.network import (
+        load_weights,
+        logits_function,
+    )  # imports flax, which a warm start does not need
 
     def logits(weights: Any, chunk: Any) -> Any:
         return network(weights, chunk)
 
     weights, network = load_weights(checkpoint), logits_function(checkpoint.card)
-    if file:  # a name of its own, for what comes out of XLA's cache cannot be serialized whole
+    if file:  # a unique name avoids XLA's cache: a program from there cannot be serialized completely
         logits.__name__ = f"logits_{secrets.token_hex(4)}"
     try:
         lowered = jax.jit(logits).lower(weights, _chunk_shape(checkpoint))
@@ -95,7 +98,7 @@ def _chunk_shape(checkpoint: Checkpoint) -> jax.ShapeDtypeStruct:
 
 
 def _file(checkpoint: Checkpoint) -> Path | None:
-    """Name the program by the card, which holds the weights' digest, and by this code, JAX and the machine."""
+    """Name the program by a digest of the card (with the weights' digest), this code, JAX and the machine."""
     folder = cache_folder("programs")
     if folder is None:
         return None
@@ -106,7 +109,7 @@ def _file(checkpoint: Checkpoint) -> Path | None:
 
 
 def _store(file: Path, compiled: Any, weights: Weights, checkpoint: Checkpoint) -> None:
-    """Keep the compiled function, if it can be loaded again and is then the same."""
+    """Store the compiled function if it can be loaded again and then gives the same result."""
     try:
         from jax.experimental.serialize_executable import serialize
 
@@ -114,7 +117,7 @@ def _store(file: Path, compiled: Any, weights: Weights, checkpoint: Checkpoint) 
         silence = np.zeros(_chunk_shape(checkpoint).shape, np.float32)
         again = _loaded(executable, weights, checkpoint)
         np.testing.assert_array_equal(again(weights, silence), compiled(weights, silence))
-    except Exception as error:  # the module is called experimental; without it the next start compiles again
+    except Exception as error:  # an experimental module of JAX; if it fails, the next start compiles again
         logger.debug("%s: not cached (%s)", file, error)
         return
     arrays: dict[str, Any] = {EXECUTABLE: np.frombuffer(executable, np.uint8), **weights}
@@ -124,14 +127,14 @@ def _store(file: Path, compiled: Any, weights: Weights, checkpoint: Checkpoint) 
 
 
 def _stored(file: Path, checkpoint: Checkpoint) -> tuple[Compiled, Weights] | None:
-    """Return what ``_store`` kept, or None where it is missing or of no use."""
+    """Return what ``_store`` stored, or None where it is missing or cannot be loaded."""
     if (body := read_private(file)) is None:
         return None
     try:
         with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
             weights = dict(arrays)
         return _loaded(weights.pop(EXECUTABLE).tobytes(), weights, checkpoint), weights
-    except Exception as error:  # whatever JAX makes of it, it can be made again
+    except Exception as error:  # JAX may raise any error; the program is then compiled again
         logger.debug("%s: cannot be used (%s)", file, error)
         return None
 

@@ -7,11 +7,11 @@ from genrestream.errors import CheckpointError, OptionError
 from genrestream.files import PACKAGE
 from genrestream.inference.checkpoint import CARD_FILE
 
-DEFAULT_MODEL = "musicnn"
+DEFAULT_MODEL = "musicnn-yamnet"
 
 
 def folders() -> list[Path]:
-    """Return the places where shipped models lie: the installed package, then a checkout."""
+    """Return the folders of the shipped models: in the installed package, then in a checkout."""
     places = (PACKAGE / "checkpoints", PACKAGE.parent / "checkpoints")
     return [place for place in places if place.is_dir()]
 
@@ -25,7 +25,8 @@ def find(name: str | Path) -> Path:
     """Return the folder of a shipped model by its name, or of any model by its path.
 
     Raises:
-        UsageError: Nothing has that name.
+        UsageError: There is no such model.
+        CheckpointError: There is no such folder.
     """
     if str(name) in names():
         return next(place / name for place in folders() if (place / name / CARD_FILE).is_file())

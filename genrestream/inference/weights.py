@@ -1,7 +1,7 @@
 """A model's weights on disk: an orbax folder, which can come from a stranger.
 
-Reading it runs no code. Its size is bounded before anything is read: by the network's shapes, by the bytes on the disk,
-and by a limit for any model.
+Reading it runs no code. Its size is checked before anything is read: against the network's shapes, the bytes on the
+disk, and a limit for all models.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ import numpy as np
 from genrestream.errors import CheckpointError
 
 MAX_PARAMETERS = 250_000_000  # a gigabyte
-MAX_EXPANSION = 100  # bytes of weights for a byte on the disk; those of real networks hardly compress
+MAX_EXPANSION = 100  # bytes of weights per byte on the disk; the weights of real networks hardly compress
 MAX_FILES = 10_000
 DTYPES = (np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.int8))
 
@@ -28,7 +28,7 @@ def files_of(folder: Path) -> Iterator[Path]:
     """Return a folder's files, at any depth, sorted.
 
     Raises:
-        CheckpointError: Something in it is neither a file nor a folder, or a link to what lies elsewhere.
+        CheckpointError: An entry is neither a file nor a folder, or links to a place outside.
     """
     found = []
     for place, folders, names in os.walk(folder):
@@ -55,16 +55,16 @@ def digest_of(folder: Path) -> str:
 
 
 def read_arrays(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Load the weights, after checking that they are those that the network needs.
+    """Load the weights, after checking that they fit the network.
 
     Args:
         path: The orbax folder.
-        shapes: The shape of each parameter by its name, as the network has them.
+        shapes: The shape of each of the network's parameters by its name.
 
     Raises:
         CheckpointError: The weights are unreadable, not finite, or belong to another network.
     """
-    path = path.absolute()  # orbax finds no metadata by a relative path
+    path = path.absolute()  # orbax finds no metadata at a relative path
     n_parameters = sum(math.prod(shape) for shape in shapes.values())
     if n_parameters > MAX_PARAMETERS:
         raise CheckpointError(f"{path}: the network has more than {MAX_PARAMETERS:,} parameters")
@@ -77,7 +77,7 @@ def read_arrays(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, 
         weights = _load(path, shapes)
     except CheckpointError:
         raise
-    except Exception as error:  # orbax and tensorstore raise what they like on damaged files
+    except Exception as error:  # orbax and tensorstore raise errors of many types on damaged files
         raise CheckpointError(f"{path}: cannot be read ({_line(error)}); fetch the model again") from error
     for name, array in weights.items():
         if not np.isfinite(array).all():
@@ -104,13 +104,13 @@ def _load(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.nda
 
 
 def _line(error: Exception) -> str:
-    """Return the first words of an error's text, fit for a terminal."""
+    """Return the first line of an error's text, shortened and safe to print."""
     text = next(iter(str(error).splitlines()), "") or type(error).__name__
     return "".join(letter if letter.isprintable() else "?" for letter in text[:200])
 
 
 def orbax() -> Any:
-    """Import orbax only where weights are read or written: it takes half a second that a warm start saves."""
+    """Import orbax only where weights are read or written: a warm start needs neither, and saves half a second."""
     logging.getLogger("absl").setLevel(logging.ERROR)
     from orbax.checkpoint import v1 as ocp
 

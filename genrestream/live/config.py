@@ -21,7 +21,7 @@ class ListenConfig:
         device: Number or part of the name of the input ('genrestream devices' lists them); the default one where
             not given.
         source: Play this file, http(s):// address or pipe (-) in real time instead of listening to a device.
-        speed: With a source: times real time; inf for as fast as it can be classified.
+        speed: With a source: how many times faster than real time it plays; inf for as fast as possible.
         duration_s: Stop after so many seconds.
         stream: How the stream is cut, voted on and decided.
         raw: The format of standard input where it is bare samples.
@@ -46,10 +46,10 @@ class ListenConfig:
             check_number("duration_s", self.duration_s, SHORTEST_S, LONGEST_S, "more than 0 seconds, and finite")
 
     def check_source(self) -> None:
-        """Make sure that a source that is a path is there, before the model is loaded.
+        """Make sure, before the model is loaded, that a source that is a path exists.
 
         Raises:
-            AudioError: It is not.
+            AudioError: It does not exist.
         """
         source = self.source or "-"
         if source != "-" and not is_url(source) and not os.path.exists(local_path(source)):

@@ -9,7 +9,7 @@ from typing import Any
 
 from genrestream.errors import AudioError, OptionError
 
-# What systems call an input that records what the machine plays.
+# Names that systems give to an input that records the machine's own sound.
 LOOPBACK = re.compile(r"monitor|loopback|stereo mix|what u hear|wave out mix|blackhole|soundflower|cable output", re.I)
 MADE_UP_CHANNELS = 32  # ALSA's plugins claim this many or more, whatever the hardware has
 PACTL_TIMEOUT_S = 2.0
@@ -22,13 +22,13 @@ class Device:
     Attributes:
         index: Its number, as ``--device`` takes it.
         name: Its name; ``--device`` takes any part of it.
-        host: The system through which it is reached.
-        n_channels: Channels that it delivers.
+        host: Its audio system, such as ALSA or Core Audio.
+        n_channels: Its number of channels.
         sample_rate: Its own rate in Hz.
-        is_default: Whether it is used where no other is chosen.
+        is_default: Whether it is the default input.
         is_loopback: Whether it records what the machine plays.
-        portaudio_index: The PortAudio device that reaches it.
-        pulse_source: Its name on the PulseAudio or PipeWire server, where it is one of that server's.
+        portaudio_index: Number of the PortAudio device that records from it.
+        pulse_source: Its name on the PulseAudio or PipeWire server, if it is a source of one.
     """
 
     index: int
@@ -69,7 +69,7 @@ def portaudio() -> Any:
 
 
 def rescan() -> None:
-    """Let PortAudio look for devices again: it knows only the devices that were there when it was initialized."""
+    """Let PortAudio look for devices again: it only finds devices when it is initialized."""
     sounddevice = portaudio()
     sounddevice._terminate()
     sounddevice._initialize()
@@ -114,7 +114,7 @@ def pick(choice: str | None) -> Device:
     """Return the input that was chosen by number or by part of its name, or the default one.
 
     Raises:
-        UsageError: None or several have that name or number.
+        UsageError: No input, or more than one, has that name or number.
         AudioError: There is no input at all, no default one, or no PortAudio library.
     """
     devices = inputs()

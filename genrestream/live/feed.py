@@ -1,4 +1,4 @@
-"""The bounded queue between what delivers audio (a device, a paced file) and what listens to it."""
+"""The bounded queue between a source of audio (a device, or a file in real time) and the listener."""
 
 import collections
 import dataclasses
@@ -7,17 +7,17 @@ import time
 
 import numpy as np
 
-LIMIT_S = 6.0  # two chunks: whatever is dropped, what waits still makes a whole one
+LIMIT_S = 6.0  # two chunks, so that a whole chunk still waits after blocks are dropped
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Block:
-    """What a device or file hands over at once.
+    """A block of audio from a device or file.
 
     Attributes:
         samples: float32, shape (n_channels, n_samples), -1 to 1.
         sample_rate: Its rate in Hz.
-        captured_s: When its last sample was heard, on the clock of ``time.monotonic``.
+        captured_s: When its last sample was recorded, in seconds of ``time.monotonic``.
         lost_s: Seconds of the stream that are missing before it.
     """
 
@@ -33,7 +33,7 @@ class Block:
 
 
 class Feed:
-    """Blocks on their way; one thread puts, another gets.
+    """A queue of blocks; one thread puts, another gets.
 
     Args:
         limit_s: Seconds of audio that may wait.
@@ -41,11 +41,11 @@ class Feed:
     Attributes:
         n_dropped: Blocks dropped because the queue was full.
         n_overflows: Times that the device itself lost samples.
-        connected: Whether the source is there; it may be silent nonetheless.
-        notice: Why it is not, or what was done about it, in words.
-        is_over: Whether nothing more will be put.
-        error: Why it ended, where that was a fault.
-        last_put_s: When the last block was put, on the clock of ``time.monotonic``; None before the first.
+        connected: Whether the source is there, even if it is silent.
+        notice: A message on why the source is gone, or that it is back.
+        is_over: Whether no more blocks will be put.
+        error: The error that ended it, if there was one.
+        last_put_s: When the last block was put, in seconds of ``time.monotonic``; None before the first.
     """
 
     def __init__(self, limit_s: float = LIMIT_S):
@@ -71,7 +71,7 @@ class Feed:
                 self.n_dropped += 1
 
     def put_waiting(self, block: Block) -> bool:
-        """Add a block when there is room for it; return False where the feed was ended meanwhile."""
+        """Add a block when there is room for it; return False if the feed ended meanwhile."""
         with self._changed:
             self._changed.wait_for(lambda: self.is_over or self._waiting_s < self.limit_s)
             if not self.is_over:
@@ -79,7 +79,7 @@ class Feed:
             return not self.is_over
 
     def get(self, timeout_s: float) -> Block | None:
-        """Take the oldest block, or None where none comes within the time or ever."""
+        """Take the oldest block; return None if none arrives in time or the feed is over."""
         with self._changed:
             self._changed.wait_for(lambda: self._blocks or self.is_over, timeout_s)
             if not self._blocks:
@@ -90,14 +90,14 @@ class Feed:
             return dataclasses.replace(block, lost_s=block.lost_s + lost_s) if lost_s else block
 
     def end(self, error: Exception | None = None) -> None:
-        """Say that nothing more will come, and why where that is a fault."""
+        """End the feed: no more blocks will be put. Give the error that ended it, if there was one."""
         with self._changed:
             self.is_over, self.error = True, self.error or error
             self._changed.notify_all()
 
     @property
     def waiting_s(self) -> float:
-        """Seconds of audio that wait."""
+        """Seconds of audio in the queue."""
         return self._waiting_s
 
     @property

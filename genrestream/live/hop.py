@@ -1,18 +1,18 @@
-"""The hop of a live run: longer where the machine cannot keep up, as asked again where it can."""
+"""The hop of a live run: longer while the machine cannot keep up, then the chosen one again."""
 
 import math
 
 BEHIND_S = 1.0  # this much audio waiting means that the machine is too slow
 MAX_HOP_S = 60.0
-CALM_ANSWERS = 20  # at a stretched hop before a shorter one is tried
+CALM_ANSWERS = 20  # answers at a longer hop before a shorter one is tried
 
 
 class AdaptiveHop:
-    """Chooses the seconds between answers by how much audio waits and what an answer costs.
+    """Chooses the seconds between answers from the waiting audio and the computing time of an answer.
 
     Args:
         asked_s: The hop that was asked for, in seconds.
-        speed: Times real time at which the source plays; an infinite one waits for us and needs no adapting.
+        speed: How many times faster than real time the source plays; at inf it waits for answers, so the hop stays.
         limit_s: Seconds of audio that may wait before blocks are dropped.
 
     Attributes:
@@ -32,7 +32,7 @@ class AdaptiveHop:
             cost_s: Seconds of computing that the answer took.
 
         Returns:
-            What changed and why, in words; empty where nothing did.
+            A message on what changed and why; empty if nothing did.
         """
         self._n_calm += 1
         if math.isinf(self._speed):

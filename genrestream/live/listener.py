@@ -21,15 +21,15 @@ from genrestream.streaming.session import Session
 from genrestream.streaming.status import Event, LiveState, Status, state_after
 
 TICK_S = 0.1
-NO_INPUT_S = 1.7  # without a block; with a tick and a screen's frame still within two seconds
+NO_INPUT_S = 1.7  # seconds without a block; a tick and a screen update later it is still under two seconds
 STARTING_S = 3.0  # a device may take longer for its first block
-NOTICE_S = 10.0  # at most one event on dropped blocks in this time
+NOTICE_S = 10.0  # between two events on dropped blocks
 
 Update = Prediction | Event | Status
 
 
 class LiveSource(Protocol):
-    """What fills the feed: a microphone, or a file that plays in real time.
+    """A source that fills the feed: a microphone, or a file played in real time.
 
     Attributes:
         name: Its name, for messages.
@@ -48,8 +48,8 @@ class Outcome:
     """How a live run ended.
 
     Attributes:
-        verdict: On all that was received.
-        error: Why it ended early, or why there is nothing to say; None where all went well.
+        verdict: The verdict on all audio received.
+        error: Why it ended early or has no answer; None if there was no error.
         failed: Whether there was an error, or something was wrong with the input or the recording.
     """
 
@@ -59,19 +59,19 @@ class Outcome:
 
 
 class Listener:
-    """One live run; everything but the device's callback and the file's reader happens in its iteration.
+    """One live run; its iteration does all work except the device's callback and the reading of a file.
 
     Args:
         config: What to listen to, and how.
         session: The session of its stream.
         feed: Where blocks come from.
-        source: What fills the feed.
+        source: The source that fills the feed.
         recording: Where the input is recorded, if it is.
-        should_stop: Asked at each tick; a true answer ends the run.
+        should_stop: Called at each tick; a true result ends the run.
 
     Attributes:
-        status: The run at the moment.
-        stats: How well it went so far.
+        status: The current status.
+        stats: Statistics of the run so far.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Listener:
         self._is_lost = False
 
     def updates(self) -> Iterator[Update]:
-        """Yield each prediction and event when it is there, and the status after each tick, until the run ends."""
+        """Yield predictions and events as they happen, and the status after each tick, until the run ends."""
         try:
             while not self._should_stop() and not self._is_over():
                 block = self._feed.get(TICK_S)
@@ -110,14 +110,14 @@ class Listener:
             self._recording = None if self._recording is None else self._recording.close()
 
     def report(self) -> list[str]:
-        """Return the statistics of the run, a fact a line."""
+        """Return the statistics of the run as lines of text."""
         return self.stats.lines(self._received_s, self._feed.n_dropped, self._feed.n_overflows)
 
     def outcome(self) -> Outcome:
         """Return how the run ended.
 
         Raises:
-            Exception: What went wrong in the source's thread, where it was no fault of the input.
+            Exception: A bug in the source's thread, as opposed to a fault of the input.
         """
         error = self._feed.error
         if error and not isinstance(error, GenrestreamError):
@@ -144,7 +144,7 @@ class Listener:
         return limit_s is not None and self.status.time_s + quiet_s * min(self._config.speed, 1.0) >= limit_s
 
     def _take(self, block: Block) -> Iterator[Update]:
-        """Take a block through the meter, the recording and the session."""
+        """Give a block to the level meter, the recording and the session."""
         samples, sample_rate = block.samples, block.sample_rate
         if self._config.duration_s is not None:
             left_s = self._config.duration_s - self.status.time_s - block.lost_s
@@ -176,7 +176,7 @@ class Listener:
             self.status.prediction, self.status.state = prediction, state_after(prediction)
             yield prediction
             if block:
-                # The samples after the chunk's last one came with this block, so they came when it ended.
+                # The samples after the chunk's end are part of this block, so they arrived with it.
                 after_s = max(0.0, self.status.time_s - prediction.end_s) / self._config.speed
                 self.status.delay_s = max(0.0, time.monotonic() - block.captured_s + after_s)
                 self.stats.delays.add(self.status.delay_s)

@@ -1,4 +1,4 @@
-"""A live run as an iterator: the one place where its source is opened and closed."""
+"""A live run as an iterator, which opens and closes its source."""
 
 from collections.abc import Callable, Iterator
 
@@ -21,9 +21,9 @@ class LiveStream:
     Args:
         config: What to listen to, and how.
         session: The session of its stream.
-        device: The device, where it was picked already.
+        device: The device, if it is already known.
         recording: Where the input is recorded, if it is.
-        should_stop: Asked at each tick; a true answer ends the run.
+        should_stop: Called at each tick; a true result ends the run.
 
     Raises:
         UsageError: No device has that name.
@@ -71,7 +71,7 @@ class LiveStream:
 
     @property
     def status(self) -> Status:
-        """The run at the moment: its state, level, delay and latest prediction."""
+        """The current status: state, level, delay and latest prediction."""
         return self._listener.status
 
     def updates(self) -> Iterator[Update]:
@@ -79,15 +79,15 @@ class LiveStream:
         return self._updates
 
     def verdict(self) -> Verdict:
-        """Return what is known so far; at the end of the iteration, of the whole."""
+        """Return the verdict so far; after the iteration, the final one."""
         return self.outcome().verdict
 
     def outcome(self) -> Outcome:
-        """Return how the run ended, or how it stands."""
+        """Return how the run ended, or its outcome so far."""
         return self._listener.outcome()
 
     def report(self) -> list[str]:
-        """Return the statistics of the run, a fact a line."""
+        """Return the statistics of the run as lines of text."""
         return self._listener.report()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The microphone: a device's blocks into the feed, watched over, and opened again when it was gone."""
+"""The microphone: puts a device's blocks into the feed, and opens the device again after it was gone."""
 
 import contextlib
 import os
@@ -12,12 +12,12 @@ from genrestream.errors import AudioError, GenrestreamError
 from genrestream.live.devices import Device, pick, portaudio, rescan
 from genrestream.live.feed import Block, Feed
 
-LATENCY_S = 0.1  # asked of the device: its buffer, so the time that the callback may be late by
-STALLED_S = 5.0  # a device that says it runs and delivers nothing for so long is opened anew
+LATENCY_S = 0.1  # the device's buffer, and so the delay of the callback that loses nothing
+STALLED_S = 5.0  # a running device that delivers nothing for so long is opened again
 LOOK_S = 0.1
-GAP_S = 0.5  # between blocks: less is how unevenly they come, more is missing
+GAP_S = 0.5  # a longer gap between blocks means lost audio, a shorter one is jitter
 FIRST_RETRY_S, LAST_RETRY_S = 0.25, 5.0
-CLOSING_S = 2.0  # an audio server that hangs must not keep us
+CLOSING_S = 2.0  # closing waits at most so long for an audio server that hangs
 
 
 class Microphone:
@@ -26,11 +26,11 @@ class Microphone:
     Args:
         choice: Number or part of the name of the device; the default one where None.
         feed: Where its blocks go.
-        device: The device that was chosen so, where it is known already.
+        device: The chosen device, if it is already known.
 
     Attributes:
         name: The device's name.
-        problems: Always empty: what a device loses is counted in the feed.
+        problems: Always empty: the feed counts a device's losses.
 
     Raises:
         UsageError: No device has that name.
@@ -46,12 +46,12 @@ class Microphone:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening; give an audio server that hangs two seconds."""
+        """Stop listening; wait at most two seconds for an audio server that hangs."""
         if self._closing.is_set():
             return
         self._closing.set()
         self._thread.join(CLOSING_S)
-        if self._thread.is_alive():  # stuck inside PortAudio, whose own clean-up at exit would get stuck too
+        if self._thread.is_alive():  # stuck inside PortAudio, whose clean-up at exit would get stuck too
             import atexit
 
             atexit.unregister(portaudio()._exit_handler)
@@ -102,12 +102,12 @@ class Microphone:
 
 def _callback(feed: Feed, sample_rate: int) -> Any:
     """Return the function that PortAudio calls from its own thread; it copies, counts and returns."""
-    before_s = feed.last_put_s  # at first of the stream that was open before this one
+    before_s = feed.last_put_s  # at first, the last block of the stream before
 
     def copy(samples: Any, n_samples: int, moment: Any, flags: Any) -> None:
         nonlocal before_s
         now_s = time.monotonic()
-        # A driver that does not know when it heard the samples says that it was just now, or never.
+        # A driver that does not know when it recorded the samples reports a time of zero, or now.
         age_s = moment.currentTime - moment.inputBufferAdcTime - n_samples / sample_rate
         captured_s = now_s - (age_s if 0 < age_s < 1 else 0.0)
         lost_s = 0.0 if before_s is None else captured_s - n_samples / sample_rate - before_s
@@ -119,7 +119,7 @@ def _callback(feed: Feed, sample_rate: int) -> Any:
 
 
 def _close(stream: Any) -> None:
-    with contextlib.suppress(portaudio().PortAudioError):  # a stream whose server died cannot be closed in good order
+    with contextlib.suppress(portaudio().PortAudioError):  # a stream whose server died cannot be closed properly
         stream.close(ignore_errors=True)
 
 
@@ -129,13 +129,13 @@ def _cause(error: Exception) -> str:
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Keep off the terminal what ALSA and PortAudio write to it from C at any moment: it would tear the screen.
+    """Discard what ALSA and PortAudio write to standard error from C code, which would garble the screen.
 
-    What Python writes to ``sys.stderr`` still gets there.
+    Python's own ``sys.stderr`` still works.
     """
     try:
         python_stderr, ours = sys.stderr, os.dup(2)
-    except OSError:  # no standard error at all: nothing to keep quiet
+    except OSError:  # there is no standard error
         yield
         return
     python_stderr.flush()

@@ -1,4 +1,4 @@
-"""Signals that ask a run to end, so that it can say what it knows and close its files."""
+"""Signals that ask a run to end, so that it can report its verdict and close its files."""
 
 import contextlib
 import signal
@@ -9,10 +9,10 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
 
 class Signals:
-    """The signals that came.
+    """The signals received.
 
     Args:
-        interrupts: Whether a signal raises ``KeyboardInterrupt``, as Ctrl-C does, or is only noted.
+        interrupts: True if a signal raises ``KeyboardInterrupt``, as Ctrl-C does; False if it is only recorded.
 
     Attributes:
         received: Their numbers, oldest first.
@@ -28,18 +28,18 @@ class Signals:
         return 128 + (self.received[0] if self.received else signal.SIGINT)
 
     def note(self, signum: int) -> None:
-        """Note a signal, and interrupt what runs, the first time and where it is not held."""
+        """Record a signal; the first one interrupts, unless signals are held."""
         self.received.append(signum)
         if self._interrupts and not self._is_held and len(self.received) == 1:
             raise KeyboardInterrupt
 
     def end(self) -> None:
-        """Interrupt nothing any more: all is done but the closing of files."""
+        """Stop interrupting: only the closing of files is left."""
         self._interrupts = False
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Let the block finish, so that a record is written whole; a signal interrupts after it."""
+        """Delay interrupts until the block ends, so that a record is written completely."""
         before = len(self.received)
         self._is_held = True
         try:
@@ -52,7 +52,7 @@ class Signals:
 
 @contextlib.contextmanager
 def signals_received(interrupts: bool = False) -> Iterator[Signals]:
-    """Collect the signals that ask for an end instead of dying of them; the second of a kind kills as usual."""
+    """Collect signals that would end the process; a second signal of the same kind still ends it."""
     signals = Signals(interrupts)
     handlers = {number: signal.getsignal(number) for name in NAMES if (number := getattr(signal, name, None))}
     before = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}  # nohup

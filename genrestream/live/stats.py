@@ -1,4 +1,4 @@
-"""How well the listening went: delays, time spent, memory, in constant space."""
+"""Statistics of a live run, in constant memory: delays, computing time, peak memory."""
 
 import math
 import sys
@@ -18,13 +18,13 @@ class Delays:
         self.longest_s = 0.0
 
     def add(self, delay_s: float) -> None:
-        """Count one."""
+        """Add a delay."""
         place = math.log10(max(delay_s, SHORTEST_S) / SHORTEST_S) * BINS_PER_DECADE
         self._counts[min(math.ceil(place), len(self._counts) - 1)] += 1
         self.longest_s = max(self.longest_s, delay_s)
 
     def percentile_s(self, percent: float) -> float:
-        """Return the delay that so many percent stay under, at most 2.3 % too long; 0 where there was none."""
+        """Return the percentile of the delays, at most 2.3 % too high; 0 if there were none."""
         n_delays = int(self._counts.sum())
         if not n_delays:
             return 0.0
@@ -33,7 +33,7 @@ class Delays:
 
 
 class Stats:
-    """What ``--stats`` prints."""
+    """The statistics that ``--stats`` prints."""
 
     def __init__(self) -> None:
         self.delays = Delays()
@@ -41,15 +41,15 @@ class Stats:
         self.busy_s = 0.0
         self._began_s, self._began_cpu_s = time.monotonic(), time.process_time()
 
-    def lines(self, heard_s: float, n_dropped: int, n_overflows: int) -> list[str]:
-        """Return the report, a fact a line."""
+    def lines(self, received_s: float, n_dropped: int, n_overflows: int) -> list[str]:
+        """Return the report as lines of text."""
         delays, elapsed_s = self.delays, time.monotonic() - self._began_s
         cpu = (time.process_time() - self._began_cpu_s) / max(elapsed_s, 1e-9)
         memory_mb = peak_memory_mb()
         percentiles = ", ".join(f"p{percent} {1000 * delays.percentile_s(percent):.0f} ms" for percent in (50, 95))
-        factor = self.busy_s / max(heard_s, 1e-9)
+        factor = self.busy_s / max(received_s, 1e-9)
         return [
-            f"real-time factor {factor:.4f} (computing {self.busy_s:.1f} s for {heard_s:.1f} s)",
+            f"real-time factor {factor:.4f} (computing {self.busy_s:.1f} s for {received_s:.1f} s)",
             f"delay from a chunk's last sample to its line: {percentiles}, max {1000 * delays.longest_s:.0f} ms"
             f" ({self.n_answers} answers)",
             f"dropped blocks {n_dropped}, device overflows {n_overflows}",
@@ -59,7 +59,7 @@ class Stats:
 
 
 def peak_memory_mb() -> float | None:
-    """Return the most memory that this process ever held, in MB; None where the system does not tell."""
+    """Return the most memory that this process ever held, in MB; None if the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows

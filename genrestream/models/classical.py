@@ -1,7 +1,7 @@
 """The classical classifiers as arrays: linear, kernel and tree models on tabular features, alone or voting.
 
-What scikit-learn fitted is stored as numbers (``train/study/classical/to_arrays.py``), so a model on disk holds no
-code, needs no scikit-learn and no pickle, and streams through the same compiled program as the networks. The answers
+Models fitted by scikit-learn are stored as arrays (``train/study/classical/to_arrays.py``). So a model on disk has no
+code and no pickle, needs no scikit-learn, and runs as the same kind of compiled program as the networks. Its answers
 equal scikit-learn's up to float32 rounding.
 """
 
@@ -49,10 +49,10 @@ class MemberConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ClassicalConfig:
-    """Classifiers that vote with their probabilities; one alone is a vote of one.
+    """Classifiers whose probabilities are averaged; one or more.
 
     Attributes:
-        members: The classifiers; dicts of a ``MemberConfig``'s fields will do, as a checkpoint's JSON has them.
+        members: The classifiers, each as a ``MemberConfig`` or a dict of its fields, as in a checkpoint's JSON.
     """
 
     members: tuple[MemberConfig | dict[str, Any], ...] = (MemberConfig("linear"),)
@@ -84,7 +84,7 @@ class LinearMember(nnx.Module):
 
 
 class KernelMember(nnx.Module):
-    """A support vector machine: a decision for each pair of classes, then votes, as ``sklearn.svm.SVC`` has it."""
+    """A support vector machine: a decision for each pair of classes, then votes, as in ``sklearn.svm.SVC``."""
 
     def __init__(self, config: MemberConfig, n_columns: int, n_classes: int):
         n_pairs = n_classes * (n_classes - 1) // 2
@@ -94,20 +94,20 @@ class KernelMember(nnx.Module):
         self.bias, self.gamma, self.sharpness = _zeros(n_pairs), _zeros(), _zeros()
 
     def __call__(self, x: Float[Array, "batch n_columns"]) -> Float[Array, "batch n_classes"]:
-        """Return the votes, and less than half a vote for how sure each was, times ``sharpness``."""
+        """Return the votes plus a confidence of less than half a vote, times ``sharpness``."""
         distance = jnp.square(x[:, None] - self.support.get_value()).sum(axis=-1)
         likeness = jnp.exp(-self.gamma.get_value() * distance)
         pairs = jnp.matmul(likeness, self.kernel.get_value(), precision=jax.lax.Precision.HIGHEST)
         pairs += self.bias.get_value()
         first, second = jnp.triu_indices(self.n_classes, 1)
-        of_first, of_second = jax.nn.one_hot(first, self.n_classes), jax.nn.one_hot(second, self.n_classes)
-        votes = (pairs > 0) @ of_first + (pairs <= 0) @ of_second
-        sureness = jnp.matmul(pairs, of_first - of_second, precision=jax.lax.Precision.HIGHEST)
-        return self.sharpness.get_value() * (votes + sureness / (3 * (jnp.abs(sureness) + 1)))
+        is_first, is_second = jax.nn.one_hot(first, self.n_classes), jax.nn.one_hot(second, self.n_classes)
+        votes = (pairs > 0) @ is_first + (pairs <= 0) @ is_second
+        confidence = jnp.matmul(pairs, is_first - is_second, precision=jax.lax.Precision.HIGHEST)
+        return self.sharpness.get_value() * (votes + confidence / (3 * (jnp.abs(confidence) + 1)))
 
 
 class TreesMember(nnx.Module):
-    """A forest: every tree is walked from its root, and the shares of the classes in the leaves are averaged."""
+    """A forest: each tree is followed from its root to a leaf, and the leaves' shares of the classes are averaged."""
 
     def __init__(self, config: MemberConfig, n_columns: int, n_classes: int):
         del n_columns
@@ -141,7 +141,7 @@ class Classical(nnx.Module):
         config: Its members.
         shape: (n_columns,) of its input.
         n_classes: Labels, one logit each.
-        rngs: Not used: nothing is drawn.
+        rngs: Not used: there is nothing random.
     """
 
     def __init__(self, config: ClassicalConfig, shape: tuple[int, ...], n_classes: int, *, rngs: nnx.Rngs):

@@ -22,7 +22,7 @@ class CNNLSTMConfig(Sizes):
 
     Attributes:
         n_filters: Channels of each convolution layer; each but the last halves the frames.
-        n_frames_seen: Frames that a filter sees.
+        n_frames_seen: Frames that a filter spans.
         n_units: Units of each LSTM layer.
         n_layers: LSTM layers.
         n_dense: Units of the dense layer.
@@ -47,7 +47,7 @@ class CNNLSTM(nnx.Module):
         rngs: Source of the initial weights and of dropout.
 
     Raises:
-        ValueError: The input is too short to be halved so often.
+        ValueError: The input is too short to be halved by each convolution layer but the last.
     """
 
     def __init__(self, config: CNNLSTMConfig, shape: tuple[int, ...], n_classes: int, *, rngs: nnx.Rngs):

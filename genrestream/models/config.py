@@ -13,7 +13,7 @@ class Sizes:
     """Base of the networks' configs, which checks each field by its type.
 
     Raises:
-        UsageError: A size is not positive or is beyond reason, a rate is not from 0 to below 1, or a choice is none.
+        UsageError: A size is not positive or too large, a rate is not from 0 to below 1, or a choice is unknown.
     """
 
     def __post_init__(self) -> None:
@@ -33,7 +33,7 @@ class Sizes:
 def _check_sizes(name: str, value: object, default: object) -> None:
     sizes = value if isinstance(default, tuple) else (value,)
     most = MAX_LAYERS if name == "n_layers" else MAX_UNITS
-    least = 0 if name == "n_units" else 1  # a network may end in its output layer alone
+    least = 0 if name == "n_units" else 1  # the output layer may be the only dense layer
     if not isinstance(sizes, tuple) or not least <= len(sizes) <= MAX_LAYERS:
         raise UsageError(f"{name}={value!r} must be {least} to {MAX_LAYERS} sizes, one a layer")
     if not all(isinstance(size, int) and 0 < size <= most for size in sizes):

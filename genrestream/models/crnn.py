@@ -1,4 +1,4 @@
-"""CRNN: convolutions that summarise, then recurrence over what is left of time (Choi et al. 2017; system D).
+"""CRNN: convolutions with pooling, then recurrent layers over the remaining frames (Choi et al. 2017; system D).
 
 System D: 12 kHz, 96 mel bands, five convolution layers with maximum pooling and batch norm, two GRU layers, a dense
 output.
@@ -22,8 +22,8 @@ class CRNNConfig(Sizes):
 
     Attributes:
         n_filters: Channels of each convolution layer.
-        pool_frames: Frames that become one after each.
-        pool_mels: Bands that become one after each.
+        pool_frames: Frames that each layer's pooling makes one.
+        pool_mels: Bands that each layer's pooling makes one.
         n_units: Units of each GRU layer.
         n_layers: GRU layers.
         dropout: Rate before the first GRU layer and before the output, in training.
@@ -47,7 +47,7 @@ class CRNN(nnx.Module):
         rngs: Source of the initial weights and of dropout.
 
     Raises:
-        ValueError: The pooling leaves nothing of the input, or is not given for each layer.
+        ValueError: The pooling leaves no frame or band, or is not given for each layer.
     """
 
     def __init__(self, config: CRNNConfig, shape: tuple[int, ...], n_classes: int, *, rngs: nnx.Rngs):

@@ -18,7 +18,7 @@ class MLPConfig(Sizes):
     """Sizes of an MLP.
 
     Attributes:
-        n_units: Units of each hidden layer, maybe none.
+        n_units: Units of each hidden layer; may be empty.
         dropout: Rate before each layer, in training.
     """
 

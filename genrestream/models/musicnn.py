@@ -1,7 +1,7 @@
 """MusiCNN: a musically motivated convolutional network (Pons & Serra, ISMIR 2019 late-breaking).
 
 The layers, their order and their constants follow the authors' TensorFlow code (PyPI ``musicnn``, ISC licence), so
-that its weights can be read: see ``train/study/convert_musicnn.py``.
+that their weights can be converted: see ``train/study/convert_musicnn.py``.
 """
 
 import dataclasses
@@ -15,8 +15,8 @@ from genrestream.models.config import Sizes
 from genrestream.models.layers.norm import BatchNorm
 
 TIMBRAL_MELS = (38, 67)  # 0.4 and 0.7 of the 96 mel bands, by 7 frames
-TEMPORAL_FRAMES = (128, 64, 32)  # by one mel band
-BLOCK = 17  # frames of one matrix product's row; 11 of them are MusiCNN's 187
+TEMPORAL_FRAMES = (128, 64, 32)  # frames, by one mel band
+BLOCK = 17  # frames that a row of the matrix product computes; 11 blocks make MusiCNN's 187 frames
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,7 @@ class MusiCNNConfig(Sizes):
         n_temporal: Filters of each temporal shape.
         n_midend: Filters of each mid-end layer.
         n_penultimate: Units of the penultimate dense layer.
-        head: What the output layer sees: ``penultimate`` as in the original, or ``pooled`` for the penultimate
+        head: Input of the output layer: ``penultimate`` as in the original, or ``pooled`` for the penultimate
             units and the normalised pooled features before them, which suits a small head on a frozen network.
         dropout: Rate before each dense layer, in training.
     """
@@ -78,9 +78,9 @@ class TemporalBlock(nnx.Module):
     def _infer(self, x: Float[Array, "batch n_mels n_frames"]) -> Float[Array, "batch n_frames n_filters"]:
         """Do the same in inference at twice the speed on a CPU.
 
-        The convolution is one matrix product that makes ``BLOCK`` frames at a time. ReLU and batch norm rise steadily
-        with the response, or fall where the norm's scale is negative: with that filter's sign turned, the maximum over
-        the bands can be taken first, and they see one band in place of 96.
+        The convolution is a matrix product that computes ``BLOCK`` frames at a time. ReLU and batch norm are monotonic:
+        they rise with the response, or fall where the norm's scale is negative. With the sign of such filters flipped,
+        the maximum over the bands can come first, so that ReLU and batch norm process one band instead of 96.
         """
         norm, bias = cast(Any, self.norm), cast(Any, self.conv.bias)
         sign = jnp.sign(norm.scale.get_value())
@@ -143,14 +143,14 @@ class MusiCNN(nnx.Module):
     def features(
         self, log_mel: Float[Array, "batch n_frames n_mels"]
     ) -> tuple[Float[Array, "batch n_penultimate"], Float[Array, "batch n_pooled"]]:
-        """Return the penultimate units and the normalised pooled features that they see."""
+        """Return the penultimate units and their input, the normalised pooled features."""
         x = self.input_norm(log_mel[..., None])
         front = jnp.concatenate([block(x) for block in self.front], axis=-1)
         first = self.mid[0](front)
         second = self.mid[1](first) + first
         third = self.mid[2](second) + second
         maps = jnp.concatenate([front, first, second, third], axis=-1)
-        # The original's flattening interleaves (maximum, mean) feature by feature.
+        # The original interleaves (maximum, mean) feature by feature.
         pooled = jnp.stack([maps.max(axis=1), maps.mean(axis=1)], axis=-1).reshape(len(maps), -1)
         pooled = self.pooled_norm(pooled)
         penultimate = self.penultimate_norm(nnx.relu(self.penultimate(self.dropout(pooled))))

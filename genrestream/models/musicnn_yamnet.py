@@ -1,6 +1,6 @@
-"""Two pretrained networks side by side, frozen, with one linear layer on what both say: the default model.
+"""The default model: two frozen pretrained networks side by side, and one linear layer on the outputs of both.
 
-MusiCNN was trained on music alone, YAMNet on sounds of all kinds: the second knows speech and noise, and music of
+MusiCNN was trained on music alone, YAMNet on sounds of all kinds: YAMNet recognises speech and noise, and music of
 other decades and masterings.
 """
 
@@ -14,7 +14,7 @@ from genrestream.models.config import Sizes
 from genrestream.models.musicnn import MusiCNN, MusiCNNConfig
 from genrestream.models.yamnet import N_EMBEDDING, YAMNet, YAMNetConfig
 
-LOGIT_RANGE = (-25.0, 15.0)  # far outside it YAMNet's logits say nothing more, and would outweigh all else
+LOGIT_RANGE = (-25.0, 15.0)  # YAMNet's logits outside it add no information and would dominate the other features
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class MusiCNNYAMNetConfig(Sizes):
     """Sizes of the pair.
 
     Attributes:
-        n_audioset: AudioSet classes that YAMNet tells.
+        n_audioset: Number of AudioSet classes, YAMNet's outputs.
     """
 
     n_audioset: int = 521
@@ -34,7 +34,7 @@ class MusiCNNYAMNet(nnx.Module):
     Args:
         config: Its sizes.
         shape: Shapes of the log-mel spectrogram and of the patches.
-        n_outputs: Logits: the labels', then those of the states.
+        n_outputs: Number of logits: one for each label, then one for each state.
         rngs: Source of the initial weights.
 
     Raises:
@@ -46,7 +46,7 @@ class MusiCNNYAMNet(nnx.Module):
             raise ValueError(f"an input of shape {shape} must be a pair: a log-mel spectrogram and patches")
         sizes = MusiCNNConfig()
         self.musicnn = MusiCNN(sizes, shape[0], 1, rngs=rngs)
-        del self.musicnn.output  # the linear layer stands in its place
+        del self.musicnn.output  # the linear layer replaces it
         self.yamnet = YAMNet(YAMNetConfig(), shape[1], config.n_audioset, rngs=rngs)
         n_front = 2 * sizes.n_timbral + 3 * sizes.n_temporal
         n_musicnn = sizes.n_penultimate + 2 * (n_front + 3 * sizes.n_midend)
@@ -55,9 +55,9 @@ class MusiCNNYAMNet(nnx.Module):
     def features(
         self, inputs: tuple[Float[Array, "batch n_frames n_mels"], Float[Array, "batch n_patches _ _"]]
     ) -> Float[Array, "batch n_features"]:
-        """Return what the linear layer sees.
+        """Return the linear layer's input.
 
-        MusiCNN's penultimate units and pooled features, YAMNet's embedding and its logits, in this order.
+        MusiCNN's penultimate units and pooled features, then YAMNet's embedding and logits, in this order.
         """
         penultimate, pooled = self.musicnn.features(inputs[0])
         embedding, logits = self.yamnet.features(inputs[1])

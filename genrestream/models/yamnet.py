@@ -25,14 +25,14 @@ N_EMBEDDING = LAYERS[-1][0]
 
 @dataclasses.dataclass(frozen=True)
 class YAMNetConfig(Sizes):
-    """A YAMNet has nothing to choose."""
+    """YAMNet has no options."""
 
 
 class Quantised(nnx.Module):
     """A matrix of 8-bit integers with a scale for each column, and a bias.
 
     Args:
-        shape: Of the kernel; its last axis are the filters.
+        shape: Shape of the kernel; the filters are its last axis.
     """
 
     def __init__(self, shape: tuple[int, ...]):
@@ -49,10 +49,10 @@ class YAMNet(nnx.Module):
     """Log-mel patches to one logit per class.
 
     Args:
-        config: Not used: there is nothing to choose.
+        config: Not used: there are no options.
         shape: (n_patches, n_frames, n_mels) of its input; frames and bands multiples of 32.
-        n_classes: Logits; 521 of AudioSet.
-        rngs: Not used: nothing is drawn.
+        n_classes: Number of logits; AudioSet has 521 classes.
+        rngs: Not used: there is nothing random.
 
     Raises:
         ValueError: The input has another shape.
@@ -77,7 +77,7 @@ class YAMNet(nnx.Module):
         taps = jnp.concatenate(list(_taps(x, 2)), axis=-1)
         x = nnx.relu(taps @ self.first.weights() + self.first.bias.get_value())
         for depthwise, pointwise, (_, stride) in zip(self.depthwise, self.pointwise, LAYERS, strict=True):
-            # Nine shifted products: XLA's own depthwise convolution takes five times as long on a CPU.
+            # Nine shifted products: XLA's depthwise convolution takes five times as long on a CPU.
             kernel = depthwise.weights()
             places = [tap * kernel[place] for place, tap in enumerate(_taps(x, stride))]
             x = nnx.relu(sum(places[1:], places[0]) + depthwise.bias.get_value())
@@ -91,7 +91,7 @@ class YAMNet(nnx.Module):
 
 
 def _taps(x: Array, stride: int) -> Iterator[Array]:
-    """Yield the inputs of each of a 3x3 filter's nine places, padded as TensorFlow's ``SAME`` does."""
+    """Yield the inputs at each of the nine positions of a 3x3 filter, padded like TensorFlow's ``SAME``."""
     height, width = x.shape[1] // stride, x.shape[2] // stride
     padding = (0, 1) if stride == 2 else (1, 1)
     x = jnp.pad(x, ((0, 0), padding, padding, (0, 0)))

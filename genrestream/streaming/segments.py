@@ -3,8 +3,8 @@
 The states are the labels, silence, speech and noise. A state lasts ``MEAN_SEGMENT_S`` on average and then changes to
 any other state with the same probability; a state's observation is the classifier's probability of its label (Rabiner
 1989, doi 10.1109/5.18626). Chunks that overlap repeat each other, so a chunk counts by the share of it that is new.
-Live, the forward filter decides at once. For a file, a step of Viterbi's path is decided when all candidates agree on
-it, which takes constant memory for any length.
+Live, the forward filter decides at once. For a file, a step of Viterbi's path is decided when all candidate
+paths agree on it, which takes constant memory for any length.
 """
 
 import collections
@@ -19,20 +19,20 @@ from genrestream.streaming.predictions import Prediction
 # Both chosen on medleys of the validation tracks (benchmarks/segments.py --choose), whose segments last 26 s.
 MEAN_SEGMENT_S = 10.0
 FLOOR = 0.002  # the least probability of a label in a chunk: one chunk alone must not end a segment
-MAX_UNDECIDED = 2000  # chunks; where the candidates never agree, the oldest half is decided by the best of them
+MAX_UNDECIDED = 2000  # chunks; where the candidates never agree, the best of them decides the oldest half
 OTHERS = ("silence", "speech", "noise")
 
 
 @dataclasses.dataclass(frozen=True)
 class Segment:
-    """A stretch of one genre, or of what is no music.
+    """A stretch of one genre, or of silence, speech or noise.
 
     Attributes:
         start_s: Where it starts in the stream, in seconds.
         end_s: Where it ends.
         genre: The label, or ``silence``, ``speech`` or ``noise``.
-        confidence: The mean of its chunks' probabilities of that label, 0 to 1; else the share of
-            its chunks that are that.
+        confidence: For a label, its mean probability over the chunks, 0 to 1; for the others, the share of chunks that
+            are of that kind.
     """
 
     start_s: float
@@ -61,7 +61,7 @@ class ForwardFilter:
 
         Args:
             seen: Log-likelihood of the step in each state.
-            stay: Probability that the state is the one of the step before.
+            stay: Probability that the state is the same as in the previous step.
         """
         before = np.exp(self._scores - self._scores.max())
         switch = (1 - stay) / (len(before) - 1)
@@ -74,16 +74,17 @@ class ForwardFilter:
 
 
 class OnlineViterbi:
-    """Decides the most probable path, as far as no later step could change it.
+    """Decides the most probable path up to the step that later steps could still change.
 
     Args:
         n_states: How many states there are.
-        max_undecided: Steps after which the oldest half is decided all the same.
+        max_undecided: With more undecided steps than this, the oldest half is decided by the best path.
     """
 
     def __init__(self, n_states: int, max_undecided: int = MAX_UNDECIDED):
         self._scores = np.zeros(n_states)
-        self._came_from: collections.deque[np.ndarray] = collections.deque()  # of each undecided step, by its state
+        # For each undecided step, the best previous state of each state.
+        self._came_from: collections.deque[np.ndarray] = collections.deque()
         self._max_undecided = max_undecided
 
     def push(self, seen: np.ndarray, stay: float) -> list[int]:
@@ -128,7 +129,7 @@ class OnlineViterbi:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Step:
-    """One chunk that waits for its state: where its share of the stream begins, and where the chunk ends."""
+    """A chunk without a state yet: the start of its part of the stream, the chunk's end, and its probabilities."""
 
     start_s: float
     end_s: float
@@ -184,7 +185,7 @@ class Segmenter:
         if prediction.kind != "music":
             return np.eye(len(self._names))[self._names.index(prediction.kind, -len(OTHERS))]
         probs = np.array([*prediction.probs.values(), *(0.0 for _ in OTHERS)])
-        return probs / max(1.0, probs.sum())  # the tags of a tag model may sum to more
+        return probs / max(1.0, probs.sum())  # the tag probabilities of a tag model may sum to more than 1
 
     def _decide(self, states: list[int]) -> list[Segment]:
         ended = []

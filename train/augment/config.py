@@ -18,21 +18,21 @@ class AugmentConfig:
     """How strongly music is changed in training; 0 switches a change off.
 
     Attributes:
-        share: Share of crops whose pitch or tempo is changed, and share of crops that are equalised.
-        gain_db: Louder or quieter by up to this, in dB; never so loud that it clips.
+        share: Share of crops whose pitch or tempo is changed; also the share of crops that are equalised.
+        gain_db: Louder or quieter by at most this, in dB; never so loud that it clips.
         noise: Share of crops with added noise, white or pink.
         noise_snr_db: Its signal to noise ratio, from and to, in dB.
-        speed: Pitch and tempo together up or down by up to this share, 0.05 is 5 %.
-        pitch_semitones: Pitch alone up or down by up to this.
-        stretch: Tempo alone up or down by up to this share.
-        equalise_db: Bass and treble up or down by up to this, in dB.
+        speed: Pitch and tempo together up or down by at most this share; 0.05 is 5 %.
+        pitch_semitones: Pitch alone up or down by at most this.
+        stretch: Tempo alone up or down by at most this share.
+        equalise_db: Bass and treble up or down by at most this, in dB.
         distort: Share of crops with one distortion: a narrow band, a room, or clipping.
         codec: Share of crops that are coded and decoded by MP3, AAC or Opus.
         shorten: Share of crops that are cut to 1 s or more and repeated to their length, as the stream does with short
             input; so the network does not learn a class by its short files.
         spec_masks: Number of bands that SpecAugment masks along each of the axes of time and frequency.
         spec_width: Width of the widest band, as a share of the axis.
-        mixup: Both parameters of the beta distribution that mixup draws its shares from.
+        mixup: Both parameters of the beta distribution that mixup's shares are drawn from.
     """
 
     share: float = 0.5

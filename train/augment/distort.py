@@ -1,8 +1,8 @@
 """Distortions that music meets on its way to a listener: codecs, band limits, loudness, noise, rooms, equalisers.
 
 Each is a function ``(waveform, sample_rate, rng, **strength) -> waveform`` that keeps shape, type and alignment and
-clips to -1 to 1. The same random generator gives the same result. ``DISTORTIONS`` are those of the robustness table;
-augmentation draws strengths and calls the functions with them.
+clips to -1 to 1. The same random generator gives the same result. ``DISTORTIONS`` lists those of the robustness
+table; augmentation calls the functions with random strengths.
 """
 
 import io
@@ -20,7 +20,7 @@ from genrestream.errors import UsageError
 Distortion = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 Codec = Literal["mp3", "opus", "aac"]
 
-# Encoder, a container that stores the encoder's delay, and the sample rates that it takes.
+# Encoder, a container that stores the encoder's delay, and the sample rates that the encoder takes.
 _MPEG_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _CODECS = {
     "mp3": ("libmp3lame", "mp3", _MPEG_HZ),
@@ -28,11 +28,11 @@ _CODECS = {
     "aac": ("aac", "matroska", _MPEG_HZ),
 }
 _FILTER_ORDER = 8
-REVERBERANT_DB = 0.0  # energy of a room's echoes against the direct sound's, of a listener a few metres away
+REVERBERANT_DB = 0.0  # energy of a room's echoes relative to the direct sound, for a listener a few metres away
 
 
 def gain(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator, *, gain_db: float) -> np.ndarray:
-    """Make it louder or quieter; samples beyond -1 to 1 are clipped."""
+    """Make a waveform louder or quieter; samples beyond -1 to 1 are clipped."""
     return _limited(waveform * 10 ** (gain_db / 20))
 
 
@@ -67,14 +67,14 @@ def equalise(
     low_hz: float = 250.0,
     high_hz: float = 3_000.0,
 ) -> np.ndarray:
-    """Turn bass and treble up or down by two shelves, an octave from shelf to slope, with no delay."""
+    """Turn bass and treble up or down by two shelving filters with no delay."""
     bass, treble = _shelves(len(waveform), sample_rate, low_hz, high_hz)
     nepers = np.float32(np.log(10) / 20)
     return _filtered(waveform, np.exp(np.float32(low_db) * nepers * bass + np.float32(high_db) * nepers * treble))
 
 
 def room(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator, *, rt60_s: float) -> np.ndarray:
-    """Play it in a room: the direct sound, then noise that decays by 60 dB in ``rt60_s`` seconds; as loud as before.
+    """Add a room's reverberation: noise that decays by 60 dB in ``rt60_s`` seconds; the loudness stays the same.
 
     The exponential model of a diffuse late reverberation (Polack 1988), drawn anew for each waveform.
     """
@@ -90,7 +90,7 @@ def room(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator, *, rt
 def codec(
     waveform: np.ndarray, sample_rate: int, rng: np.random.Generator, *, name: Codec, bit_rate: int
 ) -> np.ndarray:
-    """Encode and decode it with FFmpeg, at the next sample rate that the codec takes.
+    """Encode and decode a waveform with FFmpeg, at the lowest sample rate of the codec that is not below its own.
 
     Args:
         waveform: float32, shape (n_samples,).
@@ -137,7 +137,7 @@ def _resampled(waveform: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
 
 
 def _filtered(waveform: np.ndarray, response: np.ndarray) -> np.ndarray:
-    """Apply a real response: no phase, so nothing moves."""
+    """Apply a real response: without a phase, nothing is delayed."""
     return _limited(_shaped(waveform, response))
 
 
@@ -180,5 +180,5 @@ DISTORTIONS: dict[str, Distortion] = {
     "noise_10": partial(noise, snr_db=10.0),
     "room": partial(room, rt60_s=0.6),
 }
-"""What the robustness table tries: MP3 at 64 kbit/s, an 8 kHz telephone's band, 12 dB up (clipping) and down, white
-noise at 20 and 10 dB signal to noise, a room with 0.6 s of reverberation."""
+"""The distortions of the robustness table: MP3 at 64 kbit/s, an 8 kHz telephone's band, 12 dB up (clipping) and down,
+white noise at 20 and 10 dB signal to noise, a room with 0.6 s of reverberation."""

@@ -10,12 +10,12 @@ from train.augment.config import AugmentConfig
 
 @functools.partial(jax.jit, static_argnames="config")
 def spec_augment(features: jax.Array, key: jax.Array, config: AugmentConfig) -> jax.Array:
-    """Mask bands of frames and of frequencies with each example's mean (SpecAugment: Park et al. 2019).
+    """Replace bands of frames and of frequencies by each example's mean (SpecAugment: Park et al. 2019).
 
     Args:
         features: Shape (batch, n_frames, n_bins).
         key: Random key.
-        config: How many masks, and how wide.
+        config: How many bands, and how wide.
 
     Returns:
         The same shape and type.
@@ -41,19 +41,19 @@ def mixup_shares(key: jax.Array, n_examples: int, config: AugmentConfig) -> jax.
 
 
 def mixup(inputs: jax.Array, one_hot: jax.Array, shares: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Mix each example with its neighbour in the batch, and their labels alike (mixup: Zhang et al. 2018).
+    """Mix each example and its label with its neighbour in the batch (mixup: Zhang et al. 2018).
 
     Args:
         inputs: Waveforms or features, shape (batch, ...).
         one_hot: Labels, shape (batch, n_classes), rows that sum to 1.
-        shares: What each keeps of itself, shape (batch,).
+        shares: The share that each example keeps of itself, shape (batch,).
 
     Returns:
         Both, mixed; same shapes and types.
     """
 
     def mixed(values: jax.Array) -> jax.Array:
-        of_each = shares.reshape(-1, *[1] * (values.ndim - 1)).astype(values.dtype)
-        return of_each * values + (1 - of_each) * jnp.roll(values, 1, axis=0)
+        kept = shares.reshape(-1, *[1] * (values.ndim - 1)).astype(values.dtype)
+        return kept * values + (1 - kept) * jnp.roll(values, 1, axis=0)
 
     return mixed(inputs), mixed(one_hot)

@@ -1,6 +1,6 @@
 """Pitch and tempo: the same music higher, lower, faster or slower.
 
-Resampling changes both together, which costs little. Where they differ, FFmpeg's ``atempo`` (WSOLA: Verhelst and
+Resampling changes both together, at little cost. Where they differ, FFmpeg's ``atempo`` (WSOLA: Verhelst and
 Roelands 1993) then changes the tempo alone.
 """
 

@@ -9,11 +9,11 @@ from genrestream.audio.chunks import MIN_PIECE_S
 from train.augment import distort
 from train.augment.config import AugmentConfig
 
-HEADROOM = 0.1  # so that nothing clips on the way
+HEADROOM = 0.1  # the factor that keeps intermediate steps from clipping
 
 
 def augmented(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator, config: AugmentConfig) -> np.ndarray:
-    """Return a changed waveform, float32, of the same shape; pitch and tempo are changed before, by ``Warp``.
+    """Return a changed waveform, float32, of the same shape; ``Warp`` has changed pitch and tempo before.
 
     Args:
         waveform: float32, shape (n_samples,), -1 to 1.
@@ -41,7 +41,7 @@ def augmented(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator, 
 
 
 def _amplified(waveform: np.ndarray, gain_db: float) -> np.ndarray:
-    """Undo the headroom and change the level, but keep peaks within -1 to 1."""
+    """Undo the headroom and change the level; peaks stay within -1 to 1."""
     peak = float(np.abs(waveform).max(initial=0))
     return waveform * np.float32(min(10 ** (gain_db / 20) / HEADROOM, 1 / max(peak, 1e-9)))
 
@@ -58,7 +58,7 @@ def _in_a_room(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator)
 
 
 def _overdriven(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    """Clip the peaks, as a microphone does that is too close."""
+    """Clip the peaks, as a microphone too close to the source does."""
     peak = max(float(np.abs(waveform).max(initial=0)), 1e-9)
     return distort.gain(waveform / peak, sample_rate, rng, gain_db=rng.uniform(0, 12)) * np.float32(peak)
 

@@ -1,7 +1,7 @@
 """The audio cache: each track is decoded once, at the model's rate, and its samples are then mapped into memory.
 
-One sealed file a track, which holds int16 samples. Its name says what they follow from: the content of the track's
-file, the rate, and the version of this code. A file that is damaged is found by its checksums and decoded again.
+Each track has one sealed file of int16 samples. The file is named by a digest of the track's content, the rate and the
+version of this code. Checksums detect a damaged file, whose track is then decoded again.
 """
 
 import concurrent.futures.process
@@ -30,10 +30,10 @@ from train.data.decode import waveform_blocks
 from train.data.digests import REMEDY, Digests
 from train.data.tracks import Track
 
-VERSION = 3  # of the files: count it up when their form changes, or what waveform_blocks returns
+VERSION = 3  # of the files: increase it when their format or the result of waveform_blocks changes
 MAX_PROBLEM = 300  # characters; JSON writes up to 12 bytes for one
 FULL_SCALE = 32767
-TRACKS_A_WORKER = 25  # fewer are decoded sooner than another process has started
+TRACKS_A_WORKER = 25  # decoding fewer takes less time than starting another process
 OPEN_FILES = 128  # memory maps held at once; each holds a file descriptor, and a process may have only 256
 ABANDONED_S = 3600.0
 
@@ -73,7 +73,7 @@ class AudioCache:
                 raise UsageError("--cache: there is no cache folder that only this user can write; name one")
             folder = cache / "audio"
         self.folder = folder
-        self._about: dict[Path, dict[str, Any]] = {}  # of each file that was found whole
+        self._about: dict[Path, dict[str, Any]] = {}  # the headers of files that passed the check
         self._digests = Digests(folder / "digests.json")
         with writing(folder, REMEDY):
             folder.mkdir(parents=True, exist_ok=True)
@@ -133,7 +133,7 @@ class AudioCache:
         return start, min(n_samples, start + round((track.seconds or 0) * self.sample_rate))
 
     def _said(self, file: Path) -> dict[str, Any]:
-        """Return what a cached file says about itself; the first time in a process the whole file is checked."""
+        """Return a cached file's header; the first call in a process checks the whole file."""
         if file not in self._about:
             self._about[file] = sealed.verify(file).about
         return self._about[file]
@@ -174,7 +174,7 @@ class AudioCache:
         return filled
 
     def _remove_abandoned(self) -> None:
-        """Remove what killed processes left half written."""
+        """Remove files that killed processes left half written."""
         for part in self.folder.glob("*.part"):
             try:
                 if time.time() - part.stat().st_mtime > ABANDONED_S:

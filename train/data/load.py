@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from genrestream.errors import UsageError
@@ -28,22 +29,26 @@ def load(config: DataConfig, sample_rate: int, n_workers: int | None = None) -> 
         OutputError: The cache cannot be written.
     """
     cache = _cache(sample_rate, config.cache)
-    dataset, filled = decoded(read_all(config), cache, config, n_workers)
+    dataset, filled = decoded(read_all(config.data, config.more), cache, config, n_workers)
     split = divide(dataset, config)
     for line in [*dataset.left_out, *filled.unreadable.values(), *unplaced(split, config)]:
         print(f"left out: {printable(line)}", file=sys.stderr)
     return split, cache
 
 
-def read_all(config: DataConfig) -> Dataset:
-    """Read the folders that a config names; their tracks know which dataset they are from.
+def read_all(first: Path, more: Sequence[Path] = ()) -> Dataset:
+    """Read one or several folders of music; with several, each track names its dataset.
+
+    Args:
+        first: A folder of labelled music.
+        more: Further ones, with no other genres.
 
     Raises:
         UsageError: One cannot be read, they have other genres, or two tracks have one name.
     """
-    folders = (config.data, *config.more)
+    folders = (first, *more)
     if len(folders) == 1:
-        return read(config.data)
+        return read(first)
     datasets = [read(folder) for folder in folders]
     tracks = tuple(
         dataclasses.replace(track, domain=folder.resolve().name)
@@ -52,9 +57,7 @@ def read_all(config: DataConfig) -> Dataset:
     )
     for folder, dataset in zip(folders[1:], datasets[1:], strict=True):
         if strange := sorted({*dataset.genres} - {*datasets[0].genres}):
-            raise UsageError(
-                f"--more {folder}: has genre {strange[0]}, which {config.data} has not; rename or remove it"
-            )
+            raise UsageError(f"--more {folder}: has genre {strange[0]}, which {first} lacks; rename or remove it")
     names = [track.name for track in tracks]
     if len(set(names)) < len(names):
         raise UsageError(f"--more: two tracks are named {max(names, key=names.count)}; rename one")

@@ -55,6 +55,18 @@ def assess(scored: Scored) -> dict[str, Any]:
     }
 
 
+def brief(scored: Scored) -> dict[str, Any]:
+    """Return the figures of a further dataset: accuracy by track, over genres, by genre, and calibration."""
+    figures = assess(scored)
+    return {
+        "n_tracks": figures["n_tracks"],
+        **{name: figures["track"][name] for name in ("accuracy", "accuracy_95", "macro_recall", "mean_over_genres_95")},
+        "recall": {genre: row["recall"] for genre, row in figures["by_genre"].items()},
+        "calibration_error_track": figures["calibration"]["track"]["calibration_error"],
+        "confusion": figures["confusion"],
+    }
+
+
 def _track(probs: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     predicted, n_classes = answers(probs), probs.shape[1]
     right, genres = predicted == labels, by_class(predicted, labels, n_classes)

@@ -148,6 +148,7 @@ def _system(folder: Path, system: System, scored: Scored, figures: Figures) -> l
         over = f"Mean ± standard deviation over {n_seeds} seeds in the first table, but where it says otherwise"
         lines += [f"{over}; all else is of the first.", ""]
     lines += table(HEADLINE, [headline(figures)])
+    lines += _datasets(figures)
     lines += _averages(figures)
     lines += [f"Not scored: {problem}" for problem in figures["problems"]]
     return lines + [
@@ -155,6 +156,22 @@ def _system(folder: Path, system: System, scored: Scored, figures: Figures) -> l
         for section in (_genres, _curves, _moments, _reliability, _robustness, _learning)
         for line in section(folder, system, scored, figures)
     ]
+
+
+def _datasets(figures: Figures) -> list[str]:
+    """Return a row for each further dataset, if there are any."""
+    rows = [
+        [
+            name,
+            row["n_tracks"],
+            f"{row['accuracy']:.3f} {interval(row['accuracy_95'])}",
+            f"{row['macro_recall']:.3f} {interval(row['mean_over_genres_95'])}",
+            f"{row['calibration_error_track']:.3f}",
+        ]
+        for name, row in figures.get("by_dataset", {}).items()
+    ]
+    head = ["other dataset", "tracks", "track accuracy", "mean over genres", "calibration error"]
+    return table(head, rows) if rows else []
 
 
 def _averages(figures: Figures) -> list[str]:

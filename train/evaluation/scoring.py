@@ -120,7 +120,7 @@ def decoded(track: Track, longest_s: float = np.inf) -> tuple[np.ndarray, int]:
 
 def _logits(prediction: Prediction, model: Classifier) -> np.ndarray:
     """Undo the softmax: logits up to a constant, which does not change the softmax."""
-    if prediction.is_silence:
+    if prediction.kind != "music":
         return np.full(len(model.card.labels), np.nan)
     probs = np.array(list(prediction.probs.values()))
     return model.card.temperature * np.log(np.maximum(probs, np.finfo(float).tiny))

@@ -1,7 +1,7 @@
-"""Batches of examples, prepared ahead: shuffled and endless to train on, one pass in order to evaluate on.
+"""Batches of examples, prepared ahead: shuffled and endless for training, one pass in order for evaluation.
 
-Batches do not depend on the number of threads, worker processes or hosts, nor does the saved position: a run can go on
-with other numbers of them, as long as the batch of all hosts together keeps its size.
+Neither the batches nor the saved position depend on the number of threads, worker processes or hosts: a run can be
+resumed with other numbers of them, if the total batch size of all hosts stays the same.
 """
 
 import json
@@ -28,7 +28,7 @@ def batches(
     prefetch: int = 2,
     shard: tuple[int, int] = (0, 1),
 ) -> grain.IterDataset[Element]:
-    """Return shuffled batches without end; their iterators give and take their position (orbax can save it).
+    """Return endless shuffled batches; orbax can save and load the position of their iterators.
 
     Args:
         dataset: One epoch.
@@ -36,8 +36,8 @@ def batches(
         seed: Seed of the order.
         n_workers: Processes that prepare batches; 0 for a thread of this process.
         prefetch: Batches that each of them prepares ahead.
-        shard: This host's number, from 0, and the number of hosts. Their batches, one host after the other, are the
-            batch that one host alone would have.
+        shard: This host's number, from 0, and the number of hosts. The hosts' batches, joined in order, are the batch
+            that a single host would get.
 
     Raises:
         UsageError: The epoch is empty, or the seed is out of range.
@@ -53,7 +53,7 @@ def batches(
 def once(
     dataset: grain.MapDataset[Element], batch_size: int, n_workers: int = 0, prefetch: int = 2
 ) -> grain.IterDataset[Element]:
-    """Return the batches of one pass in order; the last is filled up with elements of weight 0."""
+    """Return the batches of one pass in order; the last is padded with elements of weight 0."""
     if n_missing := -len(dataset) % batch_size:
         nothing = dict(dataset[0] or {}) | {"weight": np.float32(0)}
         dataset = grain.MapDataset.concatenate([dataset, grain.MapDataset.source([nothing] * n_missing)])
@@ -76,7 +76,7 @@ class _Batches(grain.IterDataset[Element]):
 
 
 class _Iterator(grain.DatasetIterator[Element]):
-    """An iterator whose state is the number of batches taken; that of grain's own iterators depends on its workers."""
+    """An iterator whose state is the number of batches taken; that of grain's iterators depends on their workers."""
 
     def __init__(self, dataset: _Batches):
         super().__init__()
@@ -103,7 +103,7 @@ class _Iterator(grain.DatasetIterator[Element]):
             self._running = None
 
     async def save(self, directory: Any) -> Awaitable[None]:
-        """Save for orbax; all hosts took equally many batches, so the first writes for all."""
+        """Save for orbax; all hosts have taken the same number of batches, so only the first writes it."""
         return _write(directory, json.dumps(self.get_state()))
 
     async def load(self, directory: Any) -> Awaitable[None]:

@@ -1,7 +1,7 @@
-"""The examples of the input pipeline, on grain: random crops to train on, the stream's own chunks to evaluate on.
+"""The examples of the input pipeline, on grain: random crops for training, the stream's chunks for evaluation.
 
-Each example is a dict of ``inputs`` (float32), ``label`` (int32) and ``weight`` (float32). The weight of silence is 0,
-since the stream does not vote on it either. All examples follow from one seed, whatever the number of threads and
+Each example is a dict of ``inputs`` (float32), ``label`` (int32) and ``weight`` (float32). Silence has
+weight 0, since the stream does not vote on it either. One seed determines all examples, for any number of threads and
 worker processes.
 """
 
@@ -42,7 +42,7 @@ class Frontend(Protocol):
 
     @property
     def level(self) -> LevelConfig | None:
-        """To what loudness chunks are brought."""
+        """The loudness that chunks are set to; None to leave them as they are."""
         ...
 
 
@@ -91,7 +91,7 @@ class _Draw:
         self.n_crops = sampling.crops_per_epoch or int(n_chunks.sum())
 
     def __call__(self, position: int, rng: np.random.Generator) -> Element:
-        # One draw from each of n_crops equal parts of the tracks' shares: evenly spread, and unbiased for each track.
+        # Stratified: one draw from each of n_crops equal parts spreads the draws evenly and gives each track its share.
         drawn = (position % self.n_crops + rng.random()) / self.n_crops
         number = min(int(np.searchsorted(self.until, drawn, side="right")), len(self.tracks) - 1)
         waveform = self._crop(self.tracks[number], rng)
@@ -106,9 +106,9 @@ class _Draw:
         return _element(changed, self.labels[number], weight)
 
     def _share_of_history(self, track: Track, waveform: np.ndarray, rng: np.random.Generator) -> float:
-        """Return the power of the last seconds as a share of the crop's; 1 on half of the crops, as at a start.
+        """Return the power of a piece of the track, divided by the crop's; 1 for half of the crops, as at a start.
 
-        The crop's place in the track is not looked up: any seconds of the track will do.
+        The piece stands for the seconds that a stream has received so far; any place in the track will do.
         """
         if rng.random() < 0.5 or not self.frontend.level:
             return 1.0
@@ -133,21 +133,21 @@ def chunks(
     frontend: Frontend,
     hop_s: float = 3.0,
 ) -> grain.MapDataset[Element]:
-    """Return the chunks of tracks exactly as a stream cuts them, in order; ``track`` is the index in ``tracks``."""
+    """Return the chunks of tracks as a stream cuts them, in order; their ``track`` is the index in ``tracks``."""
     hop = round(hop_s * frontend.sample_rate)
     places = [
-        (number, start, n_heard)
+        (number, start, n_received)
         for number, track in enumerate(tracks)
-        for start, n_heard in spans(cache.n_samples(track), frontend, hop)
+        for start, n_received in spans(cache.n_samples(track), frontend, hop)
     ]
 
     def cut(place: tuple[int, int, int]) -> Element:
-        number, start, n_heard = place
-        waveform = np.resize(cache.crop(tracks[number], start, n_heard), frontend.n_samples)
+        number, start, n_received = place
+        waveform = np.resize(cache.crop(tracks[number], start, n_received), frontend.n_samples)
         weight = float(not is_silent(waveform, frontend.sample_rate, SILENCE_DB))
         if frontend.level:
-            n_before = min(start + n_heard, round(frontend.level.window_s * frontend.sample_rate))
-            history = cache.crop(tracks[number], start + n_heard - n_before, n_before)
+            n_before = min(start + n_received, round(frontend.level.window_s * frontend.sample_rate))
+            history = cache.crop(tracks[number], start + n_received - n_before, n_before)
             power = float(np.mean(np.square(history)))
             waveform = waveform * np.float32(10 ** (level_gain_db(power, frontend.level) / 20))
         return _element(waveform, genres.index(tracks[number].genre), weight) | {"track": np.int32(number)}
@@ -156,7 +156,7 @@ def chunks(
 
 
 def rows(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> grain.MapDataset[Element]:
-    """Return precomputed features as elements, one a row of ``inputs``, shape (n_rows, ...)."""
+    """Return precomputed features as elements, one for each row of ``inputs``, shape (n_rows, ...)."""
     weights = np.ones(len(labels)) if weights is None else weights
 
     def row(number: int) -> Element:
@@ -166,12 +166,12 @@ def rows(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = No
 
 
 def levelled(waveform: np.ndarray, share: float, level: LevelConfig) -> np.ndarray:
-    """Return a waveform brought to the level that a stream would bring it to.
+    """Return a waveform raised or lowered to the level that a stream would give it.
 
     Args:
         waveform: float32, shape (n_samples,).
-        share: Power of the last seconds as a share of the waveform's own.
-        level: The loudness that is aimed at.
+        share: Mean power of the seconds before, divided by the waveform's.
+        level: The target loudness.
     """
     power = share * float(np.mean(np.square(waveform)))
     return waveform * np.float32(10 ** (level_gain_db(power, level) / 20))
@@ -189,5 +189,5 @@ def _spans(n_samples: int, chunk: int, sample_rate: int, hop: int) -> list[tuple
 
 
 def spans(n_samples: int, frontend: Frontend, hop: int | None = None) -> list[tuple[int, int]]:
-    """Return where a stream of so many samples is cut: each chunk's start and its number of samples."""
+    """Return each chunk's start and number of samples for a stream of ``n_samples``."""
     return _spans(n_samples, frontend.n_samples, frontend.sample_rate, hop or frontend.n_samples)

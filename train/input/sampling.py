@@ -17,11 +17,11 @@ class SamplingConfig:
 
     Attributes:
         balance: Draw each class equally often (sampler), weight the classes in the loss (loss), or neither (none).
-        length_power: A track of n chunks is drawn in proportion to n to this power: 0 all tracks equally often, 1 all
-            seconds.
-        artist_power: An artist of n tracks in a class is drawn in proportion to n to this power: 0 all artists equally
-            often, so that one artist does not stand for the class; 1 all tracks. A track of an unknown artist counts
-            as an artist.
+        length_power: A track of n chunks is drawn in proportion to n to this power: 0 draws all tracks equally often, 1
+            all seconds equally often.
+        artist_power: An artist of n tracks in a class is drawn in proportion to n to this power: 0 draws all artists
+            equally often, so that no artist dominates the class; 1 draws all tracks equally often. A track of an
+            unknown artist counts as an artist of one track.
         crops_per_epoch: Crops in an epoch; 0 for as many as the tracks have chunks.
     """
 
@@ -41,21 +41,21 @@ class SamplingConfig:
 def shares(tracks: Sequence[Track], n_chunks: np.ndarray, sampling: SamplingConfig) -> tuple[np.ndarray, np.ndarray]:
     """Return how often each track is drawn and the weight of its crops in the loss, both of shape (n_tracks,).
 
-    Over all draws each class has the same total weight, unless that is switched off; weights are 1 on average.
+    Over all draws each class has the same total weight, unless ``balance`` is none; weights are 1 on average.
     """
     genres, labels = np.unique([track.genre for track in tracks], return_inverse=True)
     n_by = Counter((track.genre, track.artist) for track in tracks)
     n_by_artist = np.array([n_by[track.genre, track.artist] if track.artist else 1 for track in tracks], float)
     share = n_chunks**sampling.length_power * n_by_artist ** (sampling.artist_power - 1)
     share /= share.sum()
-    of_class = np.bincount(labels, share)[labels] * len(genres)
+    class_share = np.bincount(labels, share)[labels] * len(genres)
     if sampling.balance == "sampler":
-        return share / of_class, np.ones(len(labels))
-    return share, 1 / of_class if sampling.balance == "loss" else np.ones(len(labels))
+        return share / class_share, np.ones(len(labels))
+    return share, 1 / class_share if sampling.balance == "loss" else np.ones(len(labels))
 
 
 def row_weights(tracks: Sequence[Track], number: np.ndarray, sampling: SamplingConfig) -> np.ndarray:
-    """Return the weights of precomputed rows, which balance tracks, artists and classes as draws of crops do.
+    """Return weights of precomputed rows that balance tracks, artists and classes in the same way as ``shares``.
 
     Args:
         tracks: The tracks of the rows.

@@ -1,4 +1,4 @@
-"""The config of a training run, which is its command line too, and the digest that identifies the run."""
+"""The config of a training run, which also defines its command line, and the digest that identifies the run."""
 
 import abc
 import dataclasses
@@ -21,7 +21,7 @@ from train.loop.optimizer import StepConfig
 
 @dataclasses.dataclass(frozen=True)
 class Design:
-    """A network to train: its name in MODELS, its config, and its front end's."""
+    """A network to train: its name in MODELS, its config and its front end's config."""
 
     model: str
     config: Any
@@ -41,7 +41,7 @@ class Design:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunConfig(abc.ABC):
-    """The options that the training of every network has.
+    """The training options of every network.
 
     Attributes:
         output: Folder of the run.
@@ -50,11 +50,11 @@ class RunConfig(abc.ABC):
         augment: How crops are changed.
         step: How the weights are changed.
         loop: How long to train, and what to save.
-        seed: Seed of everything that is drawn, except the folds.
+        seed: Seed of all random draws, except those of the folds.
         n_workers: Processes that prepare batches; 0 for a thread of this process.
         folds: Train one model for each fold, then one on everything; finished models are not trained again.
-        distributed: This is one process of several: find the others by jax.distributed.initialize. On TPU pods and
-            Slurm it needs nothing; elsewhere set JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.
+        distributed: This is one process of several; jax.distributed.initialize finds the others. TPU pods and Slurm
+            need no settings; elsewhere set JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.
     """
 
     output: Path
@@ -76,7 +76,7 @@ class RunConfig(abc.ABC):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScratchConfig(RunConfig):
-    """The options of networks that are trained from scratch; crops are changed less than by default.
+    """The options of networks that are trained from scratch; augmentation is weaker than the default.
 
     Attributes:
         model: Sizes of the network.
@@ -95,7 +95,7 @@ class ScratchConfig(RunConfig):
 
 
 def identity(config: RunConfig, split: Split) -> str:
-    """Return a digest of all options and tracks that the weights follow from; other options may change on resuming."""
+    """Return a digest of all options and tracks that determine the weights; other options may change on resuming."""
     plain = dataclasses.replace(
         config,
         output=Path(),

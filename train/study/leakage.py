@@ -51,7 +51,7 @@ class LeakageConfig:
 
 
 def row_accuracy(table: Table, outcome: Outcome) -> float:
-    """Return the share of rows whose own answer is right."""
+    """Return the share of rows that are classified correctly."""
     return float((outcome.probs.argmax(axis=1) == table.labels[outcome.rows]).mean())
 
 

@@ -15,6 +15,7 @@ from rich.progress import track as progress
 from sklearn.linear_model import LogisticRegression
 
 from genrestream.errors import UsageError
+from genrestream.features.config import LogMelConfig
 from genrestream.features.frontend import features
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.network import bind, load_weights
@@ -85,11 +86,10 @@ def frozen(name: str) -> Frozen:
 
 @functools.cache  # five folds share most of their tracks
 def track_features(
-    track: Track, cache: AudioCache, config: HeadConfig, augment: AugmentConfig, seed: int
+    track: Track, cache: AudioCache, config: HeadConfig, frontend: LogMelConfig, augment: AugmentConfig, seed: int
 ) -> np.ndarray:
     """Return the features of a track's chunks and of their augmented copies, shape (n_chunks, n_features)."""
-    network = frozen(config.pretrained)
-    frontend, genres = network.model.card.frontend, (track.genre,)
+    network, genres = frozen(config.pretrained), (track.genre,)
     parts = [examples.chunks([track], genres, cache, frontend, config.hop_s)]
     every_chunk = SamplingConfig(balance="none", length_power=1.0)
     for view in range(config.n_views):
@@ -103,6 +103,7 @@ def fit_head(
     genres: Sequence[str],
     cache: AudioCache,
     config: HeadConfig,
+    frontend: LogMelConfig,
     augment: AugmentConfig,
     sampling: SamplingConfig,
     seed: int = 0,
@@ -114,7 +115,7 @@ def fit_head(
     """
     console = Console(stderr=True)
     rows = [
-        track_features(track, cache, config, augment, seed)
+        track_features(track, cache, config, frontend, augment, seed)
         for track in progress(tracks, "frozen network", console=console, disable=not console.is_terminal)
     ]
     number = np.repeat(np.arange(len(rows)), [len(row) for row in rows])

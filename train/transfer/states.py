@@ -38,7 +38,7 @@ class StatesConfig:
 
     nonmusic: Path | None = None
     n_mixes: int = 300
-    music_bias: float = 0.0
+    music_bias: float = 0.5  # of the folds: 1.2 % of music lost, 2.9 % of other sound passed as music
 
 
 def fit_states(

@@ -48,11 +48,14 @@ def transfer(config: TransferConfig, split: Split, cache: AudioCache, folder: Pa
         UsageError: The pretrained network has another front end.
     """
     pretrained = frozen(config.head.pretrained)
-    if pretrained.model.card.frontend != config.design.frontend:
+    frontend = config.design.frontend
+    if pretrained.model.card.frontend != dataclasses.replace(frontend, level=None):
         raise UsageError(
             f"--pretrained {config.head.pretrained}: its front end differs from that of the network to train"
         )
-    kernel, bias = fit_head(split.train, split.genres, cache, config.head, config.augment, config.sampling, config.seed)
+    kernel, bias = fit_head(
+        split.train, split.genres, cache, config.head, frontend, config.augment, config.sampling, config.seed
+    )
     module = config.design.module(len(split.genres), config.seed)
     weights = pretrained.weights | {"output.kernel": kernel, "output.bias": bias}
     network = Network(Parts(module).together(weights), lambda name: name.startswith(KEPT), _with_fixed_statistics)

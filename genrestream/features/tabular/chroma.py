@@ -9,9 +9,9 @@ from genrestream.features.tabular.medians import median
 from genrestream.features.tabular.stft import N_BINS, N_FFT
 
 N_CHROMA = 12
-N_TUNINGS = 100  # of a hundredth of a semitone each
-PITCH_HZ = (150.0, 4000.0)  # where pitches are looked for
-PITCH_THRESHOLD = 0.1  # of the frame's largest bin
+N_TUNINGS = 100  # steps of a hundredth of a semitone
+PITCH_HZ = (150.0, 4000.0)  # range of pitches
+PITCH_THRESHOLD = 0.1  # times the frame's largest bin
 CENTRE_OCTAVE, OCTAVE_WIDTH = 5.0, 2.0  # the filters' weight over octaves
 
 
@@ -24,14 +24,14 @@ def chroma(power: Float[Array, "batch n_frames n_bins"], sample_rate: int) -> Fl
 
 
 def tuning(power: Float[Array, "batch n_frames n_bins"], sample_rate: int) -> Float[Array, " batch"]:
-    """Return how far the music is off A = 440 Hz, -0.5 to 0.49 semitones (``librosa.estimate_tuning``)."""
+    """Return how far the music's tuning is from A = 440 Hz, -0.5 to 0.49 semitones (``librosa.estimate_tuning``)."""
     pitch_hz, height, is_peak = _peaks(power, sample_rate)
     n_peaks = is_peak.sum(axis=-1)
     is_high = is_peak & (height >= median(jnp.where(is_peak, height, jnp.inf), n_peaks)[:, None])
     semitones = N_CHROMA * jnp.log2(jnp.where(is_high, pitch_hz, 440) / (440 / 16))
     off = semitones - jnp.round(semitones)
     place = jnp.clip(jnp.floor((off + 0.5) * N_TUNINGS), 0, N_TUNINGS - 1).astype(jnp.int32)
-    # The histogram as a product of the tens' and the units' indicators: a scatter is slow on a CPU.
+    # A histogram over tens and units, as a product of one-hot arrays: a scatter is slow on a CPU.
     tens, units = (jax.nn.one_hot(digit, 10) for digit in (place // 10, place % 10))
     counts = jnp.einsum("bnt,bnu->btu", tens * is_high[..., None], units).reshape(len(power), N_TUNINGS)
     return jnp.where(n_peaks > 0, jnp.asarray(_tunings())[counts.argmax(axis=-1)], 0)
@@ -50,7 +50,7 @@ def _peaks(
     high = min(high, N_BINS - 1)
     below, here, above = power[..., low - 1 : high - 1], power[..., low:high], power[..., low + 1 : high + 1]
     floor = PITCH_THRESHOLD * power.max(axis=-1, keepdims=True)
-    # librosa compares bins that the threshold has set to zero: a peak is above it, its neighbours may not be.
+    # librosa first sets bins below the threshold to zero, so only the peak itself must be above it.
     is_peak = (here > floor) & (here > below) & (here >= above)
     slope, bend = 0.5 * (above - below), above + below - 2 * here
     shift = jnp.where(jnp.abs(slope) >= jnp.abs(bend), 0, -slope / jnp.where(bend == 0, 1, bend))
@@ -64,7 +64,7 @@ def chroma_filters(tuning: Float[Array, ""], sample_rate: int) -> Float[Array, "
     """Return the weight of each bin in each pitch class from C (``librosa.filters.chroma``).
 
     Args:
-        tuning: In semitones, off A = 440 Hz.
+        tuning: Distance from A = 440 Hz in semitones.
         sample_rate: In Hz.
     """
     semitones = N_CHROMA * np.log2(np.arange(1, N_FFT) * (sample_rate / N_FFT) / (440 / 16))
@@ -72,7 +72,7 @@ def chroma_filters(tuning: Float[Array, ""], sample_rate: int) -> Float[Array, "
     width = np.maximum(np.diff(semitones), 1)[:N_BINS]
     semitones = semitones[:N_BINS]
     classes = np.arange(N_CHROMA)[:, None]
-    # What does not depend on the tuning is wrapped in float64; then the tuning moves it by half a semitone at most.
+    # Wrapped in float64 before the tuning is subtracted, which is at most half a semitone: float32 loses less then.
     off = np.remainder(semitones - classes + N_CHROMA / 2, N_CHROMA).astype(np.float32) - tuning
     off = jnp.remainder(off, N_CHROMA) - N_CHROMA / 2
     weights = jnp.exp(-0.5 * jnp.square(2 * off / width.astype(np.float32)))

@@ -1,8 +1,8 @@
 """The 57 features of GTZAN's CSV files, of a chunk or a whole track: what librosa computes, batched and jitted.
 
 Each column is the mean or the variance over time of one feature of librosa with its defaults (2048 samples a frame,
-512 a hop); ``harmony`` and ``perceptr`` are the waveforms of ``librosa.effects.hpss``; ``tempo`` is that of
-``librosa.beat.beat_track``. Compared with the published files column by column in ``train/study/agreement.py``.
+512 a hop); ``harmony`` and ``perceptr`` are the waveforms of ``librosa.effects.hpss``; ``tempo`` is the tempo
+of ``librosa.beat.beat_track``. Compared with the published files column by column in ``train/study/agreement.py``.
 """
 
 import jax
@@ -18,7 +18,7 @@ from genrestream.features.tabular.stft import HOP_LENGTH, N_FFT, n_frames, stft
 from genrestream.features.tabular.tempo import tempo
 
 N_MELS, N_MFCC = 128, 20
-TOP_DB = 80.0  # librosa.power_to_db's: nothing is further below the loudest
+TOP_DB = 80.0  # as in librosa.power_to_db: lower values are raised to this far below the loudest
 OVER_TIME = (
     "chroma_stft", "rms", "spectral_centroid", "spectral_bandwidth", "rolloff", "zero_crossing_rate", "harmony",
     "perceptr",

@@ -26,8 +26,8 @@ def hpss(
 ) -> tuple[Float[Array, "batch n_samples"], Float[Array, "batch n_samples"]]:
     """Return the harmonic and the percussive waveform.
 
-    The two masks add up to 1, so the percussive part is what the harmonic one leaves of the waveform: one inverse
-    transform does for both.
+    The two masks add up to 1, so the percussive waveform is the input minus the harmonic one, and one inverse transform
+    is enough.
 
     Args:
         waveform: Samples.

@@ -1,7 +1,7 @@
 """Medians without a sort: a running median by a network of min and max, and order statistics by bisection.
 
-Non-negative floats are ordered as their bits are when read as integers. So all comparisons here are of integers,
-whose min and max are one machine instruction each (those of floats must heed NaN).
+The bits of non-negative floats, read as integers, have the same order as the floats. So all comparisons here are of
+integers, whose min and max are one machine instruction each (min and max of floats must check for NaN).
 """
 
 import functools
@@ -16,8 +16,8 @@ from jaxtyping import Array, Float, Int
 def running_median(values: Float[Array, "batch n other"], size: int) -> Float[Array, "batch n other"]:
     """Return the median of ``size`` neighbours along the middle axis.
 
-    Equal to ``scipy.ndimage.median_filter(..., mode="reflect")``. The network works on whole arrays shifted against
-    each other: the two halves of the window are sorted (Batcher's odd-even merge), the middle is selected from both.
+    Equal to ``scipy.ndimage.median_filter(..., mode="reflect")``. The network works on whole shifted arrays:
+    it sorts the two halves of the window (Batcher's odd-even merge) and selects the median from both.
 
     Args:
         values: At least 0.
@@ -34,7 +34,8 @@ def median(values: Float[Array, "... n"], n_used: Int[Array, "..."] | int | None
 
     Args:
         values: At least 0.
-        n_used: Only the so many smallest count (the others may be infinite); all where not given. 0 gives the least.
+        n_used: How many of the smallest values count (the others may be infinite); all where not given. 0 gives the
+            minimum.
     """
     n_used = values.shape[-1] if n_used is None else n_used
     bits = _bits(values)
@@ -47,7 +48,7 @@ def _middle(n_used: Int[Array, "..."] | int) -> tuple[Array, Array]:
 
 
 def _order_statistic(bits: Int[Array, "... n"], rank: Int[Array, "..."]) -> Int[Array, "..."]:
-    """Return the value that has ``rank`` smaller ones: bit by bit, from the highest."""
+    """Return the value that ``rank`` values are smaller than, found bit by bit from the highest."""
 
     def add_bit(step: Array, found: Array) -> Array:
         trial = found | (1 << (30 - step))
@@ -87,7 +88,7 @@ def _merged(a: list[jax.Array], b: list[jax.Array]) -> list[jax.Array]:
 
 
 def _smallest(a: list[jax.Array], b: list[jax.Array], count: int) -> jax.Array:
-    """Return the ``count``-th smallest of two sorted lists: the least over all ways to take ``count`` of both."""
+    """Return the ``count``-th smallest of two sorted lists: the minimum over all splits of the largest value."""
     candidates = []
     for n_first in range(max(0, count - len(b)), min(count, len(a)) + 1):
         taken = ([a[n_first - 1]] if n_first else []) + ([b[count - n_first - 1]] if count > n_first else [])

@@ -1,4 +1,4 @@
-"""The shape of each frame's spectrum and its level, equal to librosa.feature's functions of these names."""
+"""The shape of each frame's spectrum and its level, equal to the functions of the same names in librosa.feature."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from genrestream.features.tabular.stft import HOP_LENGTH, N_BINS, N_FFT, hops, o
 
 ROLL_PERCENT = 0.85
 ZERO = 1e-10  # samples nearer to zero than this are zero, and zero is positive
-BLOCK = 25  # bins of one step of the running sum; 41 of them are the 1025
+BLOCK = 25  # bins in a block of the running sum; 41 blocks make the 1025 bins
 
 
 def bins_hz(sample_rate: int) -> np.ndarray:
@@ -36,7 +36,7 @@ def rolloff(magnitude: Float[Array, "batch n_frames n_bins"], sample_rate: int) 
 
 
 def running_sum(values: Float[Array, "batch n_frames n_bins"]) -> Float[Array, "batch n_frames n_bins"]:
-    """Return the cumulative sum over bins, as two products with a triangle of ones: XLA's own is slow on a CPU."""
+    """Return the cumulative sum over bins, by two matrix products: XLA's ``cumsum`` is slow on a CPU."""
     blocks = values.reshape(*values.shape[:-1], N_BINS // BLOCK, BLOCK)
     inside = _product(blocks, np.triu(np.ones((BLOCK, BLOCK), np.float32)))
     before = _product(inside[..., -1], np.triu(np.ones((N_BINS // BLOCK, N_BINS // BLOCK), np.float32), 1))

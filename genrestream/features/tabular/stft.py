@@ -14,7 +14,7 @@ WINDOW = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)).astype(np.fl
 
 
 def n_frames(n_samples: int) -> int:
-    """Return how many centred frames librosa cuts of so many samples."""
+    """Return how many centred frames librosa cuts from ``n_samples`` samples."""
     return 1 + n_samples // HOP_LENGTH
 
 
@@ -31,7 +31,7 @@ def hops(waveform: Float[Array, "batch n_samples"], mode: str = "constant") -> F
 
 
 def over_frames(per_hop: Float[Array, "batch n_hops"]) -> Float[Array, "batch n_frames"]:
-    """Sum what is known of each hop over the hops of each frame."""
+    """Sum a value per hop over the hops of each frame."""
     last = HOPS_PER_FRAME - 1
     return sum((per_hop[:, at : per_hop.shape[1] - last + at] for at in range(1, last + 1)), per_hop[:, :-last])
 
@@ -48,7 +48,7 @@ def istft(spectrum: Complex[Array, "batch n_frames n_bins"], n_samples: int) -> 
     """Return the waveform of a spectrum (``librosa.istft``).
 
     Args:
-        spectrum: As ``stft`` made it of ``n_samples`` samples, and then changed.
+        spectrum: The result of ``stft`` on ``n_samples`` samples, possibly changed.
         n_samples: Length of the waveform.
     """
     batch, count = spectrum.shape[:2]
@@ -65,7 +65,7 @@ def _shifted(per_frame: Float[Array, "batch n_frames hop_length"], n_hops: int) 
 
 
 def _window_sum(count: int, end: int) -> np.ndarray:
-    """Return the windows' squares added up where the frames overlap, and 1 where there are none."""
+    """Return the sum of the squared windows at each sample, and 1 where there are none."""
     total = np.zeros(max(end, (count + HOPS_PER_FRAME - 1) * HOP_LENGTH), np.float32)
     for at in range(count):
         total[at * HOP_LENGTH :][:N_FFT] += WINDOW**2

@@ -7,19 +7,19 @@ from jaxtyping import Array, Float
 from genrestream.features.tabular.medians import median
 from genrestream.features.tabular.stft import HOP_LENGTH, N_FFT
 
-START_BPM, MAX_BPM = 120.0, 320.0  # the prior's centre, an octave wide, and its end
-WINDOW_S = 8.0  # of the autocorrelation
+START_BPM, MAX_BPM = 120.0, 320.0  # centre of the prior, whose standard deviation is an octave, and its upper limit
+WINDOW_S = 8.0  # length of the autocorrelation
 
 
 def onset_strength(mel_db: Float[Array, "batch n_frames n_mels"]) -> Float[Array, "batch n_frames"]:
     """Return the median rise of the mel bands from frame to frame in dB (``librosa.onset.onset_strength``)."""
     rise = median(jnp.maximum(0, mel_db[:, 1:] - mel_db[:, :-1]))
-    delay = 1 + N_FFT // (2 * HOP_LENGTH)  # librosa moves the onset to the centre of the frame that holds it
+    delay = 1 + N_FFT // (2 * HOP_LENGTH)  # librosa shifts each onset to the centre of its frame
     return jnp.pad(rise, ((0, 0), (delay, 0)))[:, : mel_db.shape[1]]
 
 
 def tempogram(onset: Float[Array, "batch n_frames"], n_lags: int) -> Float[Array, "batch n_frames n_lags"]:
-    """Return each frame's autocorrelation of the onset strength, its largest 1 (``librosa.feature.tempogram``)."""
+    """Return each frame's autocorrelation of the onset strength, its maximum 1 (``librosa.feature.tempogram``)."""
     n, half = onset.shape[1], n_lags // 2
     padded = jnp.pad(onset, ((0, 0), (half, half)), mode="linear_ramp")
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_lags) / n_lags)
@@ -32,7 +32,7 @@ def tempogram(onset: Float[Array, "batch n_frames"], n_lags: int) -> Float[Array
 
 
 def tempo(mel_db: Float[Array, "batch n_frames n_mels"], sample_rate: int) -> Float[Array, " batch"]:
-    """Return the tempo in beats per minute, 0 where nothing begins.
+    """Return the tempo in beats per minute, 0 where there is no onset.
 
     Args:
         mel_db: Mel spectrogram in dB.

@@ -1,4 +1,4 @@
-"""Convolution and pooling of the networks, whose gradients are written so that they are fast on a CPU too."""
+"""The networks' convolutions, with gradients that are fast on a CPU too."""
 
 import jax
 import jax.numpy as jnp
@@ -13,13 +13,13 @@ LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 class Conv(nnx.Module):
-    """Convolution of 3x3 or 1x1; what lies beyond the edge is zero. On a CPU it trains faster than flax's.
+    """Convolution of 3x3 or 1x1 with zero padding; on a CPU it trains faster than ``nnx.Conv``.
 
     Args:
-        n_inputs: Channels that come in.
-        n_filters: Channels that go out.
+        n_inputs: Input channels.
+        n_filters: Output channels.
         rngs: Source of the initial weights.
-        size: Frames and bands that it sees: 3 or 1.
+        size: Frames and bands that it spans: 3 or 1.
         use_bias: Whether a bias is added.
     """
 
@@ -32,7 +32,7 @@ class Conv(nnx.Module):
     ) -> Float[Array, "batch n_frames n_bands n_filters"]:
         """Return the responses."""
         kernel = self.kernel.get_value()
-        if kernel.shape[:2] == (1, 1):  # a matrix product, of which XLA on a CPU finds the gradient in half the time
+        if kernel.shape[:2] == (1, 1):  # as a matrix product its gradient takes half the time on a CPU
             responses = x @ kernel[0, 0]
         else:
             responses = _conv_of_one(x, kernel) if kernel.shape[2] == 1 else _conv_of_many(x, kernel)
@@ -41,7 +41,7 @@ class Conv(nnx.Module):
 
 @jax.custom_vjp
 def _conv_of_one(x: Array, kernel: Array) -> Array:
-    """One channel is too few for XLA on a CPU: four bands at once, from six, take a sixth of the time."""
+    """Convolve one channel: computing four bands at once, from six, takes a sixth of the time on a CPU."""
     batch, n_frames, n_bands, _ = x.shape
     n = BANDS_AT_ONCE
     if n_bands % n:
@@ -58,7 +58,7 @@ def _conv(x: Array, kernel: Array) -> Array:
 
 _conv_of_one.defvjp(
     lambda x, kernel: (_conv_of_one(x, kernel), (x, kernel)),
-    lambda saved, slope: jax.vjp(_conv, *saved)[1](slope),  # this way round one channel is fast enough
+    lambda saved, slope: jax.vjp(_conv, *saved)[1](slope),  # XLA's gradient for one channel is fast enough
 )
 
 
@@ -74,9 +74,10 @@ def _conv_of_many_backward(saved: tuple[Array, Array], slope: Array) -> tuple[Ar
 
 
 def _kernel_slope(x: Array, slope: Array) -> Array:
-    """Return the kernel's gradient, a convolution too: channels are its places, examples and bands its channels.
+    """Return the kernel's gradient as a convolution whose channels are the examples and bands.
 
-    XLA's own has the kernel's three by three places, too few for a CPU's vectors: it takes up to half as long again.
+    XLA's gradient has only the kernel's three by three positions, too few for a CPU's vector instructions: it takes up
+    to 1.5 times as long.
     """
     batch, n_frames, n_bands, n_inputs = x.shape
     wide = jnp.pad(x.transpose(1, 3, 0, 2), ((0, 0), (0, 0), (0, 0), (1, 1)))
@@ -92,11 +93,11 @@ _conv_of_many.defvjp(lambda x, kernel: (_conv(x, kernel), (x, kernel)), _conv_of
 
 @jax.custom_vjp
 def computed_once(x: Array) -> Array:
-    """Return ``x``, which is used more than once; in training computed once.
+    """Return ``x``, and make XLA compute it only once in training.
 
-    XLA on a CPU would compute the input of a convolution for it and again, from all that came before, while it turns
-    it round for the kernel's gradient: up to a fifth of a step. It does not where the last operation depends on two
-    arrays of its size, so in training that is a choice which changes nothing.
+    XLA on a CPU would compute the input of a convolution twice: for the convolution, and again while it transposes it
+    for the kernel's gradient, which costs up to a fifth of a step. It does not if the last operation is a choice
+    between two arrays, so in training that operation is a choice that changes no value.
     """
     return x
 
@@ -112,8 +113,8 @@ class ConvBlock(nnx.Module):
     """3x3 convolution, maximum pooling, ReLU, batch norm: the layer of the CNN's plain stages and of the CRNN.
 
     Args:
-        n_inputs: Channels that come in.
-        n_filters: Channels that go out.
+        n_inputs: Input channels.
+        n_filters: Output channels.
         pool: Frames and bands that become one; (1, 1) does not pool.
         rngs: Source of the initial weights.
     """
@@ -126,4 +127,4 @@ class ConvBlock(nnx.Module):
     def __call__(self, x: Float[Array, "batch n_frames n_bands n_inputs"]) -> Float[Array, "batch _ _ n_filters"]:
         """Return the pooled responses; a last piece smaller than the pool is dropped."""
         pooled = computed_once(max_pool(self.conv(computed_once(x)), self.pool))
-        return self.norm(nnx.relu(pooled))  # rectified when it is less
+        return self.norm(nnx.relu(pooled))  # ReLU after the pooling has fewer values to process

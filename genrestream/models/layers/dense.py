@@ -10,9 +10,9 @@ class Dense(nnx.Module):
     """Dense layers with ReLU, each after dropout, and the output layer.
 
     Args:
-        n_inputs: Features that come in.
-        n_units: Units of each hidden layer, maybe none.
-        n_classes: Logits that go out.
+        n_inputs: Input features.
+        n_units: Units of each hidden layer; may be empty.
+        n_classes: Logits.
         dropout: Rate before each layer, in training.
         rngs: Source of the initial weights and of dropout.
     """

@@ -8,15 +8,15 @@ from jaxtyping import Array, Float
 
 
 class BatchNorm(nnx.BatchNorm):
-    """Flax's, but the output has the input's type: float32 statistics would make all layers after it float32."""
+    """``nnx.BatchNorm`` with the input's dtype: float32 statistics would make all later layers float32."""
 
     def __call__(self, x: Float[Array, "*batch n_channels"], *args: Any, **kwargs: Any) -> Array:
-        """Return ``x`` normalised: in training by its own mean and variance, which the running ones then follow."""
+        """Return ``x`` normalised: in training by the batch's mean and variance, which also update the running ones."""
         return super().__call__(x, *args, **kwargs).astype(x.dtype)
 
 
 class ColumnNorm(nnx.Module):
-    """Takes the logarithm of some columns and standardises all, by what was measured on the training rows.
+    """Takes the logarithm of some columns and standardises all, with statistics of the training rows.
 
     Args:
         n_columns: Columns of the table.

@@ -14,7 +14,7 @@ def max_pool(
 ) -> Float[Array, "batch _ _ n_channels"]:
     """Return the maxima of pieces that do not overlap; a last piece smaller than the pool is dropped.
 
-    On a CPU its gradient, which goes to the first maximum, takes a tenth of the time of ``nnx.max_pool``'s, which
+    Its gradient goes to the first maximum. On a CPU it takes a tenth of the time of ``nnx.max_pool``'s gradient, which
     scatters one value after another.
     """
     return _max_and_place(x, pool)[0]
@@ -35,7 +35,7 @@ def _max_and_place(x: Array, pool: tuple[int, int]) -> tuple[Array, Array]:
 
 def _max_pool_forward(x: Array, pool: tuple[int, int]) -> tuple[Array, tuple[Array, Array]]:
     most, place = _max_and_place(x, pool)
-    return most, (place, jnp.zeros((0, *x.shape[1:]), x.dtype))  # of x the shape alone
+    return most, (place, jnp.zeros((0, *x.shape[1:]), x.dtype))  # keeps only the shape and type of x
 
 
 def _max_pool_backward(pool: tuple[int, int], saved: tuple[Array, Array], slope: Array) -> tuple[Array]:

@@ -1,8 +1,8 @@
 """GRU and LSTM layers (Cho et al. 2014; Hochreiter & Schmidhuber 1997) that train fast, on one device and on many.
 
-What needs no earlier state is outside the loop over time: the product with the inputs, as is usual, and the gradient of
-the recurrent weights too, which is one product over all frames. Inside the loop it would be added up frame after frame,
-and with the batch on several devices they would wait for each other at every frame.
+Whatever needs no earlier state is computed outside the loop over time: the product with the inputs, as usual, and the
+gradient of the recurrent weights, which is one product over all frames. Inside the loop it would be summed frame by
+frame, and several devices would have to wait for each other at every frame.
 """
 
 import functools
@@ -19,14 +19,14 @@ Cell = Callable[[Carry, Array, Array], Carry]
 
 
 class Recurrent(nnx.Module):
-    """A layer of gated recurrent units or of long short-term memory, from a state of zeros.
+    """A layer of gated recurrent units or of long short-term memory; its first state is zero.
 
-    The reset gate of ``gru`` comes after the product, as in cuDNN, but there is one bias, not two.
+    The reset gate of ``gru`` is applied after the product, as in cuDNN, but there is one bias, not two.
 
     Args:
         cell: ``gru`` or ``lstm``.
-        n_inputs: Channels that come in.
-        n_units: Channels that go out.
+        n_inputs: Input channels.
+        n_units: Output channels.
         rngs: Source of the initial weights.
     """
 
@@ -58,7 +58,7 @@ def _lstm(carry: Carry, driven: Array, fed_back: Array) -> Carry:
     return nnx.sigmoid(leave) * nnx.tanh(memory), memory
 
 
-CELLS: dict[str, tuple[Cell, int]] = {"gru": (_gru, 3), "lstm": (_lstm, 4)}  # and its gates
+CELLS: dict[str, tuple[Cell, int]] = {"gru": (_gru, 3), "lstm": (_lstm, 4)}  # each with its number of gates
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -67,7 +67,7 @@ def _states(cell: Cell, driven: Float[Array, "n_frames batch _"], kernel: Float[
 
 
 def _loop(cell: Cell, driven: Array, added: Array, kernel: Array) -> Array:
-    """``added`` is zero; its gradient is that of the products with the states."""
+    """Return all states; ``added`` is zero, and its gradient is the gradient of the products with the states."""
 
     def frame(carry: Carry, now: tuple[Array, Array]) -> tuple[Carry, Array]:
         carry = cell(carry, now[0], carry[0] @ kernel + now[1])

@@ -35,6 +35,5 @@ def _zipped(archive: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
 def _waves(archive: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     content = archive.read_bytes()
     for number, found in enumerate(re.finditer(b"RIFF(....)WAVE", content, re.DOTALL)):
-        start = found.start()
-        end = start + 8 + int.from_bytes(found[1], "little")
-        yield f"{number:03d}.wav", lambda start=start, end=end: content[start:end]
+        whole = slice(found.start(), found.start() + 8 + int.from_bytes(found[1], "little"))
+        yield f"{number:03d}.wav", lambda whole=whole: content[whole]

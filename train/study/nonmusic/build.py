@@ -18,7 +18,9 @@ from train.study.nonmusic.synthetic import RATE, SOUNDS, made
 COLUMNS = ("file", "package", "how")
 
 
-def build(output: Path, rules: Mapping[str, Sequence[Rule]], packages: Path, seed: int) -> int:
+def build(
+    output: Path, rules: Mapping[str, Sequence[Rule]], packages: Path, seed: int, sounds: Iterable[str] = SOUNDS
+) -> int:
     """Write the chunks of packages and the synthetic ones, and the list of all; return how many there are.
 
     Args:
@@ -26,6 +28,7 @@ def build(output: Path, rules: Mapping[str, Sequence[Rule]], packages: Path, see
         rules: The rules of each package.
         packages: Where unpacked packages are kept.
         seed: Of all draws; what a package gives does not depend on the other packages.
+        sounds: Names of synthetic sounds; all by default.
 
     Raises:
         UsageError: A package cannot be fetched.
@@ -33,7 +36,7 @@ def build(output: Path, rules: Mapping[str, Sequence[Rule]], packages: Path, see
     listed: list[tuple[str, str, str]] = []
     for package, its in rules.items():
         listed += _write(output, package, of_package(its, unpacked(package, its, packages), seed))
-    for name in SOUNDS:
+    for name in sounds:
         listed += _write(output, f"synthetic-{name}", {"speech": [], "noise": synthetic(name, seed)})
     with (output / "list.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([COLUMNS, *listed])
@@ -79,5 +82,9 @@ def _write(output: Path, package: str, found: Mapping[str, Sequence[Chunk]]) -> 
                 file.setparams((1, 2, RATE, 0, "NONE", ""))
                 file.writeframes(np.rint(32767 * one.waveform).astype("<i2").tobytes())
             rows.append((path.relative_to(output).as_posix(), package, one.how))
-    print(f"{package}: {', '.join(f'{len(its)} {kind}' for kind, its in found.items())}", file=sys.stderr, flush=True)
+    print(
+        f"{package}: {', '.join(f'{len(its)} {kind}' for kind, its in found.items() if its)}",
+        file=sys.stderr,
+        flush=True,
+    )
     return rows

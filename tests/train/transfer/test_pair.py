@@ -1,0 +1,124 @@
+"""The linear layer of the default model: its fit, what rows weigh, and how sources and datasets are divided."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from genrestream.errors import UsageError
+from train.data.load import read_all
+from train.data.splits import artist_name, divide
+from train.data.tracks import DataConfig, Dataset, Track
+from train.input.sampling import SamplingConfig
+from train.transfer.frozen import kept
+from train.transfer.linear import fit_linear, penalty_of
+from train.transfer.pair import PairHeadConfig, PairRunConfig, domain_weights
+from train.transfer.states import source_folds
+
+RNG = np.random.default_rng(0)
+
+
+def test_the_fit_is_penalised_softmax_regression():
+    labels = RNG.integers(0, 3, 400)
+    features = RNG.normal(size=(400, 5)) * [1, 5, 1, 1, 0.2] + labels[:, None] * [0.5, 2, 0, 0, 0.1] + 3
+    weights = RNG.uniform(0.5, 1.5, 400)
+    kernel, bias = fit_linear(features, labels, weights, np.full(5, 0.1), 3, 500)
+    spread = features.std(axis=0) + 1e-3
+    standard = (features - features.mean(axis=0)) / spread
+    # scikit-learn's loss is a sum over rows, with half the squared weights divided by C
+    share = weights / weights.sum()
+    theirs = LogisticRegression(C=10.0, tol=1e-10, max_iter=5000).fit(standard, labels, sample_weight=share)
+    ours = features @ kernel + bias
+    other = theirs.decision_function(standard)
+    np.testing.assert_allclose(
+        ours - ours.mean(axis=1, keepdims=True), other - other.mean(axis=1, keepdims=True), atol=0.01
+    )
+
+
+def test_a_high_penalty_silences_a_block():
+    labels = RNG.integers(0, 2, 300)
+    features = np.stack([labels + RNG.normal(size=300), labels + RNG.normal(size=300)], axis=1)
+    penalties = penalty_of([(slice(0, 1), 1e6), (slice(1, 2), 1e-3)], 2)
+    kernel, _ = fit_linear(features, labels, np.ones(300), penalties, 2, 200)
+    assert np.abs(kernel[0]).max() < 1e-3 < np.abs(kernel[1]).max()
+
+
+def track(name: str, genre: str, domain: str = "gtzan", artist: str = "", fold: int = -1) -> Track:
+    return Track(name, Path(f"{name}.wav"), genre, artist=artist, fold=fold, domain=domain)
+
+
+def test_datasets_genres_and_artists_weigh_as_configured(tmp_path):
+    tracks = [
+        *(track(f"a{n}", "blues", artist="The One") for n in range(9)), track("a9", "blues", artist="Other"),
+        track("b0", "rock"), track("c0", "blues", "songs"), track("c1", "rock", "songs"),
+    ]  # fmt: skip
+    place = np.repeat(np.arange(len(tracks)), 3)
+    config = PairRunConfig(
+        data=DataConfig(tmp_path / "gtzan", more=(tmp_path / "songs",)),
+        sampling=SamplingConfig(artist_power=0.0),
+        head=PairHeadConfig(more_share=0.25, genre_power=0.0),
+    )
+    weights = domain_weights(tracks, place, config)
+    of = np.bincount(place, weights)
+    assert of[11:].sum() == pytest.approx(0.25)
+    assert of[10] == pytest.approx(of[:10].sum())
+    assert of[:9].sum() == pytest.approx(of[9])
+
+
+def test_an_artist_of_two_datasets_is_in_one_fold(tmp_path):
+    genres = ("blues", "rock")
+    first = [track(f"g{n}", genres[n % 2], artist=f"Artist {n // 2}", fold=n // 4) for n in range(20)]
+    others = [
+        track(f"s{n}", genres[n % 2], "songs", f"the ARTIST {n}" if n < 4 else f"New {n // 2}") for n in range(24)
+    ]
+    dataset = Dataset((*first, *others))
+    config = DataConfig(tmp_path / "gtzan", more=(tmp_path / "songs",), validate=False)
+    for fold in range(5):
+        split = divide(dataset, dataclasses.replace(config, fold=fold))
+        train, test = ({artist_name(one.artist) for one in side} for side in (split.train, split.test))
+        assert not train & test
+        assert {one.domain for one in split.test} == {"gtzan", "songs"}
+        assert [one.name for one in split.test if one.domain == "gtzan"] == [
+            f"g{n}" for n in range(4 * fold, 4 * fold + 4)
+        ]
+
+
+@pytest.mark.parametrize(("name", "same"), [("The Beatles", "beatles"), ("AC/DC", "ac dc"), ("Beyoncé", "BEYONCÉ")])
+def test_artists_are_compared_without_case_and_punctuation(name, same):
+    assert artist_name(name) == artist_name(same)
+
+
+def test_all_of_a_source_is_in_one_fold():
+    tracks = [track(f"noise/{source}/{n}", "noise") for source in "abcdefgh" for n in range(ord(source) - 90)]
+    folds = source_folds(tracks, 5)
+    by_source: dict[str, set[int]] = {}
+    for one, fold in zip(tracks, folds, strict=True):
+        by_source.setdefault(one.name.split("/")[1], set()).add(fold)
+    assert all(len(folds) == 1 for folds in by_source.values())
+    assert set(folds) == set(range(5))
+
+
+def test_features_are_computed_once_and_again_where_the_file_is_damaged(tmp_path):
+    calls = []
+
+    def compute() -> np.ndarray:
+        calls.append(1)
+        return np.arange(6, dtype=np.float16).reshape(2, 3)
+
+    for _ in range(2):
+        np.testing.assert_array_equal(kept(tmp_path / "f", "identity", compute), compute())
+    assert len(calls) == 3
+    file = next((tmp_path / "f").glob("*.npy"))
+    file.write_bytes(file.read_bytes()[:20])
+    np.testing.assert_array_equal(kept(tmp_path / "f", "identity", compute)[1], [3, 4, 5])
+
+
+def test_datasets_with_other_genres_are_refused(tmp_path):
+    for folder, genres in (("one", ("blues", "rock")), ("two", ("blues", "polka"))):
+        for genre in genres:
+            (tmp_path / folder / genre).mkdir(parents=True)
+            (tmp_path / folder / genre / f"{folder}-{genre}.wav").touch()
+    with pytest.raises(UsageError, match=r"has genre polka, which .*one lacks"):
+        read_all(tmp_path / "one", [tmp_path / "two"])
