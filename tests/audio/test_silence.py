@@ -57,7 +57,7 @@ def test_noise_varies_as_noise_must_and_music_more():
     assert variation(NOISE[:100], RATE) == 0.0
 
 
-@pytest.mark.parametrize("gain_db", [0, -20, -40, -55])
+@pytest.mark.parametrize("gain_db", [0, -30, -55])
 @pytest.mark.parametrize("cable", ["as it is", "inverted", "one of 32", "offset and hum"])
 def test_the_answer_does_not_depend_on_gain_or_cable(model, gain_db, cable):
     with AudioSource(METAL) as source:

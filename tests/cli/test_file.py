@@ -91,11 +91,9 @@ def empty_folder(folder):
         (long_header, "long.wav: cut short: 32,0"),
     ],
 )
-def test_bad_files_get_one_line_and_exit_1(tmp_path, make, said):
-    path = make(tmp_path)
-    result = command("file", path)
-    assert said in one_line(result.stderr)
-    assert result.returncode == 1
+def test_bad_files_get_one_line_and_exit_1(tmp_path, make, said, capfd):
+    assert main(["file", str(make(tmp_path))]) == 1
+    assert said in one_line(capfd.readouterr().err)
 
 
 def test_an_unreadable_file(tmp_path, wav):
@@ -119,8 +117,8 @@ def test_silence_is_said(tmp_path):
 
 
 def test_eight_channels_at_192_khz(tmp_path):
-    result = command("file", encode(tmp_path / "wide.wav", music(4, 192_000, 8), 192_000, "pcm_s16le"))
-    assert "0:04.0 in 2 chunks" in result.stdout
+    result = command("file", encode(tmp_path / "wide.wav", music(2, 192_000, 8), 192_000, "pcm_s16le"))
+    assert "0:02.0 in 1 chunk" in result.stdout
     assert (result.returncode, result.stderr) == (0, "")
 
 
@@ -135,17 +133,15 @@ def test_eight_channels_at_192_khz(tmp_path):
         (["--output", METAL], "metal.ogg: would overwrite"),
     ],
 )
-def test_wrong_options_get_one_line_and_exit_2(arguments, said):
-    result = command("file", METAL, *arguments)
-    assert said in one_line(result.stderr)
-    assert result.returncode == 2
+def test_wrong_options_get_one_line_and_exit_2(arguments, said, capfd):
+    assert main(["file", str(METAL), *map(str, arguments)]) == 2
+    assert said in one_line(capfd.readouterr().err)
 
 
 @pytest.mark.parametrize("arguments", [[], ["file"], ["file", "x.wav", "--no-such-option"], ["sing"]])
-def test_wrong_usage_is_exit_2(arguments):
-    result = command(*arguments)
-    assert result.returncode == 2
-    assert "Traceback" not in result.stderr + result.stdout
+def test_wrong_usage_is_exit_2(arguments, capfd):
+    assert main(arguments) == 2
+    assert "Traceback" not in "".join(capfd.readouterr())
 
 
 def test_a_corrupt_model(tmp_path):

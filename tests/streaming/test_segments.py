@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from genrestream.output.segment_files import SegmentFile
 from genrestream.streaming.predictions import Decision, Prediction
-from genrestream.streaming.segments import ForwardFilter, OnlineViterbi, Segmenter
+from genrestream.streaming.segments import OTHERS, ForwardFilter, OnlineViterbi, Segmenter
 from tests.conftest import METAL, command
 
 LABELS = ("jazz", "metal", "rock")
@@ -17,9 +17,10 @@ LABELS = ("jazz", "metal", "rock")
 def heard(start_s, genre, prob=0.9, length_s=3.0):
     """Make a chunk's prediction."""
     rest = (1 - prob) / (len(LABELS) - 1)
-    probs = {label: prob if label == genre else rest for label in LABELS} if genre != "silence" else {}
+    probs = {label: prob if label == genre else rest for label in LABELS} if genre in LABELS else {}
     running = Decision("unsure", (), dict.fromkeys(LABELS, 0.0), dict.fromkeys(LABELS, 0), 0, "decay")
-    return Prediction(start_s, start_s + length_s, 0.0, -20.0, probs, (), running)
+    kind = genre if genre in OTHERS else "music"
+    return Prediction(start_s, start_s + length_s, 0.0, -20.0, probs, (), running, kind)
 
 
 def segments_of(predictions, is_live, **options):
@@ -86,10 +87,11 @@ def test_changes_are_found_and_a_single_doubtful_chunk_is_not_one(is_live, toler
     assert 0.7 < found[0].confidence <= 0.9
 
 
-def test_silence_is_a_segment_of_its_own():
-    predictions = [heard(at_s, "silence" if 30 <= at_s < 60 else "metal") for at_s in range(0, 90, 3)]
+@pytest.mark.parametrize("other", OTHERS)
+def test_what_is_no_music_is_a_segment_of_its_own(other):
+    predictions = [heard(at_s, other if 30 <= at_s < 60 else "metal") for at_s in range(0, 90, 3)]
     assert [(s.start_s, s.end_s, s.genre) for s in segments_of(predictions, False)] == [
-        (0, 30, "metal"), (30, 60, "silence"), (60, 90, "metal"),
+        (0, 30, "metal"), (30, 60, other), (60, 90, "metal"),
     ]  # fmt: skip
 
 

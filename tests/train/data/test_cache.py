@@ -33,7 +33,7 @@ def song(made, tmp_path):
 @pytest.mark.parametrize("sample_rate", [12_000, 16_000, 44_100])
 @pytest.mark.parametrize("gain", [0.002, 1.0, 2.0], ids=["quiet", "full", "above full scale"])
 def test_what_is_cached_is_what_the_stream_hears(tmp_path, sample_rate, gain):
-    path = encode(tmp_path / "song.wav", 2 * gain * music(4, 44_100, 2), 44_100, "pcm_f32le")
+    path = encode(tmp_path / "song.wav", 2 * gain * music(2, 44_100, 2), 44_100, "pcm_f32le")
     track = Track("song", path, "rock")
     cache = AudioCache(sample_rate, tmp_path / "cache")
     (filled,) = cache.fill([track]).tracks

@@ -75,7 +75,7 @@ def test_a_distortion_is_heard_and_is_the_same_each_time(model, quiet_middle):
 def test_a_distortion_that_changes_nothing_is_the_stream(model, tmp_path, n_channels):
     file = encode(tmp_path / "song.wav", music(7, 22_050, n_channels), 22_050, "pcm_s16le")
     clean, same = (score(model, [Track("a", file, "jazz")], distortion=d) for d in (None, lambda one, rate, rng: one))
-    np.testing.assert_allclose(same.logits, clean.logits, atol=1e-6)
+    np.testing.assert_allclose(same.logits, clean.logits, atol=1e-3)
 
 
 def test_only_the_beginning_may_be_heard(model):
