@@ -3,6 +3,7 @@
 import pytest
 
 from genrestream.audio.source import AudioSource
+from genrestream.errors import AudioError
 from tests.conftest import METAL, encode, music
 
 DURATION, VOID = bytes.fromhex("448988"), bytes.fromhex("ec8900")  # Matroska's element of 8 bytes, and one to skip
@@ -44,6 +45,15 @@ def test_an_ogg_page_that_ffmpeg_drops_for_its_checksum_is_reported(tmp_path, co
     content[int(share * len(content))] ^= 1
     path.write_bytes(content)
     assert any("pages are missing" in problem for problem in _problems(path))
+
+
+@pytest.mark.parametrize(("name", "codec"), [("song.mka", b"A_OPUS"), ("song.webm", b"A_OPUS"), ("song.mov", b"sowt")])
+def test_a_codec_that_ffmpeg_does_not_know_is_one_line(tmp_path, name, codec):
+    path = encode(tmp_path / name, music(2, 48_000), 48_000, "pcm_s16le" if codec == b"sowt" else "libopus")
+    path.write_bytes(path.read_bytes().replace(codec, b"zzzzzz"[: len(codec)]))
+    with pytest.raises(AudioError, match=f"{name}: ") as raised:
+        _problems(path)
+    assert "\n" not in str(raised.value)
 
 
 def _problems(path):
