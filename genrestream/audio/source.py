@@ -205,6 +205,8 @@ class AudioSource:
             self._stream = tracks[self._track - 1]
         else:
             raise AudioError(f"{self.name}: has no audio track {self._track}; it has {len(tracks)}")
+        if self._stream.codec_context is None:
+            raise AudioError(f"{self.name}: its audio is in a codec that FFmpeg does not know; convert it")
         codec = self._stream.codec_context.name
         self._is_pcm, self._tells_place = codec.startswith("pcm"), container.format.name == "flac"
         self._rates = DSD_RATES if codec.startswith(("dsd", "dst")) else SAMPLE_RATES

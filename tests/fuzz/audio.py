@@ -15,7 +15,7 @@ from tests.fuzz import seeds
 from tests.fuzz.mutations import mutated
 
 RATE, LOST_S = 16_000, 1.0
-# Bare frames one after another: nothing tells that some at the end are missing.
+# Frames one after another: nothing tells that some at the end are missing.
 NO_LENGTH = ("adts.aac", "bare.mp2", "bare.ac3", "mp2.ts")
 
 
@@ -45,7 +45,9 @@ def _outcome(seed: Path, damage: tuple[str, ...], formats: set, length_s: float,
     seed_formats, seed_s = _seed(seed)
     if length_s >= seed_s - LOST_S or seed.name in NO_LENGTH or "beheaded" in damage or formats != seed_formats:
         return "read"
-    return "claimed" if 0 < claimed_s <= length_s + LOST_S else "silent loss"
+    if not claimed_s:
+        return "untold"
+    return "claimed" if claimed_s <= length_s + LOST_S else "silent loss"
 
 
 @functools.cache

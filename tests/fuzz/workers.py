@@ -18,7 +18,7 @@ HANG_S = 20.0  # of computing for one input
 WAIT_S = 180.0  # until an input that computes nothing is given up, too; a busy machine starves a process for long
 PEAK_MB = 600.0
 LIMIT_BYTES = 4 << 30  # of a worker's address space; beyond it an allocation fails
-GOOD = ("read", "reported", "refused", "claimed")
+GOOD = ("read", "reported", "refused", "claimed", "untold")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Result:
         number: Its number; with the seed number it is made again.
         what: Which input was damaged, and how.
         outcome: ``read`` to its end, ``reported`` as damaged, ``refused`` with an error of ours, ``claimed`` where the
-            damaged header itself tells a shorter length; else what must not happen.
+            damaged header itself tells a shorter length, ``untold`` where it tells none any more; else what must not
+            happen.
         text: The message or traceback.
         peak_mb: The most memory that the process held.
     """

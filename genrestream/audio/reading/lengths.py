@@ -42,6 +42,7 @@ class Layout:
 
 W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
+EBML, SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")  # Matroska and WebM: the header, then all else
 LAYOUTS = (
     Layout(b"RIFF", b"WAVE", 8, 12, b"data"),
     Layout(b"RF64", b"WAVE", 8, 12, b"data"),
@@ -108,6 +109,8 @@ def extent(path: Path) -> Extent | None:
         head, size = file.read(40), path.stat().st_size
         if head.startswith(b".snd"):
             return _au(head, size)
+        if head.startswith(EBML):
+            return _segment(file, size)
         for layout in LAYOUTS:
             if head.startswith(layout.magic) and head[layout.kind_at :].startswith(layout.kind):
                 return _audio_chunk(file, layout, size)
@@ -141,6 +144,27 @@ class _Patched(io.FileIO):
 def _au(head: bytes, size: int) -> Extent:
     start, claimed = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
     return Extent(claimed, max(0, size - start), start, 8, 4, "big")
+
+
+def _segment(file: BinaryIO, size: int) -> Extent | None:
+    """Return how much of Matroska's one segment is there; None where it tells no size, as live streams do."""
+    file.seek(len(EBML))
+    _, header = _ebml_size(file)
+    file.seek(file.tell() + header)
+    if file.read(len(SEGMENT)) != SEGMENT:
+        return None
+    n_size, claimed = _ebml_size(file)
+    start = file.tell()
+    if not claimed or claimed == (1 << 7 * n_size) - 1:
+        return None
+    return Extent(claimed, max(0, min(claimed, size - start)), start, start - n_size, n_size, "big")
+
+
+def _ebml_size(file: BinaryIO) -> tuple[int, int]:
+    """Read a size; the zero bits before its first one tell of how many bytes it is. Return that number and the size."""
+    first = (file.read(1) or b"\1")[0]
+    n_bytes = 9 - max(1, first.bit_length())
+    return n_bytes, int.from_bytes(bytes([first]) + file.read(n_bytes - 1), "big") & ((1 << 7 * n_bytes) - 1)
 
 
 def _audio_chunk(file: BinaryIO, layout: Layout, size: int) -> Extent | None:

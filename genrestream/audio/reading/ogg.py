@@ -4,11 +4,13 @@ FFmpeg ends at the first link that has other channels or another rate than the o
 a file of its own. The pages' headers also tell what FFmpeg does not: pages that are missing, and an end that is.
 """
 
+import zlib
 from collections.abc import Callable, Iterator
 
 PAGE, HEAD = b"OggS", 27  # what a page begins with; bytes of its header before the segment table
 FIRST, LAST = 2, 4  # flags of a logical stream's first and last page
 N_READ = 16_384
+MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 class Ogg:
@@ -18,7 +20,7 @@ class Ogg:
         read: Returns some of the next bytes, at most as many as asked for; none at the end.
 
     Attributes:
-        n_lost: Pages that are missing, by their numbers.
+        n_lost: Pages that are missing, by their numbers, or damaged, by their checksums: FFmpeg drops those.
         is_ended: Whether the last page read marks the end of its stream.
     """
 
@@ -61,6 +63,7 @@ class Ogg:
         serial, number = page[14:18], int.from_bytes(page[18:22], "little")
         expected = self._numbers.get(serial, number)
         self.n_lost += max(0, min(number - expected, 1000))
+        self.n_lost += not page[5] & FIRST and not is_intact(page)  # without its first page a link cannot be opened
         self._numbers[serial] = number + 1
         self._has_content |= not page[5] & FIRST
         self.is_ended = bool(page[5] & LAST)
@@ -97,6 +100,18 @@ class Ogg:
         taken = bytes(self._buffer[:n_bytes])
         del self._buffer[:n_bytes]
         return taken
+
+
+def is_intact(page: bytes) -> bool:
+    """Whether a page's checksum is right; a page that the file's end cuts short counts as intact.
+
+    The checksum is zlib's CRC-32 with the bits of each byte and of the sum in the other order, and begins with zero.
+    """
+    if len(page) < HEAD + page[26] + sum(page[HEAD : HEAD + page[26]]):
+        return True
+    mirrored = (page[:22] + bytes(4) + page[26:]).translate(MIRRORED)
+    checksum = zlib.crc32(mirrored, 0xFFFF_FFFF) ^ 0xFFFF_FFFF
+    return checksum.to_bytes(4, "big").translate(MIRRORED) == page[22:26]
 
 
 class Link:
