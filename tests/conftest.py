@@ -29,7 +29,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def model(cache):
-    return genrestream.load("musicnn")
+    return genrestream.load("musicnn")  # takes any sound for music, also what the tests make up
 
 
 @pytest.fixture(scope="session")
