@@ -192,7 +192,7 @@ class Listener:
             yield self._event("unsure", f"{self._source.name} delivers again")
         elif self._is_lost:
             status.state, status.notice = "no input", feed.notice or status.notice
-        elif not feed.is_over and (not feed.connected or feed.quiet_s > allowed_s):
+        elif not feed.is_over and not feed.waiting_s and (not feed.connected or feed.quiet_s > allowed_s):
             self._is_lost, self._level = True, Level()
             self._n_losses += 1
             yield self._event("no input", feed.notice if not feed.connected else f"{self._source.name} is silent")
