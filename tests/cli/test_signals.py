@@ -14,7 +14,7 @@ from tests.pulse import until
 
 
 @pytest.fixture(autouse=True)
-def compiled(model):
+def compiled(default):
     """The commands find the model's program in the cache, as on a user's second run."""
 
 
@@ -51,7 +51,7 @@ def records(output):
 
 
 def verdict(record):
-    assert int(record["n_votes"]) >= 1
+    assert record["state"] != "nothing"
     return record["source"]
 
 

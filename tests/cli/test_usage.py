@@ -14,7 +14,7 @@ from tests.conftest import METAL, ROOT, command
 
 
 @pytest.fixture(autouse=True)
-def compiled(model):
+def compiled(default):
     """The commands find the model's program in the cache, as on a user's second run."""
 
 
@@ -109,7 +109,7 @@ def test_a_dash_is_standard_output(tmp_path, monkeypatch, capsys):
 
 def test_models_as_json_and_as_cards(capsys):
     listed = json.loads(said(["models", "--format", "json"], capsys)[1])
-    assert {model["name"] for model in listed if model["default"]} == {"musicnn"}
+    assert {model["name"] for model in listed if model["default"]} == {"musicnn-yamnet"}
     assert all(model["size_mb"] > 0 and model["labels"] and model["licence"] for model in listed)
     (card,) = json.loads(said(["models", "cnn", "-f", "json"], capsys)[1])
     assert card["labels"][0] == "blues"
