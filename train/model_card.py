@@ -79,12 +79,18 @@ def _data(card: Card) -> Iterator[str]:
     yield f"- **Trained on:** {facts.get('data') or 'not stated'}"
     if "n_training_tracks" in facts:
         yield f"- **Tracks:** {facts['n_training_tracks']}, seed {facts.get('seed', 'not stated')}"
-    source = facts.get("pretrained", facts)
-    if "weights" in source:
+    for source in _sources(facts):
         yield f"- **Pretrained weights:** {source['weights']}"
-    if "pretrained" in facts:
-        yield f"- **Pretrained on:** {source['data']}; licence: {source['licence']}"
+        if source is not facts:
+            yield f"- **Pretrained on:** {source['data']}; licence: {source['licence']}"
     yield ""
+
+
+def _sources(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the facts of each network whose weights the model began with: itself, another one, or several by name."""
+    source = facts.get("pretrained", facts)
+    sources = [source] if "weights" in source or source is facts else list(source.values())
+    return [one for one in sources if "weights" in one]
 
 
 def _figures(card: Card) -> Iterator[str]:
@@ -132,7 +138,10 @@ def _limits(card: Card) -> Iterator[str]:
         "- It knows its labels and nothing else: any other sound gets one of them"
         f" or {'none' if card.multi_label else '`unsure`'}."
     )
-    yield "- The labels come from one dataset; music of other decades, regions and recordings may score lower."
+    if len(_scored(card)) > 1:
+        yield "- The labels come from few datasets; music of other decades, regions and recordings may score lower."
+    else:
+        yield "- The labels come from one dataset; music of other decades, regions and recordings may score lower."
     for figures in _scored(card).values():
         if weak := [f"{genre} ({recall:.2f})" for genre, recall in figures["recall"].items() if recall < WEAK_RECALL]:
             yield f"- Fewer than {WEAK_RECALL:.0%} of the tracks are found for: {', '.join(weak)}."
