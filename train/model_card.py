@@ -121,8 +121,13 @@ def _rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return f"({low:.3f} to {high:.3f})"
 
     spread = f" ± {figures['accuracy_sd']:.3f}" if "accuracy_sd" in figures else ""
-    yield "tracks, seeds", f"{figures['n_tracks']}, {figures['n_seeds']}"
+    seeds = f", {figures['n_seeds']}" if "n_seeds" in figures else ""
+    yield f"tracks{', seeds' if seeds else ''}", f"{figures['n_tracks']}{seeds}"
     yield "track accuracy", f"{figures['accuracy']:.3f}{spread} {interval('accuracy_95')}"
+    if "accuracy_chunks" not in figures:  # of a further dataset
+        yield "mean over genres", f"{figures['macro_recall']:.3f}"
+        yield "calibration error, track", f"{figures['calibration_error_track']:.3f}"
+        return
     yield "macro F1", f"{figures['macro_f1']:.3f}"
     yield "accuracy of a single chunk", f"{figures['accuracy_chunks']:.3f} {interval('accuracy_chunks_95')}"
     yield "calibration error, track", f"{figures['calibration_error_track']:.3f}"

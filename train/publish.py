@@ -139,10 +139,8 @@ def elsewhere(figures: dict[str, Any], protocol: str) -> dict[str, Any]:
     kept = ("n_tracks", "accuracy", "accuracy_95", "macro_recall", "calibration_error_track")
     return {
         f"{protocol}_{name}": {
-            key: {genre: _rounded(value) for genre, value in row[key].items()}
-            if key == "recall"
-            else _rounded(row[key])
-            for key in kept
+            **{key: _rounded(row[key]) for key in kept},
+            "recall": {genre: _rounded(value) for genre, value in row["recall"].items()},
         }
         for name, row in figures.get("by_dataset", {}).items()
     }
