@@ -24,9 +24,11 @@ def cache_folder(name: str = "") -> Path | None:
         folder = _place()
         if folder is None:
             return None
-        for each in {folder, folder / name}:
+        for each in (folder, folder / name):  # the second is not made in a first that others can write
             each.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if all(_is_private(each.stat()) for each in (folder, folder / name)) and os.access(folder / name, os.W_OK):
+            if not _is_private(each.stat()):
+                return None
+        if os.access(folder / name, os.W_OK):
             return folder / name
     except (OSError, RuntimeError):  # RuntimeError: no home folder to expand
         pass

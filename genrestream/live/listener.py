@@ -194,6 +194,7 @@ class Listener:
             status.state, status.notice = "no input", feed.notice or status.notice
         elif not feed.is_over and not feed.waiting_s and (not feed.connected or feed.quiet_s > allowed_s):
             self._is_lost, self._level = True, Level()
+            self._session.level = Level()
             self._n_losses += 1
             yield self._event("no input", feed.notice if not feed.connected else f"{self._source.name} is silent")
         n_dropped = feed.n_dropped + feed.n_overflows
@@ -204,8 +205,8 @@ class Listener:
             yield self._event(status.state, message)
 
     def _measured(self) -> Status:
-        status, level = self.status, self._level
-        status.level_db, status.peak_db, status.is_clipped = level.rms_db, level.peak_db, level.is_clipped
+        status, level = self.status, self._session.level  # of the conditioned stream, without offset and hum
+        status.level_db, status.peak_db, status.is_clipped = level.rms_db, level.peak_db, self._level.is_clipped
         return status
 
     def _event(self, state: LiveState, message: str) -> Event:

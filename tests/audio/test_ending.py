@@ -12,9 +12,9 @@ from tests.conftest import METAL, encode, music
 
 BY_BYTES = [
     ("wav", "pcm_s16le", None), ("aiff", "pcm_s16be", None), ("caf", "pcm_s16le", None), ("w64", "pcm_s16le", None),
-    ("au", "pcm_s16be", None), ("wma", "wmav2", None), ("avi", "libmp3lame", None),
+    ("au", "pcm_s16be", None), ("wma", "wmav2", None), ("avi", "libmp3lame", None), ("mka", "aac", None),
 ]  # fmt: skip
-BY_SECONDS = [("flac", "flac"), ("mp3", "libmp3lame"), ("tta", "tta"), ("wv", "wavpack"), ("mka", "aac")]
+BY_SECONDS = [("flac", "flac"), ("mp3", "libmp3lame"), ("tta", "tta"), ("wv", "wavpack")]
 BY_PACKETS = [("ac3", "ac3", 44_100), ("eac3", "eac3", 48_000), ("opus", "libopus", 48_000)]
 
 

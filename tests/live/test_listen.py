@@ -30,7 +30,7 @@ from tests.pulse import Pulse, listening, needs_pulse, until
 
 
 @pytest.fixture(autouse=True)
-def compiled(model):
+def compiled(default):
     """The command finds the model's program in the cache, as on a user's second run."""
 
 

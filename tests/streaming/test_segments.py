@@ -127,7 +127,7 @@ def test_files(tmp_path, suffix):
     "start", [("file", METAL), ("listen", "--source", METAL, "--speed", "inf")], ids=["file", "listen"]
 )
 def test_the_commands_write_segments(tmp_path, start, model):
-    done = command(*start, "--segments", tmp_path / "s.csv")
+    done = command(*start, "--model", "musicnn", "--segments", tmp_path / "s.csv")
     assert done.returncode == 0, done.stderr
     (row,) = csv.DictReader((tmp_path / "s.csv").read_text().splitlines())
     assert row["genre"] == "metal"
