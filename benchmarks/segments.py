@@ -11,6 +11,7 @@ import dataclasses
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tyro
@@ -194,7 +195,7 @@ def _classifier(tracks: list[Track], labels: tuple[str, ...]) -> Callable[[np.nd
     """Fit a head to the tracks; return the function from a chunk, shape (1, n_samples), to logits."""
     head = HeadConfig()
     network = frozen(head.pretrained)
-    frontend = network.model.card.frontend
+    frontend: Any = network.model.card.frontend
     cache = AudioCache(frontend.sample_rate)
     kernel, bias = fit_head(cache.fill(tracks).tracks, labels, cache, head, frontend, AugmentConfig(), SamplingConfig())
     return lambda chunk: network.features(chunk[0])[None] @ kernel + bias

@@ -102,10 +102,10 @@ def compare(run: RunConfig, config: Config) -> None:
         config=StepConfig(batch_size=batch_size, optimizer="adam", clip_norm=0, average_decay=0, label_smoothing=0),
         n_steps=1000,
     )
-    rng = np.random.default_rng(0)
+    rng, shape = np.random.default_rng(0), [int(size) for size in np.array(design.frontend.shape)]
     batch = step.to_devices(
         {
-            "inputs": rng.normal(size=(batch_size, *design.frontend.shape)).astype(np.float32),
+            "inputs": rng.normal(size=(batch_size, *shape)).astype(np.float32),
             "label": np.arange(batch_size, dtype=np.int32) % N_CLASSES,
             "weight": np.ones(batch_size, np.float32),
         }

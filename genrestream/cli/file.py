@@ -89,8 +89,6 @@ def _classify(options: FileOptions, model: Classifier, source: str, sinks: list[
         with model.stream(source, options.raw, options.track, **vars(options.stream)) as stream:
             for sink in sinks:
                 sink.begin(source, stream.source.duration_s, lambda: stream.position_s)
-            for note in stream.source.notes:
-                report(f"{source}: {note}")
             try:
                 for prediction in stream:
                     with signals.held():

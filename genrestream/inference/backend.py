@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib.metadata
 import os
 import platform
 from collections.abc import Iterator
@@ -71,11 +72,16 @@ def check_process() -> None:
 
 def fingerprint() -> str:
     """Return what compiled code depends on besides the program: versions, settings, device and processor."""
-    import jaxlib
-
     device = jax.devices()[0]
     return "\n".join(
-        [jax.__version__, jaxlib.__version__, device.platform, device.device_kind, _processor(), *settings()]
+        [
+            jax.__version__,
+            importlib.metadata.version("jaxlib"),
+            device.platform,
+            device.device_kind,
+            _processor(),
+            *settings(),
+        ]
     )
 
 

@@ -115,7 +115,7 @@ def _card(fields: dict[str, Any]) -> Card:
     states = fields.get("states", [])
     if states and (not isinstance(states, list) or states[0] != "music" or set(states) - set(get_args(Kind))):
         raise UsageError(f"states={_short(states)} must be music first, then speech, noise or both")
-    parts = {"frontend": frontend_from_json(fields["frontend"]), "labels": tuple(fields["labels"])}
+    parts: dict[str, Any] = {"frontend": frontend_from_json(fields["frontend"]), "labels": tuple(fields["labels"])}
     return Card(**fields | parts | {"states": tuple(states)})
 
 

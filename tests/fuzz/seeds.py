@@ -73,7 +73,7 @@ def _vorbis(path: Path) -> None:
     with av.open(str(METAL)) as source, av.open(str(path), "w") as file:
         stream: Any = file.add_stream_from_template(source.streams.audio[0])
         for packet in source.demux(audio=0):
-            if packet.dts is None or packet.pts * packet.time_base >= LENGTH_S:
+            if packet.pts is None or float(packet.pts * (packet.time_base or 0)) >= LENGTH_S:
                 break
             packet.stream = stream
             file.mux(packet)

@@ -224,7 +224,7 @@ def test_a_second_thread_gets_an_error_at_once(model, method):
 
 def test_a_stream_is_read_by_one_thread(model):
     class Slow(io.FileIO):
-        def read(self, n_bytes=-1):
+        def read(self, n_bytes: int | None = -1):
             entered.set()
             leave.wait(30)
             return super().read(n_bytes)

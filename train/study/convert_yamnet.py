@@ -15,6 +15,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import tyro
 
@@ -143,7 +144,7 @@ def write_golden(model: Any, path: Path) -> None:
     tones = sum(np.sin(2 * np.pi * pitch_hz * time_s * (1 + 0.1 * time_s)) for pitch_hz in (220, 277, 330))
     waveform = np.stack([0.1 * rng.normal(size=config.n_samples), 0.1 * tones]).astype(np.float32)
     embedding, logits = [], []
-    for patch in np.asarray(patches(waveform, config)).reshape(-1, 1, 1, config.n_frames, config.n_mels):
+    for patch in np.asarray(patches(jnp.asarray(waveform), config)).reshape(-1, 1, 1, config.n_frames, config.n_mels):
         one, other = session.run(None, {model.graph.input[0].name: patch})
         embedding.append(np.asarray(one).reshape(-1))
         logits.append(np.asarray(other).reshape(-1))

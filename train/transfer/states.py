@@ -137,7 +137,7 @@ def mixes(
     def compute() -> np.ndarray:
         rows = []
         for _ in range(config.n_mixes):
-            song, voice = music[rng.integers(len(music))], speech[rng.integers(len(speech))]
+            song, voice = music[int(rng.integers(len(music)))], speech[int(rng.integers(len(speech)))]
             mixed = crop(song) + crop(voice) * 10 ** (-rng.uniform(*MIXED_DB) / 20)
             mixed = (0.1 * mixed).astype(np.float32)
             rows.append(pair.features(levelled(mixed, 1.0, level) if level else mixed))

@@ -48,7 +48,7 @@ def transfer(config: TransferConfig, split: Split, cache: AudioCache, folder: Pa
         UsageError: The pretrained network has another front end.
     """
     pretrained = frozen(config.head.pretrained)
-    frontend = config.design.frontend
+    frontend: Any = config.design.frontend  # a MusiCNN's
     if pretrained.model.card.frontend != dataclasses.replace(frontend, level=None):
         raise UsageError(
             f"--pretrained {config.head.pretrained}: its front end differs from that of the network to train"

@@ -27,7 +27,7 @@ def coloured(rng: np.random.Generator, slope: int) -> np.ndarray:
 
 def band(waveform: np.ndarray, low_hz: float, high_hz: float) -> np.ndarray:
     """Return a waveform without what lies outside a band."""
-    return signal.sosfilt(signal.butter(2, [low_hz, high_hz], "bandpass", fs=RATE, output="sos"), waveform)
+    return np.asarray(signal.sosfilt(signal.butter(2, [low_hz, high_hz], "bandpass", fs=RATE, output="sos"), waveform))
 
 
 def wander(rng: np.random.Generator, n_points: int) -> np.ndarray:
