@@ -116,7 +116,8 @@ def _card(fields: dict[str, Any]) -> Card:
     if states and (not isinstance(states, list) or states[0] != "music" or set(states) - set(get_args(Kind))):
         raise UsageError(f"states={_short(states)} must be music first, then speech, noise or both")
     parts: dict[str, Any] = {"frontend": frontend_from_json(fields["frontend"]), "labels": tuple(fields["labels"])}
-    return Card(**fields | parts | {"states": tuple(states)})
+    parts["states"] = tuple(states)
+    return Card(**{**fields, **parts})
 
 
 def _problems(place: str, value: Any, depth: int = 0) -> Iterator[str]:
