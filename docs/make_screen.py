@@ -11,7 +11,6 @@ import numpy as np
 from rich.console import Console
 
 import genrestream
-from genrestream.audio.level import Level
 from genrestream.audio.source import AudioSource
 from genrestream.output.live_screen import LiveScreen, _cell
 from genrestream.streaming.status import Status, state_after
@@ -31,19 +30,19 @@ def blocks() -> Iterator[tuple[np.ndarray, int]]:
 
 def main() -> None:
     """Stream the clips up to the moment that is shown, and save the screen as SVG."""
+    model = genrestream.load()
     console = Console(width=88, height=21, record=True, force_terminal=True, highlight=False, file=io.StringIO())
-    screen, level, status = LiveScreen("musicnn", console=console), Level(), Status(delay_s=DELAY_S)
+    screen, status = LiveScreen(model.card.name, console=console), Status(delay_s=DELAY_S)
     screen._source = " then ".join(clip.name for clip in CLIPS)  # begin() would take over the terminal
-    session = genrestream.load("musicnn").session(hop_s=1.0, vote="decay")
+    session = model.session(hop_s=1.0, vote="decay")
     for samples, sample_rate in blocks():
         status.time_s += samples.shape[-1] / sample_rate
-        level.push(samples, samples.shape[-1] / sample_rate)
         for prediction in session.push(samples.T, sample_rate):
             status.prediction, status.state = prediction, state_after(prediction)
             screen._strip.append(_cell(status))
         if status.time_s >= SHOWN_AT_S:
             break
-    status.level_db, status.peak_db, status.is_clipped = level.rms_db, level.peak_db, level.is_clipped
+    status.level_db, status.peak_db = session.level.rms_db, session.level.peak_db
     console.print(screen.view(status))
     console.save_svg(str(ROOT / "docs" / "screen.svg"), title="genrestream listen")
 
