@@ -28,7 +28,7 @@ def fit_linear(
         n_steps: Steps at the most.
 
     Returns:
-        The kernel, shape (n_features, n_classes), and the bias, for the features as they come; float32.
+        The kernel, shape (n_features, n_classes), and the bias, for unscaled features; float32.
     """
     mean, spread = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64) + LEAST_SPREAD
     scale = (1 / (spread * np.sqrt(penalties))).astype(np.float32)

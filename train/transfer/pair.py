@@ -62,7 +62,7 @@ class PairRunConfig(RunConfig):
         output: Folder of the run.
         views: What is looked at of each track.
         head: How the linear layer is fitted.
-        states: How music is told from other sounds.
+        states: How music is told apart from other sounds.
     """
 
     output: Path = Path("runs/musicnn-yamnet")

@@ -27,7 +27,7 @@ MAX_MUSIC = 4  # rows of a track: there is far more music than other sound
 
 @dataclasses.dataclass(frozen=True)
 class StatesConfig:
-    """How music is told from other sounds.
+    """How music is told apart from other sounds.
 
     Attributes:
         nonmusic: Folder with the folders speech and noise, a folder for each source below them
