@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.train.loop.test_run import arguments, metrics, weights
 
-N_KILLS = int(os.environ.get("GENRESTREAM_KILLS", "5"))
+N_KILLS = int(os.environ.get("GENRESTREAM_KILLS", "3"))
 MORE = ("--n-epochs", 8, "--save-steps", 1)
 # Imports once, which takes seconds, then forks a training for each line; jax has no threads before its first use.
 FORKS = """
