@@ -1,8 +1,10 @@
 """What several tests need: a cache of their own, a model loaded once, real files in real formats."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,25 @@ def tags(cache):
 @pytest.fixture(scope="session")
 def golden():
     return dict(np.load(ROOT / "tests" / "golden" / "musicnn.npz"))
+
+
+def as_another_user(folder: Path) -> list[str]:
+    """Return what to put before a command so that permissions hold for it, also for root, who may read everything.
+
+    The other user is let into `folder` and those above it; where it cannot import the package, the test is skipped.
+    """
+    if os.geteuid() != 0:
+        return []
+    if not shutil.which("setpriv"):
+        pytest.skip("root may read everything, and setpriv (util-linux), which would make it another user, is missing")
+    prefix = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"]
+    for above in [folder, *folder.parents]:
+        if above.stat().st_uid == 0 and above.is_relative_to(tempfile.gettempdir()):
+            os.chmod(above, above.stat().st_mode | 0o055)
+    trial = [*prefix, sys.executable, "-c", "import genrestream"]
+    if subprocess.run(trial, capture_output=True, cwd="/", check=False).returncode:
+        pytest.skip("another user cannot import genrestream here: it is installed in a private folder")
+    return prefix
 
 
 def music(seconds: float, sample_rate: int = 16_000, n_channels: int = 1, seed: int = 0) -> np.ndarray:
