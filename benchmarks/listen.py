@@ -22,8 +22,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from genrestream.audio.resample import Resampler
-from genrestream.audio.source import AudioSource
+from train.data.decode import waveform_of
 
 ROOT = Path(__file__).parent.parent
 RATE = 16_000
@@ -117,12 +116,7 @@ def _play(env: dict[str, str], stopping: threading.Event) -> None:
 
 
 def _music() -> np.ndarray:
-    waveforms = []
-    for song in sorted((ROOT / "examples").glob("*.ogg")):
-        resampler = Resampler(RATE)
-        with AudioSource(song) as source:
-            waveforms += [resampler.push(block, rate) for block, rate in source]
-    return np.concatenate(waveforms)
+    return np.concatenate([waveform_of(song, RATE)[0] for song in sorted((ROOT / "examples").glob("*.ogg"))])
 
 
 def _memory_mb(pid: int) -> float:

@@ -1,7 +1,7 @@
 """genrestream listens to music and says, as it plays, which genre it is.
 
 >>> import genrestream
->>> model = genrestream.load("musicnn")
+>>> model = genrestream.load()
 >>> verdict = model.classify("examples/metal.ogg")
 >>> verdict.genre
 'metal'

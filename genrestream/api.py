@@ -12,13 +12,13 @@ import numpy as np
 from genrestream.audio.chunks import MIN_PIECE_S
 from genrestream.audio.formats import RawFormat
 from genrestream.audio.source import AudioSource
-from genrestream.errors import AudioError, GenrestreamError, OptionError, UsageError
+from genrestream.errors import AudioError, GenrestreamError, OptionError, UsageError, first_line
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
 from genrestream.live.live_stream import LiveStream
 from genrestream.streaming.predictions import Prediction, Verdict
-from genrestream.streaming.samples import ArraySource, first_line
+from genrestream.streaming.samples import ArraySource
 from genrestream.streaming.segments import Segment, Segmenter
 from genrestream.streaming.session import Session, StreamConfig
 from genrestream.streaming.turn import OneThread

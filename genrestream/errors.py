@@ -8,7 +8,8 @@
     ├── OutputError       a result cannot be written
     ├── UsageError        what was asked for makes no sense
     │   └── OptionError   an option or argument has a value that it cannot have
-    └── NotANumberError   training came to an infinite or undefined loss (train/loop/loop.py)
+    ├── NotANumberError   training came to an infinite or undefined loss (train/loop/loop.py)
+    └── DamagedError      a cached file or a training checkpoint is damaged (train/data/sealed.py)
 
 Each message is one line: the path or value first, then the rule, then what to do.
 """
@@ -51,6 +52,11 @@ class OptionError(UsageError):
         colon = "" if rule.startswith(("must", "needs", "cannot")) else ":"
         super().__init__(f"{name}={value!r}{colon} {rule}")
         self.as_option = f"--{name.replace('_', '-')} {value}: {rule}"
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an exception says, or its type where it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def check_number(name: str, value: object, lowest: float, highest: float, rule: str) -> None:

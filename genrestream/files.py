@@ -32,6 +32,17 @@ def writing(path: str | Path, remedy: str = "make room or name another place") -
         raise OutputError(f"{path}: cannot be written ({cause}); {remedy}") from error
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, with its folder if that is missing.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that takes the place of ``path`` only when the block ends, and is on the disk by then.

@@ -30,10 +30,12 @@ from train.command.entry import entry
 from train.command.provenance import folder_name, provenance
 from train.data.load import read_all
 from train.data.tracks import Track
-from train.evaluation import report
 from train.evaluation.calibrate import cross_fitted, temperature
 from train.evaluation.figures import assess, brief, ms_per_chunk, n_parameters, over_seeds, paired
 from train.evaluation.metrics import holm
+from train.evaluation.report import pages
+from train.evaluation.report.markdown import interval
+from train.evaluation.report.sections import headline
 from train.evaluation.robustness import robustness, subset
 from train.evaluation.runs import Part, Split, System, find_system, key_of
 from train.evaluation.scores import Scored, joined, load, save
@@ -94,11 +96,11 @@ def evaluate(config: Config) -> None:
         "data": f"{folders}, {len(tracks)} tracks, {config.split} scored",
         "chunks": f"every {config.hop_s:g} s",
     }
-    report.write(config.output, facts, systems, first, {"systems": figures, "pairs": _pairs(first)})
+    pages.write(config.output, facts, systems, first, {"systems": figures, "pairs": _pairs(first)})
     for name, values in figures.items():
-        print(f"{name}: track accuracy {report.headline(values)[1]}, chunk {values['chunk']['accuracy']:.3f}")
+        print(f"{name}: track accuracy {headline(values)[1]}, chunk {values['chunk']['accuracy']:.3f}")
         for dataset, row in values["by_dataset"].items():
-            print(f"  {dataset}: track accuracy {row['accuracy']:.3f} {report.interval(row['accuracy_95'])}")
+            print(f"  {dataset}: track accuracy {row['accuracy']:.3f} {interval(row['accuracy_95'])}")
     print(f"written: {config.output / 'report.md'}")
 
 
@@ -162,7 +164,7 @@ def _scored(config: Config, parts: Sequence[Part], distortion: str = "") -> Scor
     file = config.output / "scores" / f"{key[:16]}.npz"
     if (kept := load(file, key)) is not None:
         return kept
-    scored = [
+    scores = [
         score(
             _classifier(part.model.path),
             part.tracks,
@@ -172,8 +174,9 @@ def _scored(config: Config, parts: Sequence[Part], distortion: str = "") -> Scor
         )
         for part in parts
     ]
-    save(joined(scored), file, key)
-    return joined(scored)
+    scored = joined(scores)
+    save(scored, file, key)
+    return scored
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Any
 
 import tyro
 
-from genrestream.files import writing
+from genrestream.files import write_text
 from genrestream.inference import checkpoint
 from genrestream.inference.checkpoint import Card
 from train.command.entry import entry
@@ -40,8 +40,7 @@ def write(model: checkpoint.Checkpoint) -> Path:
         OutputError: It cannot be written.
     """
     file = model.path / FILE
-    with writing(file):
-        file.write_text(text(model.card), encoding="utf-8")
+    write_text(file, text(model.card))
     return file
 
 
@@ -63,8 +62,7 @@ def _what(card: Card) -> Iterator[str]:
         yield f"- **Kinds of chunk:** {', '.join(card.states)}; only music votes"
     yield f"- **Network:** `genrestream.models`, `{card.model}`"
     yield (
-        f"- **Input:** {frontend.kind} features of chunks of {frontend.n_samples / frontend.sample_rate:g} s,"
-        f" mono, {frontend.sample_rate:,} Hz"
+        f"- **Input:** {frontend.kind} features of chunks of {frontend.chunk_s:g} s, mono, {frontend.sample_rate:,} Hz"
     )
     yield (
         f"- **Decision:** logits divided by the temperature {card.temperature:g};"

@@ -21,6 +21,7 @@ import tyro
 from genrestream.errors import UsageError
 from genrestream.inference import checkpoint
 from genrestream.inference.network import load_weights
+from genrestream.inference.weights import files_of
 from train import model_card
 from train.command.entry import entry
 
@@ -62,14 +63,13 @@ def publish(config: Config) -> checkpoint.Checkpoint:
     checkpoint.check_name(config.output.resolve().name)
     model = checkpoint.read(config.run / "all" / "model")
     facts, figures = _reported(config, model.card.name)
-    if figures.get("n_tracks_all", figures["n_tracks"]) < (
-        n_tracks := model.card.provenance.get("n_training_tracks", 0)
-    ):
+    n_tracks = model.card.provenance.get("n_training_tracks", 0)
+    if figures.get("n_tracks_all", figures["n_tracks"]) < n_tracks:
         raise UsageError(
             f"{config.run}: its folds were scored on {figures['n_tracks']} of the {n_tracks} tracks that {model.path}"
             " was trained on; train the missing folds with --folds, and evaluate again"
         )
-    size = sum(file.stat().st_size for file in (model.path / checkpoint.WEIGHTS_FOLDER).rglob("*") if file.is_file())
+    size = sum(file.stat().st_size for file in files_of(model.path / checkpoint.WEIGHTS_FOLDER))
     if size > MAX_BYTES:
         raise UsageError(f"{model.path}: {size / 1e6:.1f} MB of weights, at most {MAX_BYTES / 1e6:g} MB are shipped")
     words = {name: text for name, text in (("data", config.data), ("licence", config.licence)) if text}

@@ -15,12 +15,12 @@ class Chunk:
 
     Attributes:
         start: Its first sample's place in the stream.
-        n_heard: Samples of the stream that it holds; the rest of it repeats them.
+        n_received: Samples of the stream that it holds; the rest of it repeats them.
         waveform: float32, shape (n_samples,).
     """
 
     start: int
-    n_heard: int
+    n_received: int
     waveform: np.ndarray
 
 
@@ -80,7 +80,7 @@ class Chunker:
             The last piece, where at least ``MIN_PIECE_S`` of it were in no chunk yet, repeated to a whole chunk; and
             how many seconds at the end were dropped instead.
         """
-        unheard_s = (self._n_held - self._n_repeated) / self.sample_rate
-        if unheard_s < MIN_PIECE_S:
-            return [], unheard_s
+        unused_s = (self._n_held - self._n_repeated) / self.sample_rate
+        if unused_s < MIN_PIECE_S:
+            return [], unused_s
         return [Chunk(self.start, self._n_held, np.resize(self._held[: self._n_held], self.n_samples))], 0.0

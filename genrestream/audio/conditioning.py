@@ -15,10 +15,10 @@ import numpy as np
 
 from genrestream.audio.downmix import Channel, Downmix
 from genrestream.audio.hum import HumFilter
+from genrestream.audio.level import FULL_SCALE
 from genrestream.errors import AudioError, OptionError
 
 LOUDEST = 100.0  # 40 dB over full scale is no audio: another format, or integers as floats
-FULL_SCALE = 0.999
 CLIPPED_SHARE = 0.001  # of the samples; more of them at full scale is worth a note
 FRAME_S = 0.1  # the loudness is the mean over frames of this length
 BATCH_S = 0.05  # gathered before a step
@@ -181,7 +181,7 @@ class Leveller:
         if not n_before:
             return 1.0
         power = sum(self._powers[frame] for frame in range(n_before)) / n_before
-        return 10 ** (level_gain_db(power, self._config) / 20)
+        return level_gain(power, self._config)
 
     def reset(self, start: int) -> None:
         """Forget all, after a gap; the next sample is number ``start`` of the stream."""
@@ -190,6 +190,7 @@ class Leveller:
         self._start, self._first = start, 0
 
 
-def level_gain_db(power: float, config: LevelConfig) -> float:
-    """Return the gain in dB that brings a mean power to the target, at most ``max_gain_db``; 0 for exact silence."""
-    return min(config.max_gain_db, config.target_db - 10 * np.log10(power)) if power > 0 else 0.0
+def level_gain(power: float, config: LevelConfig) -> float:
+    """Return the factor that brings a mean power to the target, at most ``max_gain_db``; 1 for exact silence."""
+    gain_db = min(config.max_gain_db, config.target_db - 10 * np.log10(power)) if power > 0 else 0.0
+    return float(10 ** (gain_db / 20))

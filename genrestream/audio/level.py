@@ -6,7 +6,7 @@ import numpy as np
 
 SILENT_DB = -120.0  # what exact silence is reported as
 FALL_DB_PER_S = 20.0  # how fast the meter falls; it rises at once
-CLIPPED = 0.999
+FULL_SCALE = 0.999  # louder samples are clipped
 CLIPPED_S = 1.0  # for how long the mark stays
 
 
@@ -26,7 +26,7 @@ class Level:
         """Take a block, shape (n_channels, n_samples)."""
         if not samples.size:
             return
-        is_clipped = bool(np.abs(samples).max() >= CLIPPED)
+        is_clipped = bool(np.abs(samples).max() >= FULL_SCALE)
         centred = samples - samples.mean(axis=1, keepdims=True)  # an offset is no sound
         peak = float(np.abs(centred).max())
         if not math.isfinite(peak):

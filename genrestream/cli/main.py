@@ -6,15 +6,13 @@ import importlib
 import os
 import sys
 
-from genrestream.cli.exits import exit_code
+from genrestream.cli.exits import USAGE, exit_code
 from genrestream.cli.help import COMMANDS, epilog, overview
 from genrestream.cli.parse import parse
 from genrestream.cli.std_streams import prepare
 from genrestream.errors import UsageError
 from genrestream.files import writing
 from genrestream.output.open_sinks import STDOUT, STDOUT_REMEDY
-
-USAGE = 2
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -10,6 +10,7 @@ from genrestream.cli.options import ModelsOptions
 from genrestream.features.config import frontend_to_json
 from genrestream.files import writing
 from genrestream.inference import checkpoint, shipped
+from genrestream.inference.weights import files_of
 from genrestream.output.open_sinks import STDOUT, STDOUT_REMEDY
 from genrestream.output.text import printable
 
@@ -49,7 +50,7 @@ def _facts(model: checkpoint.Checkpoint) -> dict[str, Any]:
 
 
 def _n_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return sum(file.stat().st_size for file in files_of(folder))
 
 
 def _row(facts: dict[str, Any]) -> dict[str, str]:

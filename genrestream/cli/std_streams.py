@@ -25,8 +25,3 @@ def prepare() -> None:
 def stdin_is_closed() -> bool:
     """Whether the process was started without standard input."""
     return sys.__stdin__ is None
-
-
-def stdout_is_closed() -> bool:
-    """Whether the process was started without standard output."""
-    return sys.__stdout__ is None

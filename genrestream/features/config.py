@@ -16,8 +16,17 @@ def _check_product(config: "LogMelConfig | PatchesConfig", one: str, other: str)
         raise UsageError(f"{one} * {other}={product} must be at most {MAX_SIZE}")
 
 
+class _Frontend:
+    """What all front ends have."""
+
+    @property
+    def chunk_s(self: Any) -> float:
+        """Length of one chunk in seconds."""
+        return self.n_samples / self.sample_rate
+
+
 @dataclasses.dataclass(frozen=True)
-class LogMelConfig:
+class LogMelConfig(_Frontend):
     """A log-mel spectrogram with a fixed reference: the same sound gives the same features everywhere.
 
     Attributes:
@@ -60,11 +69,6 @@ class LogMelConfig:
             raise UsageError(f"compression={self.compression!r} must be 'log10_10000' or 'db'")
 
     @property
-    def chunk_s(self) -> float:
-        """Length of one chunk in seconds."""
-        return self.n_samples / self.sample_rate
-
-    @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one chunk's features."""
         return self.n_frames, self.n_mels
@@ -98,7 +102,7 @@ class MfccConfig(LogMelConfig):
 
 
 @dataclasses.dataclass(frozen=True)
-class TabularConfig:
+class TabularConfig(_Frontend):
     """The 57 columns of GTZAN's CSV files, means and variances over one chunk (see ``tabular/columns.py``).
 
     Attributes:
@@ -120,18 +124,13 @@ class TabularConfig:
                 raise UsageError(f"{name}={value!r} must be an integer from {least} to {MAX_SIZE}")
 
     @property
-    def chunk_s(self) -> float:
-        """Length of one chunk in seconds."""
-        return self.n_samples / self.sample_rate
-
-    @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one chunk's features."""
         return (57,)
 
 
 @dataclasses.dataclass(frozen=True)
-class PatchesConfig:
+class PatchesConfig(_Frontend):
     """Log-mel patches as YAMNet's input: magnitudes, HTK's mel scale, log(mel + 0.001), one patch after another.
 
     Attributes:
@@ -181,18 +180,13 @@ class PatchesConfig:
             _check_product(self, one, other)
 
     @property
-    def chunk_s(self) -> float:
-        """Length of one chunk in seconds."""
-        return self.n_samples / self.sample_rate
-
-    @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one chunk's features."""
         return self.n_patches, self.n_frames, self.n_mels
 
 
 @dataclasses.dataclass(frozen=True)
-class PairConfig:
+class PairConfig(_Frontend):
     """Two front ends for one chunk, for a network made of two networks.
 
     Attributes:
@@ -222,11 +216,6 @@ class PairConfig:
     def n_samples(self) -> int:
         """Samples in one chunk."""
         return self.first.n_samples
-
-    @property
-    def chunk_s(self) -> float:
-        """Length of one chunk in seconds."""
-        return self.first.chunk_s
 
     @property
     def shape(self) -> tuple[tuple[int, ...], ...]:

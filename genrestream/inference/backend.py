@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Iterator
 
-from genrestream.errors import GenrestreamError, UsageError
+from genrestream.errors import GenrestreamError, UsageError, first_line
 
 
 def settings() -> list[str]:
@@ -34,8 +34,7 @@ def settings_blamed(problem: str = "JAX does not work with this") -> Iterator[No
     except Exception as error:
         if not (given := settings()):
             raise
-        cause = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise UsageError(f"{' '.join(given)}: {problem} ({cause}); unset it") from error
+        raise UsageError(f"{' '.join(given)}: {problem} ({first_line(error)}); unset it") from error
 
 
 with settings_blamed():

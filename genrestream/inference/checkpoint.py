@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genrestream.errors import CheckpointError
+from genrestream.errors import CheckpointError, first_line
 from genrestream.inference.card import FORMAT, Card, card_to_json, check_labels, check_name, read_card
 from genrestream.inference.weights import digest_of, files_of, orbax, read_arrays
 
@@ -102,5 +102,5 @@ def write(path: Path, card: Card, weights: Mapping[str, np.ndarray], licences: I
                     (Path(scratch) / "previous").rename(path)
                 raise
     except (OSError, ValueError, RuntimeError) as error:  # tensorstore raises other types on a full disk
-        raise CheckpointError(f"{path}: cannot be written ({str(error).splitlines()[0]})") from error
+        raise CheckpointError(f"{path}: cannot be written ({first_line(error)})") from error
     return Checkpoint(path, card)

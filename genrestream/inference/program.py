@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from genrestream.errors import CheckpointError
+from genrestream.errors import CheckpointError, first_line
 from genrestream.files import PACKAGE
 from genrestream.inference.backend import check_device, check_process, fingerprint, jax, settings_blamed
 from genrestream.inference.cache_folder import cache_folder, read_private, write_private
@@ -68,10 +68,8 @@ def logits_program(checkpoint: Checkpoint) -> Program:
 
 def _made(checkpoint: Checkpoint, file: Path | None) -> tuple[Compiled, Weights]:
     """Build the network and compile it; keep the result in the file."""
-    from genrestream.inference.network import (
-        load_weights,
-        logits_function,
-    )  # imports flax, which a warm start does not need
+    # Imports flax, which a warm start does not need.
+    from genrestream.inference.network import load_weights, logits_function
 
     def logits(weights: Any, chunk: Any) -> Any:
         return network(weights, chunk)
@@ -82,8 +80,9 @@ def _made(checkpoint: Checkpoint, file: Path | None) -> tuple[Compiled, Weights]
     try:
         lowered = jax.jit(logits).lower(weights, _chunk_shape(checkpoint))
     except (TypeError, ValueError) as error:
-        cause = str(error).splitlines()[0]
-        raise CheckpointError(f"{checkpoint.path}: its front end does not fit its network ({cause})") from error
+        raise CheckpointError(
+            f"{checkpoint.path}: its front end does not fit its network ({first_line(error)})"
+        ) from error
     compiled = lowered.compile()
     memory = compiled.memory_analysis()
     if memory is not None and memory.temp_size_in_bytes > MAX_MEMORY:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from genrestream.errors import CheckpointError
+from genrestream.errors import CheckpointError, first_line
 
 MAX_PARAMETERS = 250_000_000  # a gigabyte
 MAX_EXPANSION = 100  # bytes of weights per byte on the disk; the weights of real networks hardly compress
@@ -105,8 +105,7 @@ def _load(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.nda
 
 def _line(error: Exception) -> str:
     """Return the first line of an error's text, shortened and safe to print."""
-    text = next(iter(str(error).splitlines()), "") or type(error).__name__
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:200])
+    return "".join(letter if letter.isprintable() else "?" for letter in first_line(error)[:200])
 
 
 def orbax() -> Any:

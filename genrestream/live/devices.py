@@ -79,7 +79,7 @@ def inputs() -> list[Device]:
     """Return this machine's inputs, PortAudio's first, then the sources of a PulseAudio or PipeWire server.
 
     Raises:
-        AudioError: The PortAudio library is missing.
+        AudioError: There is none, or the PortAudio library is missing.
     """
     sounddevice = portaudio()
     hosts = sounddevice.query_hostapis()
@@ -97,6 +97,8 @@ def inputs() -> list[Device]:
                 is_default=index == default, is_loopback=bool(LOOPBACK.search(behind)), portaudio_index=index,
             )
         )  # fmt: skip
+    if not found:
+        raise AudioError("microphone: this machine has no input; connect one, or play a file with --source FILE")
     through = next((device.index for device in found if device.name == "pulse"), None)
     if through is None:
         return found
@@ -118,8 +120,6 @@ def pick(choice: str | None) -> Device:
         AudioError: There is no input at all, no default one, or no PortAudio library.
     """
     devices = inputs()
-    if not devices:
-        raise AudioError("microphone: this machine has no input; connect one, or play a file with --source FILE")
     if choice is None:
         default = [device for device in devices if device.is_default]
         if not default:

@@ -44,12 +44,10 @@ class MusiCNNYAMNet(nnx.Module):
     def __init__(self, config: MusiCNNYAMNetConfig, shape: tuple, n_outputs: int, *, rngs: nnx.Rngs):
         if len(shape) != 2 or not all(isinstance(half, tuple) for half in shape):
             raise ValueError(f"an input of shape {shape} must be a pair: a log-mel spectrogram and patches")
-        sizes = MusiCNNConfig()
-        self.musicnn = MusiCNN(sizes, shape[0], 1, rngs=rngs)
+        self.musicnn = MusiCNN(MusiCNNConfig(head="pooled"), shape[0], 1, rngs=rngs)
+        n_musicnn = self.musicnn.output.in_features
         del self.musicnn.output  # the linear layer replaces it
         self.yamnet = YAMNet(YAMNetConfig(), shape[1], config.n_audioset, rngs=rngs)
-        n_front = 2 * sizes.n_timbral + 3 * sizes.n_temporal
-        n_musicnn = sizes.n_penultimate + 2 * (n_front + 3 * sizes.n_midend)
         self.output = nnx.Linear(n_musicnn + N_EMBEDDING + config.n_audioset, n_outputs, rngs=rngs)
 
     def features(

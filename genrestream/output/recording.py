@@ -1,5 +1,6 @@
 """The input of a live run as WAV files, which can be read even where the run was killed."""
 
+import contextlib
 import struct
 import time
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from genrestream.errors import OutputError, UsageError
+from genrestream.errors import UsageError
+from genrestream.files import writing
 
 MAX_BYTES = 2**32 - 2**20  # a WAV file counts its bytes in 32 bits
 HEADER_S = 1.0  # how often the header is brought up to date: a killed recording loses no more than this
@@ -51,15 +53,13 @@ class Recording:
             OutputError: They cannot be written; what was written before stays readable.
         """
         pcm = (np.clip(samples.T, -1.0, 1.0) * 32767).round().astype("<i2").tobytes()
-        try:
+        with self._writing():
             if self._format != (len(samples), sample_rate) or self._n_bytes + len(pcm) > MAX_BYTES:
                 self._begin(len(samples), sample_rate)
             self._file.write(pcm)
             self._n_bytes += len(pcm)
             if time.monotonic() - self._header_s > HEADER_S:
                 self._write_header()
-        except OSError as error:
-            raise self._failed(error) from error
 
     def close(self) -> None:
         """Bring the header up to date and close the file.
@@ -67,22 +67,18 @@ class Recording:
         Raises:
             OutputError: The rest cannot be written.
         """
-        try:
+        with self._writing():
             self._write_header()
             self._file.close()
-        except OSError as error:
-            raise self._failed(error) from error
 
     def _open(self) -> BinaryIO:
         path = self._path
         if self.paths:
             path = path.with_stem(f"{path.stem}-{len(self.paths) + 1}")
         self.paths.append(path)
-        try:
+        with writing(f"--record {path}"):
             file = open(path, "wb" if len(self.paths) == 1 else "xb", buffering=0)  # noqa: SIM115 - closed by close
             file.write(self._header())
-        except OSError as error:
-            raise self._failed(error) from error
         return file
 
     def _begin(self, n_channels: int, sample_rate: int) -> None:
@@ -110,5 +106,5 @@ class Recording:
             sample_rate * width, width, 16, b"data", n_bytes,
         )  # fmt: skip
 
-    def _failed(self, error: OSError) -> OutputError:
-        return OutputError(f"--record {self.paths[-1]}: cannot be written ({error.strerror}); the recording ends here")
+    def _writing(self) -> contextlib.AbstractContextManager[None]:
+        return writing(f"--record {self.paths[-1]}", "the recording ends here")

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import TextIO
 
-from genrestream.errors import OutputError, UsageError
+from genrestream.errors import UsageError
+from genrestream.files import writing
 from genrestream.output.sink import Sink
 from genrestream.output.text import cell
 from genrestream.streaming.predictions import Prediction
@@ -40,15 +41,13 @@ class SegmentFile(Sink):
     """
 
     def __init__(self, path: str, labels: tuple[str, ...], is_live: bool):
-        self._path, self._suffix = path, Path(path).suffix.lower()
+        self._option, self._suffix = f"--segments {path}", Path(path).suffix.lower()
         self._segmenter = Segmenter(labels, is_live)
-        try:
+        with writing(self._option):
             self._file: TextIO = open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")  # noqa: SIM115 - closed by close
             if self._suffix == ".csv":
                 csv.writer(self._file).writerow(["start", "end", "genre", "confidence"])
                 self._file.flush()
-        except OSError as error:
-            raise self._failed(error) from error
 
     def chunk(self, source: str, prediction: Prediction) -> None:
         """Take a chunk; write the segments that it ended."""
@@ -62,15 +61,14 @@ class SegmentFile(Sink):
     def close(self) -> None:
         """Write the remaining segments, and close the file."""
         self._write(self._segmenter.flush())
-        self._file.close()
+        with writing(self._option):
+            self._file.close()
 
     def _write(self, segments: list[Segment]) -> None:
-        try:
+        with writing(self._option):
             for segment in segments:
                 self._write_one(segment)
             self._file.flush()
-        except OSError as error:
-            raise self._failed(error) from error
 
     def _write_one(self, segment: Segment) -> None:
         fields = segment.to_dict()
@@ -81,6 +79,3 @@ class SegmentFile(Sink):
         else:
             start, end, genre, confidence = fields.values()
             self._file.write(f"{start:.3f}\t{end:.3f}\t{genre} {confidence:.2f}\n")
-
-    def _failed(self, error: OSError) -> OutputError:
-        return OutputError(f"--segments {self._path}: cannot be written ({error.strerror})")

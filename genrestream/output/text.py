@@ -1,4 +1,4 @@
-"""Results for people: one line a chunk when piped, a live screen on a terminal."""
+"""Results in words: a line for each chunk and each verdict; and text that is safe for a terminal or a spreadsheet."""
 
 import unicodedata
 from collections.abc import Callable
@@ -14,9 +14,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20
 
 def printable(text: str) -> str:
     """Return the text with control characters shown, not obeyed: a file's name must not drive the terminal."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
 def clock(seconds: float) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from genrestream.audio.formats import MAX_CHANNELS, SAMPLE_RATES
 from genrestream.audio.pcm import planes
 from genrestream.audio.reading.ending import Ending, EndKind
-from genrestream.errors import OptionError, UsageError, check_number
+from genrestream.errors import OptionError, UsageError, check_number, first_line
 
 BLOCK_S = 3.0
 
@@ -46,11 +46,6 @@ def _array(samples: Any) -> np.ndarray:
     if array.dtype.kind not in "uif":
         raise UsageError(f"samples of type {array.dtype} must be floats, signed integers or uint8")
     return array
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of what an exception says, or its type where it says nothing."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _rate(sample_rate: Any) -> int:

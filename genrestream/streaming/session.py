@@ -170,7 +170,7 @@ class Session:
     def _take(self, mono: np.ndarray, sample_rate: int) -> list[Prediction]:
         """Take a conditioned piece, shape (n_samples,), and classify the chunks that became whole."""
         self.level.push(mono[None], len(mono) / sample_rate)
-        return self._process(self._resampler.push(mono[None], sample_rate))
+        return self._process(self._resampler.push(mono, sample_rate))
 
     def _process(self, waveform: np.ndarray) -> list[Prediction]:
         self._n_samples += len(waveform)
@@ -187,7 +187,7 @@ class Session:
         sample_rate = self.card.frontend.sample_rate
         self._n_chunks += 1
         level_db = loudness_db(chunk.waveform, sample_rate)
-        padded_s = (len(chunk.waveform) - chunk.n_heard) / sample_rate
+        padded_s = (len(chunk.waveform) - chunk.n_received) / sample_rate
         self._padded_s += padded_s
         probs, chosen = np.empty(0), np.empty(0, bool)
         kind, logits = self._look(chunk)
@@ -201,7 +201,7 @@ class Session:
             self._vote.leave_out(kind, chunk.start / sample_rate)
         return Prediction(
             start_s=chunk.start / sample_rate,
-            end_s=(chunk.start + chunk.n_heard) / sample_rate,
+            end_s=(chunk.start + chunk.n_received) / sample_rate,
             padded_s=padded_s,
             level_db=level_db,
             probs=dict(zip(self.card.labels, map(float, probs), strict=False)),
@@ -215,7 +215,7 @@ class Session:
         sample_rate = self.card.frontend.sample_rate
         if is_silent(chunk.waveform, sample_rate, self.config.silence_db):
             return "silence", np.empty(0)
-        gain = self._leveller.gain(chunk.start + chunk.n_heard) if self._leveller else 1.0
+        gain = self._leveller.gain(chunk.start + chunk.n_received) if self._leveller else 1.0
         outputs = self._logits_of(np.float32(gain) * chunk.waveform[None])[0]
         logits, states = np.split(outputs, [len(self.card.labels)])
         return (self.card.states[int(states.argmax())] if len(states) else "music"), logits

@@ -30,7 +30,7 @@ def test_any_blocks_give_the_chunks_of_the_whole(n_samples, hop, blocks):
     whole, dropped_whole = cut(stream, [], hop)
     pieces, dropped = cut(stream, blocks, hop)
     assert dropped == dropped_whole
-    assert [(c.start, c.n_heard) for c in pieces] == [(c.start, c.n_heard) for c in whole]
+    assert [(c.start, c.n_received) for c in pieces] == [(c.start, c.n_received) for c in whole]
     for ours, theirs in zip(pieces, whole, strict=True):
         np.testing.assert_array_equal(ours.waveform, theirs.waveform)
 
@@ -40,7 +40,7 @@ def test_a_chunk_is_the_stream_from_its_start(n_samples, hop):
     chunks, _ = cut(np.arange(n_samples, dtype=np.float32), [], hop)
     assert [chunk.start for chunk in chunks] == [hop * number for number in range(len(chunks))]
     for chunk in chunks:
-        expected = np.resize(np.arange(chunk.start, chunk.start + chunk.n_heard, dtype=np.float32), 30)
+        expected = np.resize(np.arange(chunk.start, chunk.start + chunk.n_received, dtype=np.float32), 30)
         np.testing.assert_array_equal(chunk.waveform, expected)
 
 
@@ -50,7 +50,7 @@ def test_one_sample_at_a_time():
 
 
 @pytest.mark.parametrize(
-    ("n_samples", "hop", "n_chunks", "last_heard", "dropped_s"),
+    ("n_samples", "hop", "n_chunks", "last_received", "dropped_s"),
     [
         (5, 30, 0, None, 0.5),  # shorter than 1 s: nothing to classify
         (12, 30, 1, 12, 0.0),  # shorter than a chunk: repeated
@@ -58,16 +58,16 @@ def test_one_sample_at_a_time():
         (39, 30, 1, 30, 0.9),
         (40, 30, 2, 10, 0.0),  # a last piece of 1 s counts
         (40, 10, 2, 30, 0.0),
-        (45, 10, 2, 30, 0.5),  # overlapping: only what no chunk heard yet is dropped
+        (45, 10, 2, 30, 0.5),  # overlapping: only what no chunk has yet is dropped
         (45, 20, 2, 25, 0.0),
         (65, 60, 1, 30, 0.5),  # a hop longer than a chunk skips 3 s to 6 s by intent
         (75, 60, 2, 15, 0.0),
     ],
 )
-def test_the_end_of_a_stream(n_samples, hop, n_chunks, last_heard, dropped_s):
+def test_the_end_of_a_stream(n_samples, hop, n_chunks, last_received, dropped_s):
     chunks, dropped = cut(np.arange(n_samples, dtype=np.float32), [], hop)
     assert len(chunks) == n_chunks
-    assert (chunks[-1].n_heard if chunks else None) == last_heard
+    assert (chunks[-1].n_received if chunks else None) == last_received
     assert dropped == pytest.approx(dropped_s)
 
 

@@ -141,3 +141,16 @@ def test_silence_has_a_gain_of_one():
 def test_level_configs_that_cannot_be(options):
     with pytest.raises(OptionError, match="must be from"):
         LevelConfig(**options)
+
+
+def test_samples_far_beyond_full_scale_are_refused():
+    with pytest.raises(AudioError, match="a sample is 32767, full scale is 1"):
+        Conditioner().push(np.full((1, 100), 32767, np.float32), 16_000)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_no_numbers_are_refused(bad):
+    block = np.zeros((1, 100), np.float32)
+    block[0, 50] = bad
+    with pytest.raises(AudioError, match="NaN or infinite"):
+        Conditioner().push(block, 16_000)

@@ -61,7 +61,7 @@ def test_an_end_that_is_missing(tmp_path, suffix, codec, rate):
     assert read(path)[1].kind is EndKind.COMPLETE
     ending = read(cut(path))[1]
     assert ending.kind is EndKind.CUT_SHORT
-    assert ending.is_damaged
+    assert ending.problems
 
 
 def test_an_ogg_whose_last_page_is_missing_and_one_with_a_tag_behind_it(tmp_path):
@@ -79,7 +79,7 @@ def test_ogg_pages_that_are_missing_are_counted(tmp_path):
     ending = read(path)[1]
     assert ending.kind is EndKind.COMPLETE
     assert ending.damage.n_packets >= 3
-    assert ending.is_damaged
+    assert ending.problems
 
 
 # Where each container keeps the size of its audio, and what it counts beside it.
@@ -180,7 +180,7 @@ def test_a_source_that_is_stopped_is_not_damaged(wav):
     with AudioSource(wav) as source:
         next(iter(source))
     assert source.ending.kind is EndKind.STOPPED
-    assert not source.ending.is_damaged
+    assert not source.ending.problems
 
 
 def test_a_stream_without_audio_is_an_error():

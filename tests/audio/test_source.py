@@ -84,7 +84,6 @@ def test_raw_samples(raw_format, dtype):
 
 def test_a_stream_over_http(wav):
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(wav.parent))
-    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_address[1]}"

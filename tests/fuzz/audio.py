@@ -64,9 +64,9 @@ def _length(source: AudioSource) -> tuple[set[tuple[int, int]], float]:
         formats.add((len(block), sample_rate))
         length_s += block.shape[1] / sample_rate
         for mono, rate in conditioner.push(block, sample_rate):
-            chunker.push(resampler.push(mono[None], rate))
+            chunker.push(resampler.push(mono, rate))
     for mono, rate in conditioner.flush():
-        chunker.push(resampler.push(mono[None], rate))
+        chunker.push(resampler.push(mono, rate))
     chunker.push(resampler.flush())
     chunker.flush()
     return formats, length_s

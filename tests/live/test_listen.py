@@ -287,7 +287,7 @@ def test_a_disk_that_fills_up_ends_the_recording_not_the_listening(tmp_path):
     listen = f"{sys.executable} -m genrestream listen --source {METAL} --speed inf --record {tmp_path}/take.wav"
     done = subprocess.run(["bash", "-c", f"ulimit -f 200; {listen}"], capture_output=True, text=True)
     assert done.returncode == 1
-    assert "take.wav: cannot be written (File too large); the recording ends here" in one_line(done.stderr)
+    assert "take.wav: cannot be written (file too large); the recording ends here" in one_line(done.stderr)
     assert "0:30.0 in 27 chunks" in done.stdout
     with AudioSource(tmp_path / "take.wav") as take:
         assert sum(block.shape[1] for block, _ in take) > 50_000

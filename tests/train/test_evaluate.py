@@ -15,8 +15,8 @@ from tests.made_up import labelled, run
 from train.data.readers.folders import read
 from train.data.tracks import Track
 from train.evaluate import Config, evaluate
-from train.evaluation import plots
-from train.evaluation.report import interval, p_value, table
+from train.evaluation.report import plots
+from train.evaluation.report.markdown import interval, p_value, table
 from train.evaluation.runs import Part, find_system, key_of
 
 CLASSES = ("blues", "classical", "metal")

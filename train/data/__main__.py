@@ -20,8 +20,8 @@ from train.command.entry import entry
 from train.data.cache import AudioCache
 from train.data.load import decoded, identical_files, unplaced
 from train.data.readers.folders import read
-from train.data.splits import PUBLISHED, SIDES, Split, divide
-from train.data.tracks import DataConfig, Dataset, Track
+from train.data.splits import PUBLISHED, Split, divide
+from train.data.tracks import SIDES, DataConfig, Dataset, Track
 
 
 @dataclasses.dataclass(frozen=True)

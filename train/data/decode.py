@@ -31,8 +31,8 @@ def waveform_blocks(path: Path, sample_rate: int, problems: list[str] | None = N
                 pieces = conditioner.push(block, rate_in)
             except AudioError as error:
                 raise AudioError(f"{path}: {error}") from error
-            yield from (resampler.push(mono[None], rate) for mono, rate in pieces)
-    yield from (resampler.push(mono[None], rate) for mono, rate in conditioner.flush())
+            yield from (resampler.push(mono, rate) for mono, rate in pieces)
+    yield from (resampler.push(mono, rate) for mono, rate in conditioner.flush())
     yield resampler.flush()
     if problems is not None:
         problems += source.problems

@@ -66,16 +66,6 @@ def write(path: Path, about: dict[str, Any], content: Iterable[bytes]) -> None:
         file.write(_packed(Header(about, n_bytes, hashed.hexdigest())))
 
 
-def read_header(path: Path) -> Header:
-    """Return the header of a whole file; the content is not read.
-
-    Raises:
-        DamagedError: The header is damaged, the file has another length, or it cannot be read.
-    """
-    with _opened(path) as (header, _):
-        return header
-
-
 def verify(path: Path) -> Header:
     """Return the header after the content was checked too, in constant memory.
 

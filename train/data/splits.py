@@ -14,12 +14,11 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from genrestream.errors import UsageError
 from genrestream.output.text import printable
-from train.data.tracks import DataConfig, Dataset, Track
+from train.data.tracks import SIDES, DataConfig, Dataset, Track
 
 PART_S = 3.0  # length of a piece where pieces are divided instead of tracks: one chunk of all our models
 PUBLISHED = ("fault-filtered", "official")
 INFLATED = "the same songs are trained on and scored; only to measure how far that inflates a score"
-SIDES = ("train", "validation", "test")
 
 
 @dataclasses.dataclass(frozen=True)

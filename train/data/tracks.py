@@ -6,6 +6,7 @@ from typing import Literal
 
 from genrestream.errors import UsageError
 
+SIDES = ("train", "validation", "test")
 Protocol = Literal["artist", "track", "fault-filtered", "official", "random-chunks"]
 
 

@@ -24,7 +24,7 @@ from train.evaluation.metrics import (
 )
 from train.evaluation.scores import Scored
 
-HEARD_S = tuple(range(3, 31, 3))
+MOMENTS_S = tuple(range(3, 31, 3))
 LONG_S = 14.0  # GTZAN here: full and half tracks, against single excerpts of 2 to 3 s
 
 
@@ -33,9 +33,9 @@ def answers(probs: np.ndarray) -> np.ndarray:
     return np.where(probs.sum(axis=1) > 0, probs.argmax(axis=1), -1)
 
 
-def correct(scored: Scored, rule: Rule = "mean", heard_s: float = np.inf) -> np.ndarray:
+def correct(scored: Scored, rule: Rule = "mean", until_s: float = np.inf) -> np.ndarray:
     """Return whether each track's vote is right, boolean, shape (n_tracks,)."""
-    return answers(scored.track_probs(rule, heard_s)) == scored.labels
+    return answers(scored.track_probs(rule, until_s)) == scored.labels
 
 
 def assess(scored: Scored) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def assess(scored: Scored) -> dict[str, Any]:
         "confusion": confusion(answers(probs), scored.labels, len(scored.genres)).tolist(),
         "by_length": _by_length(scored),
         "calibration": _calibration(scored),
-        "seconds_heard": seconds_heard(scored),
+        "by_seconds": by_seconds(scored),
     }
 
 
@@ -142,7 +142,7 @@ def _by_length(scored: Scored) -> dict[str, dict[str, Any]]:
 
 
 def _calibration(scored: Scored) -> dict[str, Any]:
-    moments = {"track": scored.track_probs(), "first_chunk": scored.track_probs(heard_s=scored.chunk_s)}
+    moments = {"track": scored.track_probs(), "first_chunk": scored.track_probs(until_s=scored.chunk_s)}
     figures = {}
     for moment, probs in moments.items():
         voted = probs.sum(axis=1) > 0
@@ -160,7 +160,7 @@ def _calibration(scored: Scored) -> dict[str, Any]:
     return figures
 
 
-def seconds_heard(scored: Scored, moments_s: Sequence[float] = HEARD_S) -> dict[str, Any]:
+def by_seconds(scored: Scored, moments_s: Sequence[float] = MOMENTS_S) -> dict[str, Any]:
     """Return accuracy against seconds of audio, for each vote rule.
 
     Every moment uses the same tracks, those that last to the final moment: otherwise the curve would show a change of
@@ -241,7 +241,7 @@ def ms_per_chunk(model: Classifier) -> float:
     """Return the median time from a chunk's last sample to its prediction, in ms; other work on the machine counts."""
     frontend = model.card.frontend
     chunk = 0.1 * np.random.default_rng(0).standard_normal(frontend.n_samples, np.float32)
-    session, times_s = model.session(hop_s=frontend.n_samples / frontend.sample_rate), []
+    session, times_s = model.session(hop_s=frontend.chunk_s), []
     for _ in range(N_CALLS):
         began_s = time.perf_counter()
         session.push(chunk, frontend.sample_rate)

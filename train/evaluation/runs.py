@@ -96,14 +96,14 @@ def find_system(name: str, tracks: Sequence[Track], split: Split = "held-out") -
     parts = tuple(tuple(_part(path, tracks, split) for path in models) for models in seeds)
     for seed in parts:
         _check_once([track.name for part in seed for track in part.tracks])
-    warnings = _perhaps_heard(name, parts)
+    warnings = _perhaps_trained_on(name, parts)
     for seed_folder, seed in zip(folders, parts, strict=True):
         warnings += _unfinished(seed_folder, seed)
     is_one = len(parts) == len(parts[0]) == 1
     return System(parts[0][0].model.card.name if is_one else folder.name, parts, ". ".join(warnings))
 
 
-def _perhaps_heard(name: str, seeds: Sequence[Sequence[Part]]) -> list[str]:
+def _perhaps_trained_on(name: str, seeds: Sequence[Sequence[Part]]) -> list[str]:
     """Return a warning if a model is scored on tracks that it does not hold out."""
     known: set[str] = set()
     for part in itertools.chain(*seeds):

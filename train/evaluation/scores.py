@@ -62,13 +62,13 @@ class Scored:
             votes[number] = vote.probs
         return votes
 
-    def track_probs(self, rule: Rule = "mean", heard_s: float = np.inf) -> np.ndarray:
+    def track_probs(self, rule: Rule = "mean", until_s: float = np.inf) -> np.ndarray:
         """Return each track's vote at its end, or after so many seconds, shape (n_tracks, n_classes)."""
-        return self.running(rule)[self.last_chunks(heard_s)]
+        return self.running(rule)[self.last_chunks(until_s)]
 
-    def last_chunks(self, heard_s: float = np.inf) -> np.ndarray:
+    def last_chunks(self, until_s: float = np.inf) -> np.ndarray:
         """Return the index of the last chunk that ends within so many seconds, else of the first; (n_tracks,)."""
-        ended = self.start_s + self.chunk_s <= heard_s + _EPSILON_S
+        ended = self.start_s + self.chunk_s <= until_s + _EPSILON_S
         return self.chunk_numbered(np.bincount(self.track, ended, len(self.tracks)).astype(int))
 
     def chunk_numbered(self, number: int | np.ndarray) -> np.ndarray:

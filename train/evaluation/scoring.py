@@ -61,7 +61,7 @@ def score(
         track=np.repeat(np.arange(len(predicted)), [len(predictions) for predictions in predicted.values()]),
         start_s=np.array([prediction.start_s for prediction in chunks]),
         logits=np.stack([_logits(prediction, model) for prediction in chunks]),
-        chunk_s=model.card.frontend.n_samples / model.card.frontend.sample_rate,
+        chunk_s=model.card.frontend.chunk_s,
         problems=tuple(problems),
     )
 

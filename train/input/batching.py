@@ -4,12 +4,9 @@ Neither the batches nor the saved position depend on the number of threads, work
 resumed with other numbers of them, if the total batch size of all hosts stays the same.
 """
 
-import json
-from collections.abc import Awaitable
 from typing import Any
 
 import grain
-import jax
 import numpy as np
 from absl import flags
 
@@ -17,7 +14,6 @@ from genrestream.errors import UsageError
 
 Element = dict[str, Any]  # arrays
 N_SEEDS = 2**32
-STATE_FILE = "next_batch.json"
 
 
 def batches(
@@ -28,7 +24,7 @@ def batches(
     prefetch: int = 2,
     shard: tuple[int, int] = (0, 1),
 ) -> grain.IterDataset[Element]:
-    """Return endless shuffled batches; orbax can save and load the position of their iterators.
+    """Return endless shuffled batches, whose iterators can be set to any position.
 
     Args:
         dataset: One epoch.
@@ -101,23 +97,6 @@ class _Iterator(grain.DatasetIterator[Element]):
         if self._running:
             self._running.close()
             self._running = None
-
-    async def save(self, directory: Any) -> Awaitable[None]:
-        """Save for orbax; all hosts have taken the same number of batches, so only the first writes it."""
-        return _write(directory, json.dumps(self.get_state()))
-
-    async def load(self, directory: Any) -> Awaitable[None]:
-        """Load for orbax."""
-        return self._read(directory)
-
-    async def _read(self, directory: Any) -> None:
-        self.set_state(json.loads((directory / STATE_FILE).read_text()))
-
-
-async def _write(directory: Any, state: str) -> None:
-    folder = await directory.await_creation()
-    if jax.process_index() == 0:
-        (folder / STATE_FILE).write_text(state)
 
 
 def _prefetched(dataset: grain.MapDataset, n_workers: int, prefetch: int) -> grain.IterDataset:

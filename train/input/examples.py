@@ -13,7 +13,7 @@ import grain
 import numpy as np
 
 from genrestream.audio.chunks import Chunker
-from genrestream.audio.conditioning import LevelConfig, level_gain_db
+from genrestream.audio.conditioning import LevelConfig, level_gain
 from genrestream.audio.silence import is_silent
 from genrestream.streaming.session import StreamConfig
 from train.augment.config import OFF, AugmentConfig
@@ -102,7 +102,8 @@ class _Draw:
         weight = self.weights[number] * (not is_silent(waveform, self.frontend.sample_rate, SILENCE_DB))
         changed = augmented(waveform, self.frontend.sample_rate, rng, self.augment)
         if self.frontend.level:
-            changed = levelled(changed, self._share_of_history(self.tracks[number], waveform, rng), self.frontend.level)
+            share = self._share_of_history(self.tracks[number], waveform, rng)
+            changed = levelled(changed, share * float(np.mean(np.square(changed))), self.frontend.level)
         return _element(changed, self.labels[number], weight)
 
     def _share_of_history(self, track: Track, waveform: np.ndarray, rng: np.random.Generator) -> float:
@@ -148,8 +149,7 @@ def chunks(
         if frontend.level:
             n_before = min(start + n_received, round(frontend.level.window_s * frontend.sample_rate))
             history = cache.crop(tracks[number], start + n_received - n_before, n_before)
-            power = float(np.mean(np.square(history)))
-            waveform = waveform * np.float32(10 ** (level_gain_db(power, frontend.level) / 20))
+            waveform = levelled(waveform, float(np.mean(np.square(history))), frontend.level)
         return _element(waveform, genres.index(tracks[number].genre), weight) | {"track": np.int32(number)}
 
     return grain.MapDataset.source(places).map(cut)
@@ -165,16 +165,15 @@ def rows(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = No
     return grain.MapDataset.range(len(labels)).map(row)
 
 
-def levelled(waveform: np.ndarray, share: float, level: LevelConfig) -> np.ndarray:
+def levelled(waveform: np.ndarray, power: float, level: LevelConfig) -> np.ndarray:
     """Return a waveform raised or lowered to the level that a stream would give it.
 
     Args:
         waveform: float32, shape (n_samples,).
-        share: Mean power of the seconds before, divided by the waveform's.
+        power: Mean power of the seconds up to the waveform's end.
         level: The target loudness.
     """
-    power = share * float(np.mean(np.square(waveform)))
-    return waveform * np.float32(10 ** (level_gain_db(power, level) / 20))
+    return waveform * np.float32(level_gain(power, level))
 
 
 def _element(inputs: np.ndarray, label: int, weight: float) -> Element:
@@ -185,7 +184,7 @@ def _element(inputs: np.ndarray, label: int, weight: float) -> Element:
 def _spans(n_samples: int, chunk: int, sample_rate: int, hop: int) -> list[tuple[int, int]]:
     chunker = Chunker(chunk, hop, sample_rate)
     cut = chunker.push(np.broadcast_to(np.float32(0), (n_samples,))) + chunker.flush()[0]
-    return [(one.start, one.n_heard) for one in cut]
+    return [(one.start, one.n_received) for one in cut]
 
 
 def spans(n_samples: int, frontend: Frontend, hop: int | None = None) -> list[tuple[int, int]]:

@@ -4,7 +4,9 @@ import concurrent.futures
 import dataclasses
 import multiprocessing
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -31,6 +33,28 @@ def export(
     arrays = gathered(weights)
     if jax.process_index():
         return
+    facts = {"pretrained": pretrained.card.provenance} if pretrained else {}
+    card = card_of(config, split, facts)
+    licences = list(pretrained.path.glob("LICENSE*")) if pretrained else []
+    if jax.process_count() == 1:
+        checkpoint.write(folder, card, arrays, licences)
+        return
+    # Orbax waits for all processes of the run when it saves, so that the first host saves in a separate process.
+    os.environ["JAX_PLATFORMS"] = "cpu"  # the training still holds the devices
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+        alone.submit(checkpoint.write, folder, card, arrays, licences).result()
+
+
+def card_of(config: RunConfig, split: Split, facts: Mapping[str, Any], **changes: Any) -> checkpoint.Card:
+    """Return the card of a run's model, before it is calibrated.
+
+    Args:
+        config: How it was trained.
+        split: What it was trained on, and what it was not.
+        facts: More on its provenance.
+        **changes: Other fields of the card.
+    """
+    folders = (config.data.data, *config.data.more)
     card = checkpoint.Card(
         name=config.output.resolve().name,
         model=config.design.model,
@@ -43,7 +67,7 @@ def export(
         metrics={},
         provenance={
             **provenance(),
-            "data": folder_name(config.data.data),
+            "data": ", ".join(folder_name(folder) for folder in folders),
             "split": config.data.split,
             "fold": config.data.fold,
             "n_folds": config.data.n_folds,
@@ -51,14 +75,7 @@ def export(
             "identity": identity(config, split),
             "n_training_tracks": len(split.train),
             "held_out": [track.name for track in split.test],
-            **({"pretrained": pretrained.card.provenance} if pretrained else {}),
+            **facts,
         },
     )
-    licences = list(pretrained.path.glob("LICENSE*")) if pretrained else []
-    if jax.process_count() == 1:
-        checkpoint.write(folder, card, arrays, licences)
-        return
-    # Orbax waits for all processes of the run when it saves, so that the first host saves in a separate process.
-    os.environ["JAX_PLATFORMS"] = "cpu"  # the training still holds the devices
-    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
-        alone.submit(checkpoint.write, folder, card, arrays, licences).result()
+    return dataclasses.replace(card, **changes)

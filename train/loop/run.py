@@ -22,7 +22,7 @@ import jax
 import numpy as np
 import tyro
 
-from genrestream.errors import UsageError
+from genrestream.errors import UsageError, first_line
 from genrestream.inference import checkpoint
 from genrestream.inference.program import use_compile_cache
 from train.command.disk import saving
@@ -183,5 +183,5 @@ def _join_the_others() -> None:
         jax.distributed.initialize(num_processes=numbers[0], process_id=numbers[1])
     except (ValueError, RuntimeError) as error:
         raise UsageError(
-            f"--distributed: {str(error).splitlines()[0]}; set JAX_COORDINATOR_ADDRESS, {', '.join(PROCESS_VARIABLES)}"
+            f"--distributed: {first_line(error)}; set JAX_COORDINATOR_ADDRESS, {', '.join(PROCESS_VARIABLES)}"
         ) from error

@@ -104,9 +104,8 @@ class Step:
             average=params | statistics if self.config.average_decay else {},
             optimizer=jax.tree.leaves(self.optimizer.init(params)),
         )
-        copies = jax.tree.map(
-            jnp.copy, state
-        )  # the step donates the memory of its state, and no array may be donated twice
+        # Copies, since the step donates the memory of its state, and no array may be donated twice.
+        copies = jax.tree.map(jnp.copy, state)
         return jax.tree.map(lambda array: jax.device_put(array, self._sharding(array)), copies)
 
     def to_devices(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:

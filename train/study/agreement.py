@@ -18,7 +18,7 @@ from rich.progress import track as progress
 
 from genrestream.errors import UsageError
 from genrestream.features.tabular.columns import COLUMNS, tabular
-from genrestream.files import writing
+from genrestream.files import write_text
 from genrestream.inference.program import use_compile_cache
 from train.command.entry import entry
 from train.data.cache import AudioCache
@@ -64,7 +64,7 @@ def compared(config: AgreementConfig) -> tuple[np.ndarray, np.ndarray]:
     compute = jax.jit(tabular)
     ours = []
     for one in progress(tracks, "tracks"):
-        waveform = cache.waveform(one).astype(np.float32) * np.float32(cache.scale(one))
+        waveform = cache.crop(one, 0, cache.n_samples(one))
         ours.append(np.asarray(compute(waveform[None])[0]))
     return np.stack(ours), table.values[[place[one.name] for one in tracks]]
 
@@ -93,9 +93,7 @@ def main(config: AgreementConfig) -> None:
     """Write and print the report."""
     use_compile_cache()
     text = report(*compared(config))
-    with writing(config.output):
-        config.output.parent.mkdir(parents=True, exist_ok=True)
-        config.output.write_text(text, encoding="utf-8")
+    write_text(config.output, text)
     print(text)
 
 

@@ -24,14 +24,14 @@ import tyro
 
 import genrestream
 from genrestream.errors import UsageError
-from genrestream.files import writing
+from genrestream.files import write_text
 from genrestream.inference.cache_folder import cache_folder
 from genrestream.inference.program import use_compile_cache
 from train.command.entry import entry
 from train.data.tracks import Track
 from train.evaluation.figures import answers
 from train.evaluation.metrics import accuracy_interval
-from train.evaluation.report import interval, table
+from train.evaluation.report.markdown import interval, table
 from train.evaluation.scores import Scored
 from train.evaluation.scoring import score
 from train.study.packages import fetch
@@ -132,8 +132,7 @@ def main() -> None:
         figures[name] = by_genre(score(genrestream.load(name), tracks, longest_s=config.longest_s, words=name))
         print("\n".join(_lines(name, figures[name])), flush=True)
     if config.output:
-        with writing(config.output):
-            config.output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        write_text(config.output, json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from rich.progress import track as progress
 from genrestream.audio.silence import loudness_db
 from genrestream.features.tabular.columns import decibels
 from genrestream.features.tabular.stft import N_FFT, stft
+from genrestream.files import writing
 from train.command.entry import entry
 from train.data.cache import AudioCache
 from train.data.load import decoded
@@ -93,7 +94,7 @@ def listen(dataset: Dataset, cache: AudioCache) -> Measured:
 
 
 def _waveform(track: Track, cache: AudioCache) -> np.ndarray:
-    return cache.waveform(track).astype(np.float32) * np.float32(cache.scale(track))
+    return cache.crop(track, 0, cache.n_samples(track))
 
 
 def examples(dataset: Dataset, cache: AudioCache, seed: int) -> dict[str, list[tuple[str, np.ndarray]]]:
@@ -174,7 +175,14 @@ def main(config: ExploreConfig) -> None:
     cache = AudioCache(RATE, config.cache)
     dataset, _ = decoded(read(config.data), cache, DataConfig(config.data, cache=config.cache))
     measures = listen(dataset, cache)
-    config.output.mkdir(parents=True, exist_ok=True)
+    with writing(config.output):
+        config.output.mkdir(parents=True, exist_ok=True)
+        _draw(config, table, dataset, measures, cache)
+    print(f"{config.output / 'index.html'}: open it in a browser; {len(measures.same)} recordings occur twice")
+
+
+def _draw(config: ExploreConfig, table: Table, dataset: Dataset, measures: Measured, cache: AudioCache) -> None:
+    """Write the pictures, then the page."""
     plots.correlations(table, config.output / "correlations.png")
     column = dict(zip(table.columns, table.values.T, strict=True))
     tempo = {"tempo, beats per minute": (column["tempo"], table.labels)}
@@ -191,7 +199,6 @@ def main(config: ExploreConfig) -> None:
     cheats = {name: (values, labels) for name, values in measured.items()}
     plots.boxes(cheats, dataset.genres, config.output / "cheats.png")
     (config.output / "index.html").write_text(page(config, table, dataset, measures), encoding="utf-8")
-    print(f"{config.output / 'index.html'}: open it in a browser; {len(measures.same)} recordings occur twice")
 
 
 if __name__ == "__main__":

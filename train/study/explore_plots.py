@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from train.tabular.table import Table
 
-BLUE, DPI = "#0072B2", 110
+DPI = 110
 
 
 def correlations(table: Table, path: Path) -> None:

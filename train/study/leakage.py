@@ -16,11 +16,10 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from genrestream.errors import UsageError
-from genrestream.files import writing
+from genrestream.files import write_text
 from train.command.entry import entry
 from train.command.provenance import provenance
-from train.study.classical.families import FAMILIES
+from train.study.classical.families import check_families
 from train.study.classical.protocols import Protocol, ProtocolConfig, divisions
 from train.study.classical.search import Outcome, evaluate
 from train.tabular.table import Table, read_table
@@ -45,9 +44,7 @@ class LeakageConfig:
     n_jobs: int = -1
 
     def __post_init__(self) -> None:
-        for name in self.families:
-            if name not in FAMILIES:
-                raise UsageError(f"--families {name}: none of {', '.join(FAMILIES)}")
+        check_families(self.families)
 
 
 def row_accuracy(table: Table, outcome: Outcome) -> float:
@@ -75,9 +72,7 @@ def main(config: LeakageConfig) -> None:
             print(f"{family}, {protocol}: {cells[-1]}", flush=True)
         lines.append(f"| {family} | {' | '.join(cells)} |")
     text = "\n".join(lines) + "\n"
-    with writing(config.output):
-        config.output.parent.mkdir(parents=True, exist_ok=True)
-        config.output.write_text(text, encoding="utf-8")
+    write_text(config.output, text)
     print(text)
 
 

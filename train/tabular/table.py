@@ -15,6 +15,7 @@ import numpy as np
 
 from genrestream.errors import UsageError
 from genrestream.features.tabular.columns import COLUMNS
+from genrestream.files import writing
 from train.data.readers.gtzan import GENRES
 from train.data.readers.tables import guarded, rows, unguarded
 
@@ -165,14 +166,18 @@ def save_table(path: Path, columns: tuple[str, ...], values: np.ndarray, names: 
         values: Shape (n_rows, n_columns).
         names: Each row's name, such as ``blues.00000.3.wav``.
         genres: Each row's genre.
+
+    Raises:
+        OutputError: It cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".npz":
-        np.savez(path, columns=columns, values=values.astype(np.float32), names=names, genres=genres)
-        return
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["filename", *columns, "label"])
-        writer.writerows(
-            [guarded(name), *row, guarded(genre)] for name, row, genre in zip(names, values, genres, strict=True)
-        )
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".npz":
+            np.savez(path, columns=columns, values=values.astype(np.float32), names=names, genres=genres)
+            return
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["filename", *columns, "label"])
+            writer.writerows(
+                [guarded(name), *row, guarded(genre)] for name, row, genre in zip(names, values, genres, strict=True)
+            )

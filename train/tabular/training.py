@@ -28,7 +28,7 @@ from train.loop.loop import LoopConfig, Validation, train
 from train.loop.optimizer import StepConfig
 from train.loop.run import EVALUATION_BATCH, n_steps, shared_batches
 from train.loop.step import Network, Step
-from train.tabular.columns import LOG_FLOOR, OFFSETS
+from train.tabular.columns import OFFSETS, Columns
 from train.tabular.table import read_table
 
 CHUNKS_AT_ONCE = 8
@@ -222,13 +222,13 @@ def rows_by_track(path: Path, split: Split) -> dict[str, tuple[np.ndarray, np.nd
 
 def standardise(module: MLP, columns: np.ndarray) -> None:
     """Set the network's input norm by the training rows: logarithm of positive columns, mean 0, variance 1."""
-    is_log = columns.min(axis=0) > 0
-    floor = np.where(is_log, LOG_FLOOR * columns.min(axis=0), 1.0)
-    values = np.where(is_log, np.log(np.maximum(columns, floor)), columns)
+    prepared = Columns().fit(columns)
+    values = prepared.transform(columns)
     scale = 1 / np.where(values.std(axis=0) > 0, values.std(axis=0), 1)
     scale[[COLUMNS.index(name) for name in OFFSETS]] = 0
     norm: Any = module.input_norm
-    for name, array in (("is_log", is_log), ("floor", floor), ("mean", values.mean(axis=0)), ("scale", scale)):
+    arrays = {"is_log": prepared.is_log_, "floor": prepared.floor_, "mean": values.mean(axis=0), "scale": scale}
+    for name, array in arrays.items():
         variable: nnx.Variable = getattr(norm, name)
         variable.set_value(jax.numpy.asarray(array, jax.numpy.float32))
 

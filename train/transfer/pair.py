@@ -11,15 +11,17 @@ from genrestream.features.config import LogMelConfig, PairConfig, PatchesConfig
 from genrestream.inference import checkpoint
 from genrestream.models import MusiCNNYAMNetConfig
 from train.augment.config import AugmentConfig
-from train.command.provenance import folder_name, provenance
 from train.data.cache import AudioCache
 from train.data.splits import Split, artist_name
 from train.data.tracks import Track
 from train.input.sampling import SamplingConfig, row_weights
-from train.loop.config import Design, RunConfig, identity
+from train.loop.card import card_of
+from train.loop.config import Design, RunConfig
 from train.transfer.frozen import FrozenPair, Views, all_rows
 from train.transfer.linear import fit_linear, penalty_of
 from train.transfer.states import STATES, StatesConfig, fit_states
+
+MIN_PROBABILITY = 0.45  # chosen by risk and coverage on the folds: see docs/results.md
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +64,7 @@ class PairRunConfig(RunConfig):
         output: Folder of the run.
         views: What is looked at of each track.
         head: How the linear layer is fitted.
-        states: How music is told apart from other sounds.
+        states: How music is distinguished from other sounds.
     """
 
     output: Path = Path("runs/musicnn-yamnet")
@@ -99,7 +101,8 @@ def fit_pair(config: PairRunConfig, split: Split, cache: AudioCache, folder: Pat
         kernel, bias, states = np.hstack([kernel, other_kernel]), np.hstack([bias, other_bias]), STATES
     arrays = pair.weights | {"output.kernel": kernel, "output.bias": bias}
     licences = [text for model in pair.folders for text in (*model.glob("LICENSE*"), *model.glob("NOTICE*"))]
-    checkpoint.write(folder / "model", _card(config, split, pair, states), arrays, licences)
+    card = card_of(config, split, {"pretrained": pair.provenance}, states=states, min_probability=MIN_PROBABILITY)
+    checkpoint.write(folder / "model", card, arrays, licences)
 
 
 def domain_weights(tracks: list[Track], place: np.ndarray, config: PairRunConfig) -> np.ndarray:
@@ -127,30 +130,3 @@ def domain_weights(tracks: list[Track], place: np.ndarray, config: PairRunConfig
             share = 1 - config.head.more_share if is_first else config.head.more_share / (len(np.unique(domains)) - 1)
         weights[of_domain] = share * within / within.sum()
     return weights
-
-
-def _card(config: PairRunConfig, split: Split, pair: FrozenPair, states: tuple[str, ...]) -> checkpoint.Card:
-    return checkpoint.Card(
-        name=config.output.resolve().name,
-        model="musicnn_yamnet",
-        model_config={},
-        frontend=pair.frontend,
-        labels=split.genres,
-        multi_label=False,
-        states=states,  # pyright: ignore[reportArgumentType] - the names are those of STATES
-        temperature=1.0,
-        min_probability=0.45,  # chosen by risk and coverage on the folds: see docs/results.md
-        metrics={},
-        provenance={
-            **provenance(),
-            "data": ", ".join(folder_name(folder) for folder in (config.data.data, *config.data.more)),
-            "split": config.data.split,
-            "fold": config.data.fold,
-            "n_folds": config.data.n_folds,
-            "seed": config.seed,
-            "identity": identity(config, split),
-            "n_training_tracks": len(split.train),
-            "held_out": [track.name for track in split.test],
-            "pretrained": pair.provenance,
-        },
-    )

@@ -85,13 +85,8 @@ class Ending:
     notes: tuple[str, ...] = ()
 
     @property
-    def is_damaged(self) -> bool:
-        """Whether something of the stream was lost: the exit code is then 1."""
-        return bool(self.problems)
-
-    @property
     def problems(self) -> tuple[str, ...]:
-        """What was lost, a line each; none where all was well or the user stopped it."""
+        """What was lost, a line each, and then the exit code is 1; none where all was well or the user stopped it."""
         damaged = (str(self.damage),) if self.damage.n_packets else ()
         because = f" ({self.cause})" if self.cause else ""
         lines = {

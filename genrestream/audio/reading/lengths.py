@@ -1,4 +1,4 @@
-"""What a file's header says of its length in bytes, held against the file: both may be wrong."""
+"""What a file's header says of its length in bytes, compared with the file: both may be wrong."""
 
 import dataclasses
 import io

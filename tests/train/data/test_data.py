@@ -12,8 +12,8 @@ from tests.conftest import ROOT, SHARED, encode, music
 from train.data.load import gtzan_tracks, load
 from train.data.readers import gtzan
 from train.data.readers.folders import read
-from train.data.splits import SIDES, check, divide
-from train.data.tracks import DataConfig, Dataset, Track
+from train.data.splits import check, divide
+from train.data.tracks import SIDES, DataConfig, Dataset, Track
 
 GENRES = ("jazz", "metal", "rock")
 

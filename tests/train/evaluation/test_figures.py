@@ -8,8 +8,8 @@ from sklearn.metrics import accuracy_score, classification_report, confusion_mat
 from genrestream.errors import UsageError
 from tests.made_up import GENRES, scores
 from train.data.tracks import Track
-from train.evaluation.figures import answers, assess, correct, over_seeds, paired, seconds_heard
-from train.evaluation.report import headline
+from train.evaluation.figures import answers, assess, by_seconds, correct, over_seeds, paired
+from train.evaluation.report.sections import headline
 from train.evaluation.robustness import robustness, subset
 from train.publish import OF_FIRST_SEED, summary
 
@@ -52,7 +52,7 @@ def test_a_silent_track_is_wrong_whatever_its_genre():
     assert figures["chunk"]["accuracy"] == 1
 
 
-def test_the_curve_over_seconds_heard_is_of_the_same_tracks():
+def test_the_curve_over_seconds_is_of_the_same_tracks():
     scored = scores(n_tracks=60, n_chunks=10, skill=0.5)
     short = dataclasses.replace(scores(n_tracks=30, n_chunks=1, skill=9.0), tracks=tuple(f"s{n}" for n in range(30)))
     both = dataclasses.replace(
@@ -64,19 +64,19 @@ def test_the_curve_over_seconds_heard_is_of_the_same_tracks():
         start_s=np.concatenate([scored.start_s, short.start_s]),
         logits=np.concatenate([scored.logits, short.logits]),
     )
-    figures = seconds_heard(both)
+    figures = by_seconds(both)
     assert figures["n_tracks"] == 60
     assert figures["seconds"] == list(range(3, 31, 3))
     for rule in ("mean", "majority", "decay"):
         values = figures["rules"][rule]["accuracy"]
-        assert values[0] == pytest.approx(correct(scored, heard_s=3).mean())
+        assert values[0] == pytest.approx(correct(scored, until_s=3).mean())
         assert values[-1] == pytest.approx(correct(scored, rule).mean())
         assert values[-1] > values[0] + 0.1, "more is known after more chunks"
 
 
 def test_without_long_tracks_the_curve_ends_where_they_end():
-    assert seconds_heard(scores(n_chunks=2))["seconds"] == [3, 6]
-    assert seconds_heard(scores(n_tracks=3)) == {}
+    assert by_seconds(scores(n_chunks=2))["seconds"] == [3, 6]
+    assert by_seconds(scores(n_tracks=3)) == {}
 
 
 def test_over_seeds_the_interval_is_of_tracks():

@@ -9,7 +9,7 @@ from genrestream.streaming.session import Session, StreamConfig
 from tests.conftest import METAL, encode, music
 from tests.made_up import GENRES, scores
 from train.data.tracks import Track
-from train.evaluation import report
+from train.evaluation.report import pages
 from train.evaluation.scores import joined, load, save
 from train.evaluation.scoring import score
 
@@ -122,7 +122,7 @@ def test_saved_and_loaded_are_the_same(tmp_path):
 
 @pytest.mark.parametrize(
     "write",
-    [lambda file: save(scores(), file / "scores.npz"), lambda file: report.write(file, {}, [], {}, {})],
+    [lambda file: save(scores(), file / "scores.npz"), lambda file: pages.write(file, {}, [], {}, {})],
     ids=["scores", "report"],
 )
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path, write):
@@ -134,10 +134,10 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path, write):
 def test_the_vote_after_some_seconds_is_that_of_the_chunks_until_then():
     scored = scores(n_tracks=2, n_chunks=3)
     probs = scored.chunk_probs()
-    np.testing.assert_allclose(scored.track_probs(heard_s=3), probs[[0, 3]])
-    np.testing.assert_allclose(scored.track_probs(heard_s=6), [probs[:2].mean(axis=0), probs[3:5].mean(axis=0)])
-    np.testing.assert_allclose(scored.track_probs(heard_s=1), probs[[0, 3]], err_msg="never less than a chunk")
-    np.testing.assert_allclose(scored.track_probs(), scored.track_probs(heard_s=9))
+    np.testing.assert_allclose(scored.track_probs(until_s=3), probs[[0, 3]])
+    np.testing.assert_allclose(scored.track_probs(until_s=6), [probs[:2].mean(axis=0), probs[3:5].mean(axis=0)])
+    np.testing.assert_allclose(scored.track_probs(until_s=1), probs[[0, 3]], err_msg="never less than a chunk")
+    np.testing.assert_allclose(scored.track_probs(), scored.track_probs(until_s=9))
 
 
 def test_select_keeps_each_tracks_chunks():

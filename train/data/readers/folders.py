@@ -8,11 +8,11 @@ from genrestream.inference.checkpoint import check_labels
 from genrestream.output.text import printable
 from train.data.readers import fma, gtzan
 from train.data.readers.tables import rows
-from train.data.tracks import Dataset, Track
+from train.data.tracks import SIDES, Dataset, Track
 
 ADVICE = "give a folder that holds a folder of audio files for each genre, or a tracks.csv"
 
-SPLITS = ("train", "validation", "test", "none")
+SPLITS = (*SIDES, "none")
 
 
 def read(folder: Path) -> Dataset:

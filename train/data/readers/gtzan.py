@@ -9,7 +9,7 @@ import functools
 import re
 from pathlib import Path
 
-from train.data.tracks import Dataset
+from train.data.tracks import SIDES, Dataset
 
 LISTS = Path(__file__).parent / "lists" / "gtzan"
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
@@ -47,8 +47,7 @@ def _lines(file: str) -> list[str]:
 
 @functools.cache
 def _splits() -> dict[str, str]:
-    sides = ("train", "validation", "test")
-    return {name: side for side in sides for name in _lines(f"fault_filtered_{side}.txt")}
+    return {name: side for side in SIDES for name in _lines(f"fault_filtered_{side}.txt")}
 
 
 @functools.cache

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TextIO
 
 from genrestream.errors import UsageError
+from genrestream.output.text import FORMULA
 
 MAX_MB = 64  # of a table that is held in memory
 LONGEST_LINE = 1 << 20  # characters; longer ones are no table's
 FORM = "a table of tracks is UTF-8 text with commas"
-# A spreadsheet computes cells that begin so; the last four are full-width.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 @contextlib.contextmanager

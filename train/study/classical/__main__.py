@@ -26,12 +26,13 @@ import tyro
 
 from genrestream.errors import UsageError
 from genrestream.features.tabular.columns import COLUMNS
+from genrestream.files import write_text
 from train.command.entry import entry
 from train.command.provenance import provenance
 from train.data.readers.gtzan import GENRES
 from train.evaluation.metrics import accuracy_interval, macro_f1
 from train.study.classical.clusters import Clusters, clusters
-from train.study.classical.families import FAMILIES
+from train.study.classical.families import FAMILIES, check_families
 from train.study.classical.importance import importance
 from train.study.classical.plots import plot_accuracies, plot_clusters, plot_confusions, plot_importance
 from train.study.classical.protocols import Division, ProtocolConfig, divisions
@@ -65,9 +66,7 @@ class BaselinesConfig:
     n_jobs: int = -1
 
     def __post_init__(self) -> None:
-        for name in self.families:
-            if name not in FAMILIES:
-                raise UsageError(f"--families {name}: none of {', '.join(FAMILIES)}")
+        check_families(self.families)
         if not 0 <= self.pca_variance < 1:
             raise UsageError(f"--pca-variance {self.pca_variance}: must be from 0 to below 1")
 
@@ -162,11 +161,10 @@ def main(config: BaselinesConfig) -> None:
     figures = [summarise(table, outcome) for outcome in outcomes]
     test_figures = summarise(table, test) if test else None
     found = clusters(table)
-    config.output.mkdir(parents=True, exist_ok=True)
     text = report(config, figures, found, test_figures)
-    (config.output / "report.md").write_text(text, encoding="utf-8")
+    write_text(config.output / "report.md", text)
     written = {"table": config.table.name, "families": figures, "test": test_figures}
-    (config.output / "report.json").write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    write_text(config.output / "report.json", json.dumps(written, indent=2) + "\n")
     plot_accuracies(outcomes, config.output / "accuracies.png")
     plot_confusions(table, [*outcomes, *([test] if test else [])], config.output / "confusions.png")
     plot_clusters(table, found, config.output / "clusters.png")

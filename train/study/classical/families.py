@@ -6,7 +6,7 @@ first step of a discriminant analysis).
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from genrestream.errors import UsageError
 from train.tabular.columns import OFFSETS, Columns
 
 SEED = 0
@@ -185,6 +186,17 @@ FAMILIES: dict[str, Family] = {
     ),
     "vote of SVM, MLP, trees, kNN": Family(_vote_of_four),
 }  # fmt: skip
+
+
+def check_families(names: Sequence[str]) -> None:
+    """Make sure that each name is a family's.
+
+    Raises:
+        UsageError: One is not.
+    """
+    for name in names:
+        if name not in FAMILIES:
+            raise UsageError(f"--families {name}: none of {', '.join(FAMILIES)}")
 
 
 def pipeline(family: Family, columns: tuple[str, ...], pca_variance: float = 0.0) -> Pipeline:

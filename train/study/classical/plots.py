@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from train.evaluation.report.plots import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY
 from train.study.classical.clusters import Clusters
 from train.study.classical.search import Outcome, track_votes
 from train.tabular.table import Table
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "0.75"
 COLOURS = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999", "#8B4513", "#6A3D9A",
+    BLUE, ORANGE, GREEN, PURPLE, "#E69F00", SKY, BLACK, "#999999", "#8B4513", "#6A3D9A",
 )  # fmt: skip
 MARKERS = "os^Dv<>Pph*X"
 DPI = 120

@@ -17,6 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from genrestream.errors import UsageError
 from train.data.readers.gtzan import LISTS
+from train.data.tracks import SIDES
 from train.tabular.table import Table
 
 Protocol = Literal["k-fold", "songs", "random", "fault-filtered", "artist"]
@@ -130,7 +131,7 @@ def _artist(table: Table, lists: Path) -> list[np.ndarray]:
 
 def _fault_filtered(table: Table, lists: Path) -> Division:
     parts = []
-    for part in ("train", "validation", "test"):
+    for part in SIDES:
         file = lists / f"fault_filtered_{part}.txt"
         rows = np.flatnonzero(np.isin(table.tracks, _lines(file)))
         if absent := set(range(len(table.genres))) - set(table.labels[rows]):

@@ -44,9 +44,7 @@ def fit(table: Table, rows: np.ndarray, family: str, parameters: dict[str, Any],
     model = pipeline(FAMILIES[family], table.columns, pca_variance)
     model.set_params(**{f"model__{name}": value for name, value in parameters.items()})
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # ignore the solvers' warnings about convergence: candidates are compared by their scores
+        warnings.simplefilter("ignore")  # solvers warn about convergence; candidates are compared by their scores
         return model.fit(table.values[rows], table.labels[rows])
 
 

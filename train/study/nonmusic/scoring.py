@@ -12,7 +12,7 @@ from rich.progress import track as progress
 from genrestream.api import Classifier
 from genrestream.errors import UsageError
 from train.evaluation.metrics import accuracy_interval
-from train.evaluation.report import interval, table
+from train.evaluation.report.markdown import interval, table
 
 CALLS = ("music", "speech", "noise", "silence")
 HEAD = ("chunks", "called music", "and a genre named", "called speech", "noise", "silence")

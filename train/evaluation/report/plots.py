@@ -124,7 +124,7 @@ def reliability(path: Path, calibration: Mapping[str, Any], title: str) -> None:
     save(figure, path)
 
 
-def seconds_heard(path: Path, figures: Mapping[str, Any], title: str) -> None:
+def by_seconds(path: Path, figures: Mapping[str, Any], title: str) -> None:
     """Draw accuracy, and its mean over genres, against seconds for each vote rule; the band is for the mean vote."""
     figure = Figure(figsize=(9.5, 4.2), layout="constrained")
     words = {"accuracy": "of all tracks", "mean_over_genres": "mean over genres"}

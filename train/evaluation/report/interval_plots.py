@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from train.evaluation.plots import STYLES, one_panel, save, tidy
+from train.evaluation.report.plots import STYLES, one_panel, save, tidy
 
 MAX_LINES = 2  # lines of clean accuracies; more would clutter
 

@@ -1,14 +1,11 @@
-"""The report: ``report.md`` with its pictures, and ``report.json`` with every number in it."""
+"""The sections of one model: its tables, and the pictures that they show."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from genrestream.files import writing
-from train.evaluation import interval_plots, plots
+from train.evaluation.report import interval_plots, plots
+from train.evaluation.report.markdown import interval, p_value, table
 from train.evaluation.runs import System
 from train.evaluation.scores import Scored
 
@@ -22,93 +19,6 @@ WORDS = {
     "room": "room, 0.6 s reverberation",
 }
 Figures = Mapping[str, Any]
-
-
-def write(
-    folder: Path, facts: Figures, systems: Sequence[System], scores: Mapping[str, Scored], numbers: Figures
-) -> None:
-    """Write the report's files.
-
-    Args:
-        folder: The report's folder; made if needed.
-        facts: What was done: command, commit, data, tracks.
-        systems: What was evaluated, in the order of the report.
-        scores: The first seed's scores of each system, by its name.
-        numbers: ``systems``: the figures of each model by name; ``pairs``: the comparisons.
-
-    Raises:
-        OutputError: They cannot be written.
-    """
-    with writing(folder):
-        _write(folder, facts, systems, scores, numbers)
-
-
-def _write(
-    folder: Path, facts: Figures, systems: Sequence[System], scores: Mapping[str, Scored], numbers: Figures
-) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(json.dumps({"facts": facts, **numbers}, indent=1, default=_plain) + "\n")
-    lines = ["# Evaluation", "", *_facts(facts)]
-    for system in systems:
-        warning = f"**Warning.** {system.warning}." if system.warning else ""
-        lines += [warning, ""] if warning else []
-    if len(systems) > 1:
-        lines += _comparison(folder, numbers)
-    for system in systems:
-        lines += _system(folder, system, scores[system.name], numbers["systems"][system.name])
-    (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
-
-
-def _facts(facts: Figures) -> list[str]:
-    return [
-        *(f"- {name}: {value}" for name, value in facts.items()),
-        "- A track's answer is the stream's: the mean vote over its chunks.",
-        "- Brackets are 95 % bootstrap intervals over tracks.",
-        "",
-    ]
-
-
-def _comparison(folder: Path, numbers: Figures) -> list[str]:
-    systems = numbers["systems"]
-    interval_plots.comparison(folder / "comparison.png", systems, "accuracy of whole tracks and of single chunks")
-    interval_plots.by_genre(
-        folder / "comparison_genres.png", {name: s["by_genre"] for name, s in systems.items()}, "F1 by genre"
-    )
-    lines = ["## Comparison", ""]
-    lines += table(["model", *HEADLINE], [[name, *headline(figures)] for name, figures in systems.items()])
-    lines += ["![accuracy](comparison.png)", "", "![F1 by genre](comparison_genres.png)", ""]
-    lines += _pairs(numbers["pairs"])
-    tables = {name: figures["robustness"] for name, figures in systems.items() if "robustness" in figures}
-    if len(tables) > 1:
-        interval_plots.robustness(folder / "comparison_robustness.png", _in_words(tables), "the same tracks, distorted")
-        lines += ["![robustness](comparison_robustness.png)", ""]
-    return lines
-
-
-def _pairs(pairs: Sequence[Figures]) -> list[str]:
-    if not pairs:
-        return ["No two models were scored on the same tracks, so there is no paired test.", ""]
-    rows = [
-        [
-            f"{pair['first']} - {pair['second']}",
-            pair["n_tracks"],
-            f"{pair['difference']:+.3f} {interval(pair['difference_95'])}",
-            pair["only_first"],
-            pair["only_second"],
-            p_value(pair["p"]),
-            p_value(pair["p_holm"]),
-        ]
-        for pair in pairs
-    ]
-    head = ["pair", "tracks", "difference", "only the first right", "only the second", "p", "p (Holm)"]
-    text = "Paired on the same tracks; McNemar's exact test, adjusted for the number of pairs by Holm:"
-    return [text, "", *table(head, rows)]
-
-
 HEADLINE = (
     "tracks",
     "track accuracy",
@@ -141,7 +51,8 @@ def headline(figures: Figures) -> list[str]:
     ]
 
 
-def _system(folder: Path, system: System, scored: Scored, figures: Figures) -> list[str]:
+def of_system(folder: Path, system: System, scored: Scored, figures: Figures) -> list[str]:
+    """Return a model's part of the report as lines, and draw its pictures."""
     lines = [f"## {system.name}", ""]
     n_seeds = figures["seeds"]["n_seeds"]
     if n_seeds > 1:
@@ -219,12 +130,12 @@ def _curves(folder: Path, system: System, scored: Scored, figures: Figures) -> l
 
 
 def _moments(folder: Path, system: System, scored: Scored, figures: Figures) -> list[str]:
-    moments = figures["seconds_heard"]
+    moments = figures["by_seconds"]
     if not moments:
         return []
     picture, n_tracks = f"{system.name}_seconds.png", moments["n_tracks"]
     longest = moments["seconds"][-1]
-    plots.seconds_heard(
+    plots.by_seconds(
         folder / picture, moments, f"{system.name}: the same {n_tracks} tracks of {longest} s at each moment"
     )
     columns = [(rule, name) for name in ("accuracy", "mean_over_genres") for rule in moments["rules"]]
@@ -278,7 +189,7 @@ def _robustness(folder: Path, system: System, scored: Scored, figures: Figures) 
     picture, conditions = f"{system.name}_robustness.png", figures["robustness"]
     n_tracks = conditions["clean"]["n_tracks"]
     title = f"{system.name}: the same {n_tracks} tracks, distorted"
-    interval_plots.robustness(folder / picture, _in_words({system.name: conditions}), title)
+    interval_plots.robustness(folder / picture, in_words({system.name: conditions}), title)
     rows = []
     for name, row in conditions.items():
         change = f"{row['difference']:+.3f} {interval(row['difference_95'])}" if "difference" in row else ""
@@ -298,28 +209,9 @@ def _learning(folder: Path, system: System, scored: Scored, figures: Figures) ->
     return ["### Learning curves", "", f"![learning curves]({picture})", ""]
 
 
-def _in_words(tables: Mapping[str, Figures]) -> dict[str, dict[str, Any]]:
+def in_words(tables: Mapping[str, Figures]) -> dict[str, dict[str, Any]]:
+    """Return tables with the distortions' names in words."""
     return {name: {WORDS.get(row, row): values for row, values in rows.items()} for name, rows in tables.items()}
-
-
-def table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> list[str]:
-    """Return a Markdown table, and an empty line after it."""
-    lines = [_row(head), _row("---" for _ in head)] if isinstance(head, Sequence) else []
-    return [*lines, *(_row(row) for row in rows), ""]
-
-
-def _row(cells: Iterable[object]) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
-
-
-def interval(ends: Sequence[float]) -> str:
-    """Return an interval as text."""
-    return f"[{ends[0]:.3f}, {ends[1]:.3f}]"
-
-
-def p_value(p: float) -> str:
-    """Return a p-value as text, two digits of it."""
-    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
 def _digits(value: float) -> str:

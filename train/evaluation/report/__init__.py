@@ -1,0 +1,1 @@
+"""Figures to a report: pages, tables and pictures."""
