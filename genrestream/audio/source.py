@@ -17,6 +17,7 @@ from genrestream.audio.reading import opening
 from genrestream.audio.reading.causes import cause
 from genrestream.audio.reading.claims import claimed_s, tolerance_s
 from genrestream.audio.reading.ending import Damage, Ending, EndKind, Shortfall
+from genrestream.audio.reading.frames import CODECS, frame_bytes
 from genrestream.audio.reading.waiting import Ahead, called
 from genrestream.errors import AudioError
 
@@ -145,8 +146,12 @@ class AudioSource:
             self._damage(cause(error))
             return []
         if packet.size and not self._is_pcm:  # any part of PCM can be decoded
-            self._is_incomplete = packet.is_corrupt or any(frame.is_corrupt for frame in frames)
+            self._is_incomplete = packet.is_corrupt or any(frame.is_corrupt for frame in frames) or self._is_cut(packet)
         return [self._block(frame) for frame in frames]
+
+    def _is_cut(self, packet: Any) -> bool:
+        """Whether a packet holds less of a frame than the frame's own header tells."""
+        return self._tells_frame and packet.size < (frame_bytes(bytes(packet)[:3]) or 0)
 
     def _block(self, frame: Any) -> Block:
         n_channels, rate = frame.layout.nb_channels, frame.sample_rate
@@ -209,6 +214,7 @@ class AudioSource:
             raise AudioError(f"{self.name}: its audio is in a codec that FFmpeg does not know; convert it")
         codec = self._stream.codec_context.name
         self._is_pcm, self._tells_place = codec.startswith("pcm"), container.format.name == "flac"
+        self._tells_frame = codec in CODECS
         self._rates = DSD_RATES if codec.startswith(("dsd", "dst")) else SAMPLE_RATES
         return notes
 

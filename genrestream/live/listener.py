@@ -89,7 +89,7 @@ class Listener:
         self._level, self.stats = Level(), Stats()
         self.status = Status(hop_s=config.stream.hop_s)
         self._problems: list[str] = []
-        self._received_s = self._no_input_s = 0.0
+        self._received_s = self._lost_s = 0.0
         self._n_losses = self._n_reported = 0
         self._reported_s = -math.inf
         self._is_lost = False
@@ -124,12 +124,12 @@ class Listener:
             raise error
         problems = [*self._problems, *self._source.problems]
         failed = bool(problems or error)
-        if self._n_losses:
-            times = f"{self._n_losses} time{'s' * (self._n_losses > 1)}"
-            lost_s = self._no_input_s + (self._feed.quiet_s if self._is_lost else 0.0)
-            problems.append(f"the input was lost {times}, {lost_s:.1f} s in all")
+        losses = [f"the input was lost {self._n_losses} time{'s' * (self._n_losses > 1)}"] if self._n_losses else []
         if self.status.n_dropped:
-            problems.append(f"{self.status.n_dropped} blocks dropped")
+            losses.append(f"{self.status.n_dropped} blocks were dropped")
+        lost_s = self._lost_s + (self._feed.quiet_s if self._is_lost else 0.0)
+        if losses or lost_s:
+            problems.append(f"{' and '.join(losses) or 'the input has gaps'}, {lost_s:.1f} s in all")
         verdict = self._session.verdict(tuple(problems))
         if verdict.n_chunks == 0 and not error:
             received = f"{self._received_s:.2g} s of audio"
@@ -153,6 +153,7 @@ class Listener:
         if block.lost_s:
             yield from self._answers(self._session.skip(block.lost_s))
             self.status.time_s += block.lost_s
+            self._lost_s += block.lost_s
         self.status.time_s += duration_s
         self._received_s += duration_s
         self._level.push(samples, duration_s)
@@ -188,7 +189,6 @@ class Listener:
         allowed_s = NO_INPUT_S if self._received_s else STARTING_S
         if self._is_lost and block and feed.connected:
             self._is_lost = False
-            self._no_input_s += block.lost_s
             yield self._event("unsure", f"{self._source.name} delivers again")
         elif self._is_lost:
             status.state, status.notice = "no input", feed.notice or status.notice

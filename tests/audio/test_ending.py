@@ -2,6 +2,7 @@
 
 import io
 
+import av
 import numpy as np
 import pytest
 
@@ -53,6 +54,29 @@ def test_seconds_that_are_missing(tmp_path, suffix, codec):
     assert ending.shortfall.unit == "s"
     assert ending.shortfall.found == pytest.approx(3.5, abs=0.5)
     assert ending.shortfall.claimed == pytest.approx(6, abs=0.1)
+
+
+@pytest.mark.parametrize("n_missing", [1, 50, 300])
+@pytest.mark.parametrize(
+    ("codec", "container", "rate"),
+    [("mp2", "mp2", 44_100), ("mp2", "mp2", 16_000), ("libmp3lame", "mp3", 48_000), ("libmp3lame", "mp3", 22_050),
+     ("libmp3lame", "mp3", 8_000)],
+)  # fmt: skip
+def test_a_frame_that_is_cut(tmp_path, codec, container, rate, n_missing):
+    """These tell no length, and FFmpeg decodes the rest of their last frame without a word."""
+    path = tmp_path / f"song.{container}"
+    with av.open(str(path), "w", format=container, options={"write_xing": "0"} if container == "mp3" else {}) as file:
+        stream = file.add_stream(codec, rate=rate, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        stream.bit_rate = 32_000 if rate == 8_000 else 128_000
+        frame = av.AudioFrame.from_ndarray(music(3, rate), format="fltp", layout="mono")
+        frame.sample_rate = rate
+        resampler = av.AudioResampler(format="s16" if codec == "mp2" else "fltp", layout="mono", rate=rate)
+        for part in [*resampler.resample(frame), None]:
+            file.mux(stream.encode(part))
+    assert read(path)[1].problems == ()
+    path.write_bytes(path.read_bytes()[:-n_missing])
+    assert read(path)[1].problems == ("cut short: its last packet is incomplete",)
 
 
 @pytest.mark.parametrize(("suffix", "codec", "rate"), BY_PACKETS)
