@@ -124,11 +124,8 @@ class Gone:
 sys.meta_path.insert(0, Gone())
 import genrestream
 from genrestream.inference.program import logits_program
-from genrestream.errors import CheckpointError
-from genrestream.inference.cache_folder import cache_folder, read_private, write_private
-from genrestream.inference.checkpoint import read, write
+from genrestream.inference.checkpoint import read
 from genrestream.inference.shipped import find
-from tests.conftest import METAL, ROOT, command
 chunk = np.load("tests/golden/musicnn.npz")["waveform"][:1]
 print(*logits_program(read(find("musicnn-tags")))(chunk)[0])
 """
@@ -146,11 +143,8 @@ def test_what_xla_has_cached_is_not_stored(own_cache, golden):
     """An executable out of XLA's cache lacks functions when it is serialized again; so each is compiled afresh."""
     code = """
 from genrestream.inference.program import logits_program, use_compile_cache
-from genrestream.errors import CheckpointError
-from genrestream.inference.cache_folder import cache_folder, read_private, write_private
-from genrestream.inference.checkpoint import read, write
+from genrestream.inference.checkpoint import read
 from genrestream.inference.shipped import find
-from tests.conftest import METAL, ROOT, command
 import numpy as np
 use_compile_cache()
 print(*logits_program(read(find("mlp")))(np.zeros((1, 66_150), np.float32))[0])
