@@ -7,7 +7,7 @@ import numpy as np
 LOWEST_HZ = 25.0  # below it there is offset, handling noise and no music
 MAINS_HZ = (50.0, 60.0)
 NOTCH_WIDTH_HZ = 6.0
-N_TOGETHER = 256  # samples that one matrix product filters
+N_TOGETHER = 128  # samples that one matrix product filters; with more, BLAS takes threads that wait for each other
 
 Section = tuple[np.ndarray, np.ndarray]  # numerator and denominator of a biquad
 
@@ -15,7 +15,7 @@ Section = tuple[np.ndarray, np.ndarray]  # numerator and denominator of a biquad
 class HumFilter:
     """A high-pass filter at 25 Hz and notches at 50 and 60 Hz (biquads after R. Bristow-Johnson's cookbook).
 
-    The recursion runs as a state-space model over runs of samples, so that Python loops once for 256 samples.
+    The recursion runs as a state-space model over runs of samples, so that Python loops once for 128 samples.
 
     Args:
         n_channels: Channels of the stream.

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from genrestream.models.crnn import CRNN, CRNNConfig
 from genrestream.models.layers.convolution import Conv, computed_once
+from genrestream.models.layers.gradients import FAST, is_fast, only_fast
 from genrestream.models.layers.norm import BatchNorm
 from genrestream.models.layers.pooling import max_pool
 from genrestream.models.layers.recurrent import Recurrent
@@ -22,9 +24,9 @@ def some(*shape: int, seed: int = 0) -> jax.Array:
 def assert_same(ours: Callable[..., jax.Array], theirs: Callable[..., jax.Array], *arguments: jax.Array) -> None:
     """Values, and gradients with respect to every argument under a slope that differs everywhere."""
     slope = some(*theirs(*arguments).shape, seed=1)
-    for got, expected in zip(
-        *(jax.jit(lambda *a, f=f: (f(*a), *jax.vjp(f, *a)[1](slope)))(*arguments) for f in (ours, theirs)), strict=True
-    ):
+    with only_fast(*FAST):
+        both = [jax.jit(lambda *a, f=f: (f(*a), *jax.vjp(f, *a)[1](slope)))(*arguments) for f in (ours, theirs)]
+    for got, expected in zip(*both, strict=True):
         np.testing.assert_allclose(got, expected, atol=1e-5 * float(jnp.abs(expected).max()))
 
 
@@ -107,6 +109,31 @@ def test_what_is_computed_once_stays_as_it_is():
     """Also what is not a number: a step must see it and stop."""
     assert_same(lambda x: computed_once(x) ** 2, lambda x: x**2, some(2, 5, 4, 3))
     strange = jnp.array([jnp.nan, jnp.inf, -jnp.inf, 0.0])
-    trained, pull_back = jax.vjp(computed_once, strange)
+    with only_fast("computed_once"):
+        trained, pull_back = jax.vjp(computed_once, strange)
     for got in (computed_once(strange), trained, pull_back(strange)[0]):
         np.testing.assert_array_equal(got, strange)
+
+
+def test_the_fast_gradients_of_a_network_equal_the_plain_ones():
+    """A network with all five, traced both ways; GPU and TPU take the plain ones."""
+    config = CRNNConfig(n_filters=(4, 8), pool_frames=(2, 2), pool_mels=(2, 2), n_units=8, n_layers=1)
+    network = CRNN(config, (12, 16), 3, rngs=nnx.Rngs(0))
+    graph, params, rest = nnx.split(network, nnx.Param, ...)
+    x = some(2, 12, 16)
+
+    def loss(params):
+        return (nnx.merge(graph, params, rest, copy=True)(x) ** 2).sum()
+
+    results = []
+    for names in ((), FAST):
+        with only_fast(*names):
+            results.append(jax.tree.leaves(jax.jit(jax.value_and_grad(loss))(params)))
+    for plain, fast in zip(*results, strict=True):
+        np.testing.assert_allclose(fast, plain, atol=1e-3 * float(jnp.abs(plain).max()) + 1e-6)
+
+
+def test_the_switch_knows_its_names():
+    with pytest.raises(ValueError, match="pool: must be of max_pool, "), only_fast("pool"):
+        pass
+    assert all(map(is_fast, FAST)) == (jax.default_backend() == "cpu")

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from genrestream.models.layers.gradients import is_fast
 from genrestream.models.layers.norm import BatchNorm
 from genrestream.models.layers.pooling import max_pool
 
@@ -34,8 +35,10 @@ class Conv(nnx.Module):
         kernel = self.kernel.get_value()
         if kernel.shape[:2] == (1, 1):  # as a matrix product its gradient takes half the time on a CPU
             responses = x @ kernel[0, 0]
+        elif kernel.shape[2] == 1:
+            responses = (_conv_of_one if is_fast("bands") else _conv)(x, kernel)
         else:
-            responses = _conv_of_one(x, kernel) if kernel.shape[2] == 1 else _conv_of_many(x, kernel)
+            responses = (_conv_of_many if is_fast("kernel") else _conv)(x, kernel)
         return responses if self.bias is None else responses + self.bias.get_value()
 
 
@@ -69,8 +72,8 @@ def _conv_of_many(x: Array, kernel: Array) -> Array:
 
 def _conv_of_many_backward(saved: tuple[Array, Array], slope: Array) -> tuple[Array, Array]:
     x, kernel = saved
-    x_slope, usual = jax.vjp(_conv, x, kernel)[1](slope)
-    return x_slope, jax.lax.platform_dependent(x, slope, cpu=_kernel_slope, default=lambda *_: usual)
+    (x_slope,) = jax.vjp(lambda x: _conv(x, kernel), x)[1](slope)
+    return x_slope, _kernel_slope(x, slope)
 
 
 def _kernel_slope(x: Array, slope: Array) -> Array:
@@ -91,7 +94,6 @@ def _kernel_slope(x: Array, slope: Array) -> Array:
 _conv_of_many.defvjp(lambda x, kernel: (_conv(x, kernel), (x, kernel)), _conv_of_many_backward)
 
 
-@jax.custom_vjp
 def computed_once(x: Array) -> Array:
     """Return ``x``, and make XLA compute it only once in training.
 
@@ -99,6 +101,11 @@ def computed_once(x: Array) -> Array:
     for the kernel's gradient, which costs up to a fifth of a step. It does not if the last operation is a choice
     between two arrays, so in training that operation is a choice that changes no value.
     """
+    return _once(x) if is_fast("computed_once") else x
+
+
+@jax.custom_vjp
+def _once(x: Array) -> Array:
     return x
 
 
@@ -106,7 +113,7 @@ def _chosen(x: Array) -> Array:
     return jnp.where(jnp.isnan(x), jnp.nan, x)
 
 
-computed_once.defvjp(lambda x: (_chosen(x), None), lambda _, slope: (_chosen(slope),))
+_once.defvjp(lambda x: (_chosen(x), None), lambda _, slope: (_chosen(slope),))
 
 
 class ConvBlock(nnx.Module):

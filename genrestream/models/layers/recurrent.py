@@ -5,7 +5,6 @@ gradient of the recurrent weights, which is one product over all frames. Inside 
 frame, and several devices would have to wait for each other at every frame.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -13,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
+
+from genrestream.models.layers.gradients import is_fast
 
 Carry = tuple[Array, Array]  # hidden state, and the LSTM's memory
 Cell = Callable[[Carry, Array, Array], Carry]
@@ -39,7 +40,8 @@ class Recurrent(nnx.Module):
     def __call__(self, x: Float[Array, "batch n_frames n_inputs"]) -> Float[Array, "batch n_frames n_units"]:
         """Return the state after each frame."""
         driven = jnp.swapaxes(self.inputs(x), 0, 1)
-        return jnp.swapaxes(_states(self.advance, driven, self.states.kernel.get_value()), 0, 1)
+        states = _states if is_fast("recurrent") else _plain_states
+        return jnp.swapaxes(states(self.advance, driven, self.states.kernel.get_value()), 0, 1)
 
 
 def _gru(carry: Carry, driven: Array, fed_back: Array) -> Carry:
@@ -61,9 +63,11 @@ def _lstm(carry: Carry, driven: Array, fed_back: Array) -> Carry:
 CELLS: dict[str, tuple[Cell, int]] = {"gru": (_gru, 3), "lstm": (_lstm, 4)}  # each with its number of gates
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _states(cell: Cell, driven: Float[Array, "n_frames batch _"], kernel: Float[Array, "n_units _"]) -> Array:
+def _plain_states(cell: Cell, driven: Float[Array, "n_frames batch _"], kernel: Float[Array, "n_units _"]) -> Array:
     return _loop(cell, driven, jnp.zeros_like(driven), kernel)
+
+
+_states = jax.custom_vjp(_plain_states, nondiff_argnums=(0,))
 
 
 def _loop(cell: Cell, driven: Array, added: Array, kernel: Array) -> Array:
