@@ -1,0 +1,126 @@
+"""What each fast gradient and each setting of training gains of a whole step; paired, each variant in its own process.
+
+::
+
+    python -m benchmarks.gradients --rounds 20
+
+Time is the seconds of a step on the clock. A ratio above 1 is the time without that part over the time with all.
+"""
+
+import dataclasses
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import numpy as np
+import tyro
+
+from benchmarks.paired import ratio
+from genrestream.models.layers.gradients import FAST, only_fast
+from train import cnn, crnn
+from train.command.entry import entry
+from train.data.tracks import DataConfig
+from train.loop import step as steps
+from train.loop.config import RunConfig
+from train.loop.sharding import keep_memory, use_every_core
+
+NETWORKS: dict[str, type[RunConfig]] = {"cnn": cnn.Config, "crnn": crnn.Config}
+SETTINGS = ("compiler_options", "keep_memory", "use_every_core")
+N_CLASSES, IN_A_ROW = 10, 5  # steps of a turn
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What to measure.
+
+    Attributes:
+        rounds: Turns of each variant.
+        networks: Whose steps.
+        without: What is measured; all of it where nothing is given.
+        serve: Run as one variant and take turns on request; for this program's own use.
+    """
+
+    rounds: int = 20
+    networks: tuple[Literal["cnn", "crnn"], ...] = ("cnn", "crnn")
+    without: tuple[str, ...] = ()
+    serve: bool = False
+
+
+def serve(network: str, without: tuple[str, ...]) -> None:
+    """For each line of standard input make some steps and print the seconds of one."""
+    run = NETWORKS[network](data=DataConfig(Path()))
+    if "use_every_core" not in without:
+        use_every_core(run.step.batch_size)
+    if "keep_memory" not in without:
+        keep_memory()
+    if "compiler_options" in without:
+        steps.compiler_options = dict
+    with only_fast(*(name for name in FAST if name not in without)):
+        step = steps.Step(steps.Network(run.design.module(N_CLASSES, seed=0)), None, N_CLASSES, config=run.step)
+        rng, size = np.random.default_rng(0), run.step.batch_size
+        shape = [int(length) for length in np.array(run.design.frontend.shape)]
+        made: dict[str, Any] = {
+            "inputs": rng.normal(size=(size, *shape)).astype(np.float32),
+            "label": np.arange(size, dtype=np.int32) % N_CLASSES,
+            "weight": np.ones(size, np.float32),
+        }
+        batch, state = step.to_devices(made), step.start()
+        state, _ = step.train(state, batch)
+    jax.block_until_ready(state)
+    for _ in sys.stdin:
+        state, _ = step.train(state, batch)  # the threads wake up
+        jax.block_until_ready(state)
+        began = time.perf_counter()
+        for _ in range(IN_A_ROW):
+            state, _ = step.train(state, batch)
+        jax.block_until_ready(state)
+        print((time.perf_counter() - began) / IN_A_ROW, flush=True)
+
+
+def compare(network: str, variants: dict[str, tuple[str, ...]], n_rounds: int) -> None:
+    """Print each variant's time as a ratio to that of all parts together."""
+    processes = {
+        name: subprocess.Popen(
+            [sys.executable, "-m", __spec__.name, "--serve", "--networks", network, "--without", *without],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name, without in variants.items()
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in processes}
+    try:
+        for _ in range(1 + n_rounds):
+            for name, process in processes.items():
+                assert process.stdin
+                assert process.stdout
+                process.stdin.write("\n")
+                process.stdin.flush()
+                seconds[name].append(float(process.stdout.readline()))
+    finally:
+        for process in processes.values():
+            process.kill()
+    seconds = {name: times[1:] for name, times in seconds.items()}  # without the turn that compiled
+    print(f"{network}: {1000 * np.median(seconds['all']):.0f} ms a step with all")
+    for name in [name for name in seconds if name != "all"]:
+        print(f"{network}, {name}: {ratio(seconds['all'], seconds[name])}", flush=True)
+
+
+def main(config: Config) -> None:
+    """Serve one variant, or compare them all."""
+    if config.serve:
+        return serve(config.networks[0], config.without)
+    names = config.without or (*FAST, *SETTINGS)
+    variants = {"all": (), **{f"without {name}": (name,) for name in names}}
+    if not config.without:
+        variants["XLA's own gradients"] = FAST
+    for network in config.networks:
+        compare(network, variants, config.rounds)
+    return None
+
+
+if __name__ == "__main__":
+    entry(lambda: main(tyro.cli(Config, description=__doc__)))
