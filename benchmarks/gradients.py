@@ -11,6 +11,7 @@ import dataclasses
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +28,7 @@ from train.loop import step as steps
 from train.loop.config import RunConfig
 from train.loop.sharding import keep_memory, use_every_core
 
-NETWORKS: dict[str, type[RunConfig]] = {"cnn": cnn.Config, "crnn": crnn.Config}
+NETWORKS: dict[str, Callable[..., RunConfig]] = {"cnn": cnn.Config, "crnn": crnn.Config}
 SETTINGS = ("compiler_options", "keep_memory", "use_every_core")
 N_CLASSES, IN_A_ROW = 10, 5  # steps of a turn
 

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import io
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from genrestream.features.frontend import features
 from genrestream.files import replacing, writing
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.network import bind, load_weights
+from train.augment import distort
 from train.augment.config import AugmentConfig
 from train.data.cache import AudioCache
 from train.data.tracks import Track
@@ -37,14 +39,19 @@ class Views:
     Attributes:
         n_chunks: Chunks as the stream cuts them, at most, spread over the track.
         n_crops: Augmented crops.
+        n_poor: Chunks, at most, as a telephone or a noisy place would pass them on, in turn.
     """
 
     n_chunks: int = 10
     n_crops: int = 3
+    n_poor: int = 6
 
     def __post_init__(self) -> None:
-        if self.n_chunks < 1 or self.n_crops < 0:
-            raise UsageError(f"--n-chunks {self.n_chunks}, --n-crops {self.n_crops}: must be at least 1 and 0")
+        if self.n_chunks < 1:
+            raise UsageError(f"--n-chunks {self.n_chunks}: must be at least 1")
+        for name in ("n_crops", "n_poor"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be 0 or more")
 
 
 class FrozenPair:
@@ -126,13 +133,16 @@ def kept(folder: Path, identity: str, compute: Callable[[], np.ndarray]) -> np.n
 def track_rows(
     pair: FrozenPair, track: Track, cache: AudioCache, views: Views, augment: AugmentConfig, seed: int
 ) -> np.ndarray:
-    """Return the features of a track's chunks and of augmented crops, float16, shape (n_rows, n_features)."""
+    """Return the features of a track's views, float16, shape (n_rows, n_features)."""
 
     def compute() -> np.ndarray:
         genres, frontend = (track.genre,), pair.frontend
         chunks = examples.chunks([track], genres, cache, frontend, HOP_S)
-        places = np.unique(np.linspace(0, len(chunks) - 1, min(views.n_chunks, len(chunks))).round().astype(int))
-        elements: list[Any] = [chunks[int(place)] for place in places]
+        elements: list[Any] = [chunks[place] for place in spread(len(chunks), views.n_chunks)]
+        rng = np.random.default_rng([seed, zlib.crc32(track.name.encode())])
+        for number, place in enumerate(spread(len(chunks), views.n_poor), int(rng.integers(2))):
+            element: Any = chunks[place]
+            elements.append(element | {"inputs": poor(element["inputs"], frontend.sample_rate, number, rng)})
         if views.n_crops:
             sampling = SamplingConfig(balance="none", crops_per_epoch=views.n_crops)
             crops = examples.crops([track], genres, cache, frontend, augment, sampling, seed)
@@ -140,9 +150,29 @@ def track_rows(
         rows = [pair.features(element["inputs"]) for element in elements if element["weight"]]
         return np.array(rows, np.float16).reshape(-1, pair.n_features)
 
-    drawn = (augment, seed) if views.n_crops else ()
+    drawn = (augment, seed) if views.n_crops or views.n_poor else ()
     identity = repr((pair.identity, cache.file(track.path).name, track.start_s, track.seconds, views, drawn))
     return kept(cache.folder / FOLDER, identity, compute)
+
+
+def spread(n_chunks: int, n_most: int) -> list[int]:
+    """Return the places of at most so many chunks, spread evenly over a track."""
+    return np.unique(np.linspace(0, n_chunks - 1, min(n_most, n_chunks)).round().astype(int)).tolist()
+
+
+def poor(waveform: np.ndarray, sample_rate: int, number: int, rng: np.random.Generator) -> np.ndarray:
+    """Return a chunk with a telephone's band where the number is even, else with noise, as loud as before.
+
+    A stream brings clean and poor music to the same loudness.
+    """
+    quiet = 0.1 * waveform  # so that nothing clips
+    if number % 2:
+        changed = distort.noise(quiet, sample_rate, rng, snr_db=rng.uniform(5, 20), is_pink=rng.random() < 0.25)
+    else:
+        low_hz, high_hz = rng.uniform(200, 400), rng.uniform(3000, 3800)
+        changed = distort.band_limit(quiet, sample_rate, rng, low_hz=low_hz, high_hz=high_hz)
+    power, before = float(np.mean(np.square(changed))), float(np.mean(np.square(waveform)))
+    return changed * np.float32(np.sqrt(before / max(power, 1e-12)))
 
 
 def all_rows(

@@ -12,7 +12,7 @@ from train.data.load import read_all
 from train.data.splits import artist_name, divide
 from train.data.tracks import DataConfig, Dataset, Track
 from train.input.sampling import SamplingConfig
-from train.transfer.frozen import kept
+from train.transfer.frozen import kept, poor, spread
 from train.transfer.linear import fit_linear, penalty_of
 from train.transfer.pair import PairHeadConfig, PairRunConfig, domain_weights
 from train.transfer.states import source_folds
@@ -98,6 +98,22 @@ def test_all_of_a_source_is_in_one_fold():
         by_source.setdefault(one.name.split("/")[1], set()).add(fold)
     assert all(len(folds) == 1 for folds in by_source.values())
     assert set(folds) == set(range(5))
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_poor_copy_is_as_loud_and_has_another_spectrum(number):
+    chunk = (0.3 * RNG.normal(size=48_000)).astype(np.float32)
+    changed = poor(chunk, 16_000, number, RNG)
+    assert changed.dtype == np.float32
+    assert np.square(changed).mean() == pytest.approx(np.square(chunk).mean(), rel=1e-3)
+    bass, all_of_it = (np.square(np.abs(np.fft.rfft(changed)))[:n].sum() for n in (3 * 150, 24_001))
+    assert bass / all_of_it < 1e-3 if number == 0 else bass / all_of_it == pytest.approx(150 / 8000, rel=0.3)
+
+
+def test_chunks_are_spread_over_a_track():
+    assert spread(10, 3) == [0, 4, 9]
+    assert spread(2, 5) == [0, 1]
+    assert spread(5, 0) == []
 
 
 def test_features_are_computed_once_and_again_where_the_file_is_damaged(tmp_path):
