@@ -26,6 +26,7 @@ def scores(n_tracks: int = 60, n_chunks: int = 4, skill: float = 2.0, seed: int 
         tuple(f"track{number:03}" for number in range(n_tracks)),
         labels,
         np.ones(n_tracks),
+        np.zeros(n_tracks),
         track,
         np.tile(3.0 * np.arange(n_chunks), n_tracks),
         logits,

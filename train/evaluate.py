@@ -30,7 +30,7 @@ from train.command.entry import entry
 from train.command.provenance import folder_name, provenance
 from train.data.load import read_all
 from train.data.tracks import Track
-from train.evaluation.calibrate import cross_fitted, temperature
+from train.evaluation.calibrate import calibration, cross_fitted
 from train.evaluation.figures import assess, brief, ms_per_chunk, n_parameters, over_seeds, paired
 from train.evaluation.metrics import holm
 from train.evaluation.report import pages
@@ -87,7 +87,7 @@ def evaluate(config: Config) -> None:
     main = {name: [seed.select(datasets[0][1]) for seed in seeds] for name, seeds in scores.items()}
     figures = {system.name: _figures(config, system, main[system.name]) for system in systems}
     for name, values in figures.items():
-        values["temperature"]["of_all"] = temperature(scores[name][0])
+        values["fit"]["of_all"] = calibration(scores[name][0])._asdict()
         values["n_tracks_all"] = len(scores[name][0].tracks)
         values["by_dataset"] = {dataset: brief(scores[name][0].select(names)) for dataset, names in datasets[1:]}
     first = {name: seeds[0] for name, seeds in main.items()}
@@ -125,9 +125,9 @@ def _figures(config: Config, system: System, seeds: Sequence[Scored]) -> dict[st
     models = [part.model for part in system.seeds[0]]
     figures = assess(seeds[0])
     figures["seeds"] = over_seeds(seeds)
-    used = [float(np.unique(seeds[0].temperatures)[place]) for place in (0, -1)]
-    figures["temperature"] = {
-        "used": used,
+    fit = {"temperature": seeds[0].temperatures, "sharpness": seeds[0].sharpness}
+    figures["fit"] = {
+        "used": {name: [float(values.min()), float(values.max())] for name, values in fit.items()},
         "is_cross_fitted": len(system.seeds[0]) > 1,
     }
     figures["cost"] = {
@@ -140,7 +140,7 @@ def _figures(config: Config, system: System, seeds: Sequence[Scored]) -> dict[st
 
 
 def _calibrated(scored: Scored, parts: Sequence[Part]) -> Scored:
-    """Give each of several folds the temperature of the others; a single model keeps its own."""
+    """Give each of several folds the calibration of the others; a single model keeps its own."""
     if len(parts) < 2:
         return scored
     decoded = set(scored.tracks)
@@ -149,13 +149,13 @@ def _calibrated(scored: Scored, parts: Sequence[Part]) -> Scored:
 
 
 def _distorted(config: Config, parts: Sequence[Part], clean: Scored, distortion: str) -> Scored:
-    """Score the same few tracks of each part under a distortion, at the temperatures of the clean ones."""
-    temperatures = dict(zip(clean.tracks, clean.temperatures, strict=True))
-    candidates = [track for part in parts for track in part.tracks if track.name in temperatures]
+    """Score the same few tracks of each part under a distortion, calibrated as the clean ones."""
+    candidates = [track for part in parts for track in part.tracks if track.name in set(clean.tracks)]
     chosen = set(subset(candidates, config.robustness_tracks, config.seed))
     fewer = [Part(part.model, tuple(track for track in part.tracks if track in chosen)) for part in parts]
     distorted = _scored(config, [part for part in fewer if part.tracks], distortion)
-    return distorted.at_temperature(np.array([temperatures[name] for name in distorted.tracks]))
+    same = clean.select(distorted.tracks)
+    return distorted.calibrated(same.temperatures, same.sharpness)
 
 
 def _scored(config: Config, parts: Sequence[Part], distortion: str = "") -> Scored:

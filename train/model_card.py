@@ -52,6 +52,7 @@ def text(card: Card) -> str:
 
 def _what(card: Card) -> Iterator[str]:
     frontend = card.frontend
+    sharpened = f", votes sharpened by {card.sharpness:g}" if card.sharpness else ""
     kind = "tags, several at once" if card.multi_label else "genres, one at a time"
     yield f"# Model card: {card.name}"
     yield "<!-- Written by train.model_card from checkpoint.json: change that file, not this one. -->\n"
@@ -65,7 +66,7 @@ def _what(card: Card) -> Iterator[str]:
         f"- **Input:** {frontend.kind} features of chunks of {frontend.chunk_s:g} s, mono, {frontend.sample_rate:,} Hz"
     )
     yield (
-        f"- **Decision:** logits divided by the temperature {card.temperature:g};"
+        f"- **Decision:** logits divided by the temperature {card.temperature:g}{sharpened};"
         f" {'not named' if card.multi_label else '`unsure`'} under a probability of {card.min_probability:g}"
     )
     yield f"- **Licence:** {card.provenance.get('licence') or 'not stated'}\n"

@@ -7,7 +7,7 @@ First train the folds and the model of all tracks, and evaluate the folds::
     python -m train.publish runs/cnn --output checkpoints/cnn
 
 The model in ``runs/cnn/all`` was trained on all tracks, so no track is left to score it on: the figures and the
-temperature in its card come from the folds.
+calibration in its card come from the folds.
 """
 
 import dataclasses
@@ -53,7 +53,7 @@ class Config:
 
 
 def publish(config: Config) -> checkpoint.Checkpoint:
-    """Write the model of all tracks with its folds' temperature and figures, and its README.md.
+    """Write the model of all tracks with its folds' calibration and figures, and its README.md.
 
     Raises:
         UsageError: The run has no report, the report is not of held-out tracks, or the model is too large to ship.
@@ -77,7 +77,8 @@ def publish(config: Config) -> checkpoint.Checkpoint:
     card = dataclasses.replace(
         model.card,
         name=config.output.resolve().name,
-        temperature=round(figures["temperature"]["of_all"], 4),
+        temperature=round(figures["fit"]["of_all"]["temperature"], 4),
+        sharpness=round(figures["fit"]["of_all"]["sharpness"], 4),
         metrics={**model.card.metrics, protocol: summary(figures), **elsewhere(figures, protocol)},
         provenance=without_private_paths(
             {
@@ -164,7 +165,7 @@ def _reported(config: Config, name: str) -> tuple[dict[str, Any], dict[str, Any]
     if not names:
         raise UsageError(f"{file}: has no figures of {config.run.name}; {remedy}")
     figures = systems[names[0]]
-    if not figures["temperature"]["is_cross_fitted"]:
+    if not figures["fit"]["is_cross_fitted"]:
         raise UsageError(f"{file}: {names[0]} was not scored by folds; {remedy}")
     return numbers["facts"], figures
 
@@ -172,7 +173,8 @@ def _reported(config: Config, name: str) -> tuple[dict[str, Any], dict[str, Any]
 def main() -> None:
     """Run from the command line."""
     published = publish(tyro.cli(Config, description=__doc__))
-    print(f"written: {published.path}, temperature {published.card.temperature}")
+    card = published.card
+    print(f"written: {published.path}, temperature {card.temperature:g}, sharpness {card.sharpness:g}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from genrestream.features.config import FrontendConfig, frontend_from_json, fron
 
 FORMAT = 1
 MAX_BYTES, MAX_TEXT, MAX_LABELS, MAX_LABEL = 1 << 24, 10_000, 10_000, 100  # file, text, labels, label
-MAX_DEPTH, MAX_INTEGER, MAX_TEMPERATURE = 20, 1 << 53, 1000.0
+MAX_DEPTH, MAX_INTEGER, MAX_TEMPERATURE, MAX_SHARPNESS = 20, 1 << 53, 1000.0, 10.0
 NOT_IN_NAMES = "/\\:"  # reports name files after the model
 TYPES: dict[str, type | tuple[type, ...]] = {
     "name": str,
@@ -43,6 +43,7 @@ class Card:
         multi_label: Whether several labels may hold at once (sigmoid) or exactly one does (softmax).
         states: Names of the outputs after the labels, ``music`` first; empty where there are none.
         temperature: The logits are divided by it to calibrate the running probability.
+        sharpness: How much surer a vote of many chunks is than their mean; see ``streaming.vote.sharpened``.
         min_probability: A lower running probability counts as unsure.
         metrics: Measured scores by name.
         provenance: Data, split, seed, command, commit, licence.
@@ -61,6 +62,7 @@ class Card:
     metrics: dict[str, Any]
     provenance: dict[str, Any]
     states: tuple[Kind, ...] = ()
+    sharpness: float = 0.0
     weights_sha256: str = ""
     format: int = FORMAT
 
@@ -112,6 +114,12 @@ def _card(fields: dict[str, Any]) -> Card:
         raise UsageError(f"temperature={fields['temperature']} must be a positive number, at most {MAX_TEMPERATURE:g}")
     if not 0 <= fields["min_probability"] <= 1:
         raise UsageError(f"min_probability={fields['min_probability']} must be from 0 to 1")
+    sharpness = fields.get("sharpness", 0.0)
+    is_number = isinstance(sharpness, int | float) and not isinstance(sharpness, bool)
+    if not is_number or not 0 <= sharpness <= MAX_SHARPNESS or (sharpness and fields["multi_label"]):
+        raise UsageError(
+            f"sharpness={_short(sharpness)} must be from 0 to {MAX_SHARPNESS:g}, and 0 where several labels may hold"
+        )
     states = fields.get("states", [])
     if states and (not isinstance(states, list) or states[0] != "music" or set(states) - set(get_args(Kind))):
         raise UsageError(f"states={_short(states)} must be music first, then speech, noise or both")

@@ -87,7 +87,7 @@ class Session:
         self._leveller = Leveller(frontend.level, frontend.sample_rate) if frontend.level else None
         self.level = Level()
         self._chunker = Chunker(frontend.n_samples, round(config.hop_s * frontend.sample_rate), frontend.sample_rate)
-        self._vote = Vote(len(card.labels), config.vote, config.half_life_s)
+        self._vote = Vote(len(card.labels), config.vote, config.half_life_s, card.sharpness)
         self._n_samples = self._n_chunks = 0
         self._n_of: Counter[str] = Counter()
         self._dropped_s = self._padded_s = 0.0

@@ -19,10 +19,13 @@ class Vote:
     chunk chose and 0 elsewhere (hard vote). With ``decay`` it is the probabilities, and a ballot's weight halves each
     half-life, so that the answer follows the music.
 
+    Chunks that agree make an answer surer than any of them is, and a mean does not show that: `sharpened` does.
+
     Args:
         n_classes: Labels that are voted on.
         rule: How ballots are made and weighed.
         half_life_s: For ``decay``: seconds after which a ballot counts half.
+        sharpness: See `sharpened`; shares of hard votes are left as they are.
 
     Attributes:
         counts: How many chunks chose each label, shape (n_classes,); with ``decay`` of the last four half-lives.
@@ -30,11 +33,12 @@ class Vote:
         others: How many chunks did not vote, by kind, over the same time.
     """
 
-    def __init__(self, n_classes: int, rule: Rule = "mean", half_life_s: float = 15.0):
+    def __init__(self, n_classes: int, rule: Rule = "mean", half_life_s: float = 15.0, sharpness: float = 0.0):
         if rule not in get_args(Rule):
             raise OptionError("vote", rule, f"must be one of {', '.join(get_args(Rule))}")
         check_number("half_life_s", half_life_s, TINY_S, 3600, "more than 0 and at most 3600 seconds")
         self.rule, self.half_life_s = rule, half_life_s
+        self._sharpness = 0.0 if rule == "majority" else sharpness
         self.counts = np.zeros(n_classes, int)
         self.n_votes, self.others = 0, Counter[str]()
         self._sum = np.zeros(n_classes)
@@ -84,7 +88,26 @@ class Vote:
     @property
     def probs(self) -> np.ndarray:
         """The running probabilities, shape (n_classes,); zeros before the first vote."""
-        return self._sum / self._weight if self.n_votes else np.zeros(len(self._sum))
+        if not self.n_votes:
+            return np.zeros(len(self._sum))
+        return sharpened(self._sum / self._weight, self._weight, self._sharpness)
 
     def __str__(self) -> str:
         return f"decay, half-life {self.half_life_s:g} s" if self.rule == "decay" else self.rule
+
+
+def sharpened(probs: np.ndarray, n_votes: np.ndarray | float, sharpness: float) -> np.ndarray:
+    """Return the mean of n ballots, raised to the power 1 + sharpness (1 - 1/n) and scaled to a sum of 1.
+
+    One ballot stays as it is; the ranking stays, too.
+
+    Args:
+        probs: Means of probabilities that sum to 1, shape (..., n_classes).
+        n_votes: Of how many ballots, by their weights, at least 1; shape (...,).
+        sharpness: From 0, which changes nothing.
+    """
+    if not sharpness:
+        return probs
+    power = 1 + sharpness * (1 - 1 / np.maximum(1.0, n_votes))
+    raised = probs ** np.asarray(power)[..., None]
+    return raised / np.maximum(raised.sum(axis=-1, keepdims=True), 1e-300)

@@ -85,6 +85,10 @@ def test_the_genre_model_says_what_it_was_measured_at():
         (lambda folder: change(folder, temperature=10**400), "cannot be read as JSON|temperature must be a number"),
         (lambda folder: change(folder, temperature=1e-300), "temperature=1e-300 must be a positive number"),
         (lambda folder: change(folder, temperature=True), "temperature must be a number, and True is not"),
+        (lambda folder: change(folder, sharpness="x"), "sharpness='x' must be from 0 to 10"),
+        (lambda folder: change(folder, sharpness=-0.1), "sharpness=-0.1 must be from 0 to 10"),
+        (lambda folder: change(folder, sharpness=True), "sharpness=True must be from 0 to 10"),
+        (lambda folder: change(folder, multi_label=True, sharpness=1.0), "and 0 where several labels may hold"),
         (lambda folder: change(folder, min_probability="x"), "min_probability must be a number, and 'x' is not"),
         (lambda folder: change(folder, min_probability=float("nan")), "min_probability=nan must be a finite number"),
         (

@@ -61,3 +61,31 @@ def test_unknown_rules_and_half_lives_are_refused():
     for half_life_s in (0.0, -1.0, 1e9, float("nan")):
         with pytest.raises(UsageError, match="half_life_s="):
             Vote(3, "decay", half_life_s)
+
+
+def test_a_sharpened_vote_keeps_one_ballot_and_the_ranking():
+    ballots = np.array([[0.5, 0.3, 0.2], [0.6, 0.3, 0.1], [0.4, 0.35, 0.25]])
+    vote, plain = Vote(3, sharpness=0.8), Vote(3)
+    for number, ballot in enumerate(ballots):
+        for one in (vote, plain):
+            one.add(ballot, ballot == ballot.max(), 3.0 * number)
+        if number == 0:
+            np.testing.assert_allclose(vote.probs, ballot)
+    expected = ballots.mean(axis=0) ** (1 + 0.8 * 2 / 3)
+    np.testing.assert_allclose(vote.probs, expected / expected.sum())
+    assert vote.probs[0] > plain.probs[0]
+    assert (np.argsort(vote.probs) == np.argsort(plain.probs)).all()
+
+
+def test_shares_of_hard_votes_are_not_sharpened():
+    vote = Vote(2, "majority", sharpness=2.0)
+    for number in range(4):
+        vote.add(np.array([0.6, 0.4]), np.array([number > 0, number == 0]), 3.0 * number)
+    assert vote.probs.tolist() == [0.75, 0.25]
+
+
+def test_a_decaying_vote_is_sharpened_by_the_weight_that_is_left():
+    vote = Vote(2, "decay", half_life_s=0.01, sharpness=2.0)
+    for number in range(5):  # all but the last weigh nothing
+        vote.add(np.array([0.7, 0.3]), np.array([True, False]), 3.0 * number)
+    np.testing.assert_allclose(vote.probs, [0.7, 0.3])

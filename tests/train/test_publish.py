@@ -20,7 +20,11 @@ def finished(tmp_path):
     scored = scores(skill=1.0)
     figures = assess(scored) | {
         "seeds": over_seeds([scored]),
-        "temperature": {"used": [0.5, 0.6], "is_cross_fitted": True, "of_all": 0.55556},
+        "fit": {
+            "used": {"temperature": [0.5, 0.6], "sharpness": [0.2, 0.3]},
+            "is_cross_fitted": True,
+            "of_all": {"temperature": 0.55556, "sharpness": 0.25},
+        },
     }
     write(folder, figures)
     return folder, figures
@@ -50,7 +54,7 @@ def test_the_shipped_model_has_the_folds_figures_and_temperature(finished, tmp_p
 
 def test_what_was_not_scored_by_folds_is_not_published(finished, tmp_path):
     folder, figures = finished
-    write(folder, figures | {"temperature": figures["temperature"] | {"is_cross_fitted": False}})
+    write(folder, figures | {"fit": figures["fit"] | {"is_cross_fitted": False}})
     with pytest.raises(UsageError, match="net was not scored by folds"):
         publish(Config(folder, tmp_path / "mine"))
     (folder / "report" / "report.json").unlink()

@@ -1,47 +1,81 @@
-"""Calibration: the temperature that makes a model's running probabilities as true as possible (Guo et al. 2017).
+"""Calibration: the temperature and the sharpness that make a model's running probabilities as true as possible.
 
-It is fitted to the running vote, which is what a user sees, and not to single chunks: a vote of many chunks is
-overconfident to another degree than a chunk is.
+Both are fitted to the running vote, which is what a user sees, and not to single chunks. A temperature alone (Guo et
+al. 2017) cannot serve both the first chunk and a vote of ten, which is less sure than it should be.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from genrestream.streaming.vote import sharpened
 from train.evaluation.scores import Scored, joined
 
 AFTER_CHUNKS = (1, 2, 3, 5, 10)
 BOUNDS = (-4.0, 4.0)  # of the temperature's logarithm
+SHARPEST = 3.0
 
 
-def temperature(scored: Scored) -> float:
-    """Return the temperature for these tracks, which the model must not have been trained on.
+class Calibration(NamedTuple):
+    """What a card says of it.
 
-    It minimises the mean negative log-likelihood of the tracks' genres under the mean vote after 1, 2, 3, 5 and 10
-    chunks (or at a shorter track's end). The temperatures in ``scored`` are not used.
+    Attributes:
+        temperature: The logits are divided by it.
+        sharpness: See ``genrestream.streaming.vote.sharpened``.
     """
 
-    def loss(log_temperature: float) -> float:
-        return negative_log_likelihood(scored, float(np.exp(log_temperature)))
+    temperature: float
+    sharpness: float
 
-    best: Any = minimize_scalar(loss, bounds=BOUNDS, method="bounded")
-    return float(np.exp(best.x))
+
+def calibration(scored: Scored) -> Calibration:
+    """Return the calibration for these tracks, which the model must not have been trained on.
+
+    It minimises the mean negative log-likelihood of the tracks' genres under the mean vote after 1, 2, 3, 5 and 10
+    chunks (or at a shorter track's end). The calibration in ``scored`` is not used.
+    """
+    best: Any = minimize_scalar(lambda log: _best_sharpness(scored, log)[1], bounds=BOUNDS, method="bounded")
+    return Calibration(float(np.exp(best.x)), _best_sharpness(scored, best.x)[0])
 
 
 def cross_fitted(folds: Sequence[Scored]) -> list[Scored]:
-    """Return each fold's scores at a temperature fitted to the other folds' tracks."""
+    """Return each fold's scores with a calibration fitted to the other folds' tracks."""
     others = [[other for other in folds if other is not fold] for fold in folds]
-    return [fold.at_temperature(temperature(joined(rest))) for fold, rest in zip(folds, others, strict=True)]
+    return [fold.calibrated(*calibration(joined(rest))) for fold, rest in zip(folds, others, strict=True)]
 
 
-def negative_log_likelihood(scored: Scored, temperature: float) -> float:
+def negative_log_likelihood(scored: Scored, its: Calibration) -> float:
     """Return minus the log of the true genre's running probability, the mean over tracks and moments."""
-    votes = scored.at_temperature(temperature).running("mean")
-    losses = []
+    return _loss(_moments(scored, its.temperature), its.sharpness)
+
+
+def _best_sharpness(scored: Scored, log_temperature: float) -> tuple[float, float]:
+    """Return the best sharpness at a temperature, and its loss."""
+    moments = _moments(scored, float(np.exp(log_temperature)))
+    best: Any = minimize_scalar(lambda value: _loss(moments, value), bounds=(0.0, SHARPEST), method="bounded")
+    return float(best.x), float(best.fun)
+
+
+Moment = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def _moments(scored: Scored, temperature: float) -> list[Moment]:
+    """Return, for each moment, the mean votes of the tracks that have one, how many chunks made it, and the genres."""
+    plain = scored.calibrated(temperature)
+    votes, n_votes = plain.running("mean"), plain.n_votes()
+    moments = []
     for n_chunks in AFTER_CHUNKS:
-        probs = votes[scored.chunk_numbered(n_chunks)][np.arange(len(scored.labels)), scored.labels]
-        voted = probs > 0  # a silent track has no vote
-        losses.append(-np.log(probs[voted]).mean())
+        at = plain.chunk_numbered(n_chunks)
+        voted = n_votes[at] > 0  # a silent track has no vote
+        moments.append((votes[at][voted], n_votes[at][voted], scored.labels[voted]))
+    return moments
+
+
+def _loss(moments: Sequence[Moment], sharpness: float) -> float:
+    losses = []
+    for probs, n_votes, labels in moments:
+        sharp = sharpened(probs, n_votes, sharpness)
+        losses.append(-np.log(np.maximum(sharp[np.arange(len(labels)), labels], 1e-12)).mean())
     return float(np.mean(losses))

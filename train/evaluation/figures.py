@@ -25,6 +25,8 @@ from train.evaluation.metrics import (
 from train.evaluation.scores import Scored
 
 MOMENTS_S = tuple(range(3, 31, 3))
+CALIBRATED_S = (3, 6, 9, np.inf)  # after which the calibration error of each vote rule is reported
+LEAST_PROBABILITIES = tuple(n / 100 for n in range(20, 100, 5))
 LONG_S = 14.0  # GTZAN here: full and half tracks, against single excerpts of 2 to 3 s
 
 
@@ -51,6 +53,8 @@ def assess(scored: Scored) -> dict[str, Any]:
         "confusion": confusion(answers(probs), scored.labels, len(scored.genres)).tolist(),
         "by_length": _by_length(scored),
         "calibration": _calibration(scored),
+        "calibration_by_rule": _calibration_by_rule(scored),
+        "risk_coverage": risk_coverage(probs, scored.labels),
         "by_seconds": by_seconds(scored),
     }
 
@@ -63,6 +67,8 @@ def brief(scored: Scored) -> dict[str, Any]:
         **{name: figures["track"][name] for name in ("accuracy", "accuracy_95", "macro_recall", "mean_over_genres_95")},
         "recall": {genre: row["recall"] for genre, row in figures["by_genre"].items()},
         "calibration_error_track": figures["calibration"]["track"]["calibration_error"],
+        "calibration_by_rule": figures["calibration_by_rule"],
+        "risk_coverage": figures["risk_coverage"],
         "confusion": figures["confusion"],
     }
 
@@ -158,6 +164,37 @@ def _calibration(scored: Scored) -> dict[str, Any]:
             "bins": bins,
         }
     return figures
+
+
+def _calibration_by_rule(scored: Scored) -> dict[str, list[float]]:
+    """Return the calibration error of each vote rule after the times of ``CALIBRATED_S``."""
+    errors: dict[str, list[float]] = {}
+    for rule in get_args(Rule):
+        votes = scored.running(rule)
+        moments = [votes[scored.last_chunks(moment)] for moment in CALIBRATED_S]
+        voted = [probs.sum(axis=1) > 0 for probs in moments]
+        pairs = zip(moments, voted, strict=True)
+        errors[rule] = [calibration_error(probs[those], scored.labels[those]) for probs, those in pairs]
+    return errors
+
+
+def risk_coverage(probs: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:
+    """Return, for each least probability, the share of tracks that get a genre, and the share of those that are right.
+
+    Args:
+        probs: The tracks' probabilities, shape (n_tracks, n_classes).
+        labels: Their genres, shape (n_tracks,).
+    """
+    right, most = answers(probs) == labels, probs.max(axis=1)
+    named = {least: (most >= least) & (most > 0) for least in LEAST_PROBABILITIES}
+    return [
+        {
+            "min_probability": least,
+            "coverage": float(those.mean()),
+            "accuracy": float(right[those].mean()) if those.any() else None,
+        }
+        for least, those in named.items()
+    ]
 
 
 def by_seconds(scored: Scored, moments_s: Sequence[float] = MOMENTS_S) -> dict[str, Any]:

@@ -59,7 +59,8 @@ def key_of(parts: Sequence[Part], *more: object) -> str:
     """Return a digest of models and tracks, the key of their scores."""
     digest = hashlib.sha256(repr(more).encode())
     for part in parts:
-        digest.update(f"{part.model.card.weights_sha256} {part.model.card.temperature}\n".encode())
+        card = part.model.card
+        digest.update(f"{card.weights_sha256} {card.temperature} {card.sharpness}\n".encode())
         for track in part.tracks:
             digest.update(f"{track.name} {track.genre} {_state(track.path)}\n".encode())
     return digest.hexdigest()

@@ -29,6 +29,7 @@ class Scored:
         tracks: The tracks' names.
         labels: Each track's genre as an index, shape (n_tracks,).
         temperatures: Temperature of the model that scored each track, shape (n_tracks,).
+        sharpness: Sharpness of its votes, shape (n_tracks,).
         track: Each chunk's track as an index, shape (n_chunks,).
         start_s: Where each chunk starts in its track, shape (n_chunks,).
         logits: Shape (n_chunks, n_classes), each row up to a constant; NaN where the chunk was silent.
@@ -40,6 +41,7 @@ class Scored:
     tracks: tuple[str, ...]
     labels: np.ndarray
     temperatures: np.ndarray
+    sharpness: np.ndarray
     track: np.ndarray
     start_s: np.ndarray
     logits: np.ndarray
@@ -53,14 +55,21 @@ class Scored:
     def running(self, rule: Rule = "mean", half_life_s: float = 15.0) -> np.ndarray:
         """Return the vote after each chunk, shape (n_chunks, n_classes); zeros before the first chunk with sound."""
         votes = np.empty_like(self.logits)
-        vote, current = Vote(len(self.genres), rule, half_life_s), -1
+        vote, current = Vote(len(self.genres)), -1
         for number, chunk in enumerate(self.chunk_probs()):
             if self.track[number] != current:
-                vote, current = Vote(len(self.genres), rule, half_life_s), self.track[number]
+                current = int(self.track[number])
+                vote = Vote(len(self.genres), rule, half_life_s, float(self.sharpness[current]))
             if not np.isnan(chunk[0]):
                 vote.add(chunk, np.arange(len(chunk)) == chunk.argmax(), self.start_s[number])
             votes[number] = vote.probs
         return votes
+
+    def n_votes(self) -> np.ndarray:
+        """Return how many chunks of its track have voted after each chunk, shape (n_chunks,)."""
+        voted = np.cumsum(~np.isnan(self.logits[:, 0]))
+        firsts = np.searchsorted(self.track, self.track)
+        return voted - np.concatenate([[0], voted])[firsts]
 
     def track_probs(self, rule: Rule = "mean", until_s: float = np.inf) -> np.ndarray:
         """Return each track's vote at its end, or after so many seconds, shape (n_tracks, n_classes)."""
@@ -76,9 +85,12 @@ class Scored:
         counts = np.bincount(self.track, minlength=len(self.tracks))
         return np.cumsum(counts) - counts + np.clip(number, 1, counts) - 1
 
-    def at_temperature(self, temperature: float | np.ndarray) -> "Scored":
-        """Return the same scores with another temperature, for all tracks or one for each, shape (n_tracks,)."""
-        return dataclasses.replace(self, temperatures=np.broadcast_to(temperature, len(self.tracks)).astype(float))
+    def calibrated(self, temperature: float | np.ndarray, sharpness: float | np.ndarray = 0.0) -> "Scored":
+        """Return the same scores calibrated otherwise, with one value for all tracks or one each, shape (n_tracks,)."""
+        temperatures, sharp = (
+            np.broadcast_to(value, len(self.tracks)).astype(float) for value in (temperature, sharpness)
+        )
+        return dataclasses.replace(self, temperatures=temperatures, sharpness=sharp)
 
     def lengths_s(self) -> np.ndarray:
         """Return how many seconds of each track its chunks span, the last one's padding included; (n_tracks,)."""
@@ -101,6 +113,7 @@ class Scored:
             tracks=names,
             labels=self.labels[chosen],
             temperatures=self.temperatures[chosen],
+            sharpness=self.sharpness[chosen],
             track=np.repeat(np.arange(len(chosen)), [len(places) for places in chunks]),
             start_s=self.start_s[np.concatenate(chunks)],
             logits=self.logits[np.concatenate(chunks)],
@@ -126,6 +139,7 @@ def joined(parts: Sequence[Scored]) -> Scored:
         tuple(tracks),
         np.concatenate([part.labels for part in parts]),
         np.concatenate([part.temperatures for part in parts]),
+        np.concatenate([part.sharpness for part in parts]),
         np.concatenate([part.track + shift for part, shift in zip(parts, shifts, strict=False)]),
         np.concatenate([part.start_s for part in parts]),
         np.concatenate([part.logits for part in parts]),

@@ -58,6 +58,7 @@ def score(
         tracks=tuple(track.name for track in predicted),
         labels=np.array([labels[track] for track in predicted]),
         temperatures=np.full(len(predicted), model.card.temperature),
+        sharpness=np.full(len(predicted), model.card.sharpness),
         track=np.repeat(np.arange(len(predicted)), [len(predictions) for predictions in predicted.values()]),
         start_s=np.array([prediction.start_s for prediction in chunks]),
         logits=np.stack([_logits(prediction, model) for prediction in chunks]),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.made_up import scores
-from train.evaluation.calibrate import negative_log_likelihood, temperature
+from train.evaluation.calibrate import SHARPEST, Calibration, calibration, negative_log_likelihood
 
 
 def single_chunks(n_tracks=3000):
@@ -21,23 +21,40 @@ def single_chunks(n_tracks=3000):
 def test_the_temperature_undoes_a_scale_of_the_logits(scale):
     scored = single_chunks()
     scaled = dataclasses.replace(scored, logits=scale * scored.logits)
-    assert temperature(scaled) == pytest.approx(scale, rel=0.1)
+    assert calibration(scaled).temperature == pytest.approx(scale, rel=0.1)
 
 
 def test_nothing_near_it_is_likelier():
     scored = scores(n_tracks=60, n_chunks=12, skill=0.7)
-    best = temperature(scored)
+    best = calibration(scored)
     least = negative_log_likelihood(scored, best)
-    assert all(negative_log_likelihood(scored, factor * best) > least for factor in (0.9, 1.1))
+    near = [Calibration(factor * best.temperature, best.sharpness) for factor in (0.9, 1.1)]
+    near.append(Calibration(best.temperature, best.sharpness - 0.2))
+    near.append(Calibration(best.temperature, min(SHARPEST, best.sharpness + 0.2) + 1e-3))
+    assert all(negative_log_likelihood(scored, other) > least for other in near if other.sharpness <= SHARPEST)
 
 
-def test_the_temperatures_it_was_scored_with_do_not_matter():
+def test_votes_of_independent_chunks_are_surer_than_their_mean():
+    """Each chunk is calibrated by itself, and the chunks of a track differ: their agreement says more than one says."""
+    rng = np.random.default_rng(2)
+    scored = scores(n_tracks=1500, n_chunks=8, skill=0.0)
+    logits = 1.2 * rng.normal(size=scored.logits.shape)
+    logits += np.log(np.e) * 1.44 * np.eye(3)[scored.labels[scored.track]]  # the likelihood ratio of a shift by 1.2
+    scored = dataclasses.replace(scored, logits=logits)
+    fit = calibration(scored)
+    assert fit.temperature == pytest.approx(1, rel=0.15)
+    assert fit.sharpness > 0.5
+    one = scored.calibrated(*fit)
+    np.testing.assert_allclose(one.running()[one.chunk_numbered(1)], one.chunk_probs()[one.chunk_numbered(1)])
+
+
+def test_the_calibration_it_was_scored_with_does_not_matter():
     scored = scores(skill=0.5)
-    assert temperature(scored) == temperature(scored.at_temperature(5.0))
+    assert calibration(scored) == calibration(scored.calibrated(5.0, 2.0))
 
 
 def test_a_silent_track_says_nothing():
     scored = scores(n_tracks=10, n_chunks=2, skill=0.5)
-    without = temperature(scored.select(scored.tracks[1:]))
+    without = calibration(scored.select(scored.tracks[1:]))
     scored.logits[:2] = np.nan
-    assert temperature(scored) == pytest.approx(without)
+    assert calibration(scored) == pytest.approx(without)

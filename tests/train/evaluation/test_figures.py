@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, classification_report, confusion_mat
 from genrestream.errors import UsageError
 from tests.made_up import GENRES, scores
 from train.data.tracks import Track
-from train.evaluation.figures import answers, assess, by_seconds, correct, over_seeds, paired
+from train.evaluation.figures import answers, assess, by_seconds, correct, over_seeds, paired, risk_coverage
 from train.evaluation.report.sections import headline
 from train.evaluation.robustness import robustness, subset
 from train.publish import OF_FIRST_SEED, summary
@@ -60,6 +60,7 @@ def test_the_curve_over_seconds_is_of_the_same_tracks():
         tracks=scored.tracks + short.tracks,
         labels=np.concatenate([scored.labels, short.labels]),
         temperatures=np.ones(90),
+        sharpness=np.zeros(90),
         track=np.concatenate([scored.track, short.track + 60]),
         start_s=np.concatenate([scored.start_s, short.start_s]),
         logits=np.concatenate([scored.logits, short.logits]),
@@ -138,3 +139,14 @@ def test_a_subset_has_each_genre_as_often():
         assert genres.count("b") == min(3, n_tracks // 3)
     assert subset(tracks, 9) == subset(tracks, 9) != subset(tracks, 9, seed=1)
     assert len(subset(tracks, 1000)) == len(tracks)
+
+
+def test_a_higher_least_probability_answers_less_and_better():
+    scored = scores(n_tracks=200, n_chunks=3, skill=0.8)
+    points = risk_coverage(scored.track_probs(), scored.labels)
+    assert points[0]["coverage"] == 1
+    assert points[0]["accuracy"] == pytest.approx(correct(scored).mean())
+    coverage = [point["coverage"] for point in points]
+    assert coverage == sorted(coverage, reverse=True)
+    sure = next(point for point in points if point["coverage"] < 0.6)
+    assert sure["accuracy"] > points[0]["accuracy"] + 0.05

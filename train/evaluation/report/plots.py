@@ -124,6 +124,23 @@ def reliability(path: Path, calibration: Mapping[str, Any], title: str) -> None:
     save(figure, path)
 
 
+def risk_coverage(path: Path, curves: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> None:
+    """Draw the share of right answers against the share of tracks that get one, as the least probability grows."""
+    figure, axes = one_panel((7, 4.2))
+    for (name, points), (colour, marker, line) in zip(curves.items(), STYLES, strict=False):
+        known = [point for point in points if point["accuracy"] is not None]
+        x, y = [point["coverage"] for point in known], [point["accuracy"] for point in known]
+        axes.plot(x, y, color=colour, marker=marker, ls=line, ms=4, label=name)
+        for point in known[:: max(1, len(known) // 4)]:
+            place = (point["coverage"], point["accuracy"])
+            axes.annotate(f"{point['min_probability']:.2f}", place, (0, 6), textcoords="offset points", fontsize=7)
+    axes.set(xlim=(0, 1.02), xlabel="share of the tracks that get a genre", ylabel="share of those that are right")
+    axes.set_title(f"{title}\n(numbers: the least probability)", fontsize=9)
+    axes.grid(axis="y", color="0.9")
+    axes.legend(frameon=False, fontsize=8)
+    save(figure, path)
+
+
 def by_seconds(path: Path, figures: Mapping[str, Any], title: str) -> None:
     """Draw accuracy, and its mean over genres, against seconds for each vote rule; the band is for the mean vote."""
     figure = Figure(figsize=(9.5, 4.2), layout="constrained")

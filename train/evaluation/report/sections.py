@@ -64,7 +64,7 @@ def of_system(folder: Path, system: System, scored: Scored, figures: Figures) ->
     lines += [f"Not scored: {problem}" for problem in figures["problems"]]
     return lines + [
         line
-        for section in (_genres, _curves, _moments, _reliability, _robustness, _learning)
+        for section in (_genres, _curves, _moments, _reliability, _coverage, _robustness, _learning)
         for line in section(folder, system, scored, figures)
     ]
 
@@ -172,15 +172,46 @@ def _reliability(folder: Path, system: System, scored: Scored, figures: Figures)
         ]
         for moment, c in figures["calibration"].items()
     ]
-    (low, high), of_all = figures["temperature"]["used"], figures["temperature"]["of_all"]
-    text = f"Temperature {low:.3f}, from the model's card; {of_all:.3f} fits these tracks best."
-    if figures["temperature"]["is_cross_fitted"]:
+    fit = figures["fit"]
+    used = ", ".join(f"{name} {low:.3f} to {high:.3f}" for name, (low, high) in fit["used"].items())
+    of_all = ", ".join(f"{name} {value:.3f}" for name, value in fit["of_all"].items())
+    text = f"As in the model's card ({used}); {of_all} fit these tracks best."
+    if fit["is_cross_fitted"]:
         text = (
-            f"Each fold's temperature is fitted to the other folds' held-out tracks ({low:.3f} to {high:.3f});"
-            f" {of_all:.3f}, fitted to all tracks, is for the model that is trained on all tracks."
+            f"Each fold is calibrated on the other folds' held-out tracks ({used}); {of_all}, fitted to all tracks,"
+            " are for the model that is trained on all tracks."
         )
     head = ["after the", "expected calibration error", "mean probability", "under 0.5", "accuracy of the rest"]
-    return ["### Calibration", "", text, "", *table(head, rows), f"![reliability]({picture})", ""]
+    lines = ["### Calibration", "", text, "", *table(head, rows), f"![reliability]({picture})", ""]
+    datasets = {"": figures} | figures.get("by_dataset", {})
+    rows = [
+        [f"{rule}, {dataset}" if dataset else rule, *(f"{error:.3f}" for error in errors)]
+        for dataset, its in datasets.items()
+        for rule, errors in its["calibration_by_rule"].items()
+    ]
+    return lines + table(["calibration error, vote by", "after 3 s", "6 s", "9 s", "the track"], rows)
+
+
+def _coverage(folder: Path, system: System, scored: Scored, figures: Figures) -> list[str]:
+    """Show what a least probability costs and brings, for each dataset."""
+    picture = f"{system.name}_coverage.png"
+    curves = {"the scored tracks": figures["risk_coverage"]}
+    curves |= {name: row["risk_coverage"] for name, row in figures.get("by_dataset", {}).items()}
+    plots.risk_coverage(
+        folder / picture, curves, f"{system.name}: how many get a genre, and how many of those are right"
+    )
+    rows = [
+        [f"{points[0]['min_probability']:.2f}", *(cell for point in points for cell in _point(point))]
+        for points in zip(*curves.values(), strict=True)
+    ]
+    head = [column for name in curves for column in (f"{name}: get a genre", "of those right")]
+    text = "A track whose probability is less is called unsure; the model's card says from which one on it is named."
+    lines = ["### Sure and unsure", "", text, "", *table(["least probability", *head], rows)]
+    return [*lines, f"![risk and coverage]({picture})", ""]
+
+
+def _point(point: Figures) -> list[str]:
+    return [f"{point['coverage']:.2f}", "-" if point["accuracy"] is None else f"{point['accuracy']:.3f}"]
 
 
 def _robustness(folder: Path, system: System, scored: Scored, figures: Figures) -> list[str]:
