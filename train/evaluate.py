@@ -150,7 +150,8 @@ def _calibrated(scored: Scored, parts: Sequence[Part]) -> Scored:
 
 def _distorted(config: Config, parts: Sequence[Part], clean: Scored, distortion: str) -> Scored:
     """Score the same few tracks of each part under a distortion, calibrated as the clean ones."""
-    candidates = [track for part in parts for track in part.tracks if track.name in set(clean.tracks)]
+    decoded = set(clean.tracks)
+    candidates = [track for part in parts for track in part.tracks if track.name in decoded]
     chosen = set(subset(candidates, config.robustness_tracks, config.seed))
     fewer = [Part(part.model, tuple(track for track in part.tracks if track in chosen)) for part in parts]
     distorted = _scored(config, [part for part in fewer if part.tracks], distortion)
