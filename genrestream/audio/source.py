@@ -104,7 +104,7 @@ class AudioSource:
         """Yield the blocks of all links, and note how the last one ended."""
         kind, why = EndKind.COMPLETE, ""
         while True:
-            packets = self._read(lambda: self._input.container.demux(self._stream))
+            packets = self._packets()
             while (frames := self._read(lambda packets=packets: self._decoded(packets))) is not None:
                 if isinstance(frames, Ending):
                     kind, why = frames.kind, frames.cause
@@ -125,6 +125,15 @@ class AudioSource:
         if self._input.pipe and self._input.pipe.is_interrupted:
             raise KeyboardInterrupt
         return result
+
+    def _packets(self) -> Iterator[Any]:
+        """Yield the track's packets; PyAV stops with an IndexError at a packet of a stream that began on the way."""
+        while True:
+            try:
+                yield from self._input.container.demux(self._stream)
+                return
+            except IndexError:
+                continue
 
     def _decoded(self, packets: Iterator[Any]) -> list[Block] | Ending | None:
         """Return the next packet's blocks, an Ending where the rest cannot be reached, or None at the end."""

@@ -56,6 +56,19 @@ def test_a_codec_that_ffmpeg_does_not_know_is_one_line(tmp_path, name, codec):
     assert "\n" not in str(raised.value)
 
 
+def test_a_stream_that_begins_on_the_way_does_not_end_the_reading(tmp_path):
+    """One flipped bit in a packet of MPEG-TS gives it to a stream that was not there before."""
+    path = encode(tmp_path / "radio.ts", music(3, 44_100), 44_100, "mp2", container="mpegts")
+    content = bytearray(path.read_bytes())
+    audio = [at for at in range(0, len(content), 188) if content[at + 1] & 0x5F == 0x41 and content[at + 2] == 0]
+    content[audio[len(audio) // 2] + 2] ^= 1
+    path.write_bytes(content)
+    with AudioSource(path) as source:
+        n_samples = sum(block.shape[1] for block, _ in source)
+    assert n_samples > 2.5 * 44_100
+    assert source.problems
+
+
 def _problems(path):
     with AudioSource(path) as source:
         assert sum(block.shape[1] for block, _ in source)
