@@ -47,11 +47,11 @@ class Views:
     n_poor: int = 6
 
     def __post_init__(self) -> None:
-        if self.n_chunks < 1:
-            raise UsageError(f"--n-chunks {self.n_chunks}: must be at least 1")
-        for name in ("n_crops", "n_poor"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be 0 or more")
+        for name, value in vars(self).items():
+            if value < 0:
+                raise UsageError(f"--{name.replace('_', '-')} {value}: must be 0 or more")
+        if not any(vars(self).values()):
+            raise UsageError("--n-chunks, --n-crops and --n-poor are 0: then there is nothing to learn from")
 
 
 class FrozenPair:

@@ -85,7 +85,12 @@ def fit_pair(config: PairRunConfig, split: Split, cache: AudioCache, folder: Pat
     """Fit the layer to the training tracks and write the model."""
     head, seed = config.head, config.seed
     pair = FrozenPair(config.design.frontend.level)
-    rows, place = all_rows(pair, split.train, cache, config.views, config.augment, seed)
+    views = config.views
+    good = all_rows(pair, split.train, cache, dataclasses.replace(views, n_poor=0), config.augment, seed)
+    rows, place = good
+    if views.n_poor:
+        poor = all_rows(pair, split.train, cache, Views(0, 0, views.n_poor), config.augment, seed)
+        rows, place = np.concatenate([rows, poor[0]]), np.concatenate([place, poor[1]])
     labels = np.array([split.genres.index(track.genre) for track in split.train])[place]
     penalties = (head.musicnn_penalty, head.embedding_penalty, head.logits_penalty)
     penalty = penalty_of(list(zip(pair.blocks.values(), penalties, strict=True)), pair.n_features)
@@ -94,9 +99,9 @@ def fit_pair(config: PairRunConfig, split: Split, cache: AudioCache, folder: Pat
     states: tuple[str, ...] = ()
     if config.states.nonmusic:
         fold, n_folds = config.data.fold, config.data.n_folds
-        music = (rows, place)
+        # Not from the poor copies: whoever learns that noisy music is music takes more noise for music.
         other_kernel, other_bias = fit_states(
-            config.states, pair, split.train, music, cache, config.augment, seed, fold, n_folds
+            config.states, pair, split.train, good, cache, config.augment, seed, fold, n_folds
         )
         kernel, bias, states = np.hstack([kernel, other_kernel]), np.hstack([bias, other_bias]), STATES
     arrays = pair.weights | {"output.kernel": kernel, "output.bias": bias}

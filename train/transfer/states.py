@@ -20,7 +20,7 @@ STATES = ("music", "speech", "noise")
 SHARES = (0.6, 0.2, 0.2)  # of the loss
 MIX_WEIGHT = 2.0  # of a chunk of speech over music, against one of music alone
 PENALTY, N_STEPS = 3e-4, 50
-VIEWS = Views(n_chunks=4, n_crops=1, n_poor=1)
+VIEWS = Views(n_chunks=4, n_crops=1, n_poor=0)
 MIXED_DB = (-6.0, 10.0)  # of the music against the speech: all of that is music
 MAX_MUSIC = 4  # rows of a track: there is far more music than other sound
 
