@@ -1,10 +1,10 @@
-"""What each fast gradient and each setting of training gains of a whole step; paired, each variant in its own process.
+"""How much faster a training step is by each fast gradient and each setting: paired, one process for each variant.
 
 ::
 
     python -m benchmarks.gradients --rounds 20
 
-Time is the seconds of a step on the clock. A ratio above 1 is the time without that part over the time with all.
+Times are seconds of a step on the clock. The ratio is the time without that part over the time with all of them.
 """
 
 import dataclasses
@@ -20,6 +20,7 @@ import numpy as np
 import tyro
 
 from benchmarks.paired import ratio
+from genrestream.errors import UsageError
 from genrestream.models.layers.gradients import FAST, only_fast
 from train import cnn, crnn
 from train.command.entry import entry
@@ -39,8 +40,8 @@ class Config:
 
     Attributes:
         rounds: Turns of each variant.
-        networks: Whose steps.
-        without: What is measured; all of it where nothing is given.
+        networks: The networks to time.
+        without: Parts to leave out, one at a time; every part by default.
         serve: Run as one variant and take turns on request; for this program's own use.
     """
 
@@ -48,6 +49,10 @@ class Config:
     networks: tuple[Literal["cnn", "crnn"], ...] = ("cnn", "crnn")
     without: tuple[str, ...] = ()
     serve: bool = False
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.without) - {*FAST, *SETTINGS}:
+            raise UsageError(f"--without {sorted(unknown)[0]}: must be of {', '.join((*FAST, *SETTINGS))}")
 
 
 def serve(network: str, without: tuple[str, ...]) -> None:
@@ -104,7 +109,7 @@ def compare(network: str, variants: dict[str, tuple[str, ...]], n_rounds: int) -
     finally:
         for process in processes.values():
             process.kill()
-    seconds = {name: times[1:] for name, times in seconds.items()}  # without the turn that compiled
+    seconds = {name: times[1:] for name, times in seconds.items()}  # without the first turn, which warms up
     print(f"{network}: {1000 * np.median(seconds['all']):.0f} ms a step with all")
     for name in [name for name in seconds if name != "all"]:
         print(f"{network}, {name}: {ratio(seconds['all'], seconds[name])}", flush=True)

@@ -21,7 +21,7 @@ from genrestream.errors import AudioError, OptionError
 LOUDEST = 100.0  # 40 dB over full scale is no audio: another format, or integers as floats
 CLIPPED_SHARE = 0.001  # of the samples; more of them at full scale is worth a note
 FRAME_S = 0.1  # the loudness is the mean over frames of this length
-BATCH_S = 0.05  # gathered before a step
+BATCH_S = 0.05  # the least that is processed at once
 START_S = 0.5  # held back at a stream's start to measure offset and channels
 
 

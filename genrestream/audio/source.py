@@ -21,7 +21,7 @@ from genrestream.audio.reading.frames import CODECS, frame_bytes
 from genrestream.audio.reading.waiting import Ahead, called
 from genrestream.errors import AudioError
 
-CLOSING_S = 0.5  # closing waits so long for a read in another thread; a longer read closes its input itself
+CLOSING_S = 0.5  # close() waits this long for a read in another thread; after that the reading thread closes the input
 MAX_GAP_S = 0.01  # rounded times may leave smaller gaps between neighbouring frames
 
 Block = tuple[np.ndarray, int]
@@ -35,13 +35,13 @@ class AudioSource:
 
     Args:
         source: A path, an ``http(s)://`` address, ``-`` for standard input, or a binary file object.
-        raw: The format of bare samples.
+        raw: The format of headerless PCM.
         track: Which audio track, counted from 1; None for the one that is marked as default.
 
     Attributes:
         name: What was opened, for messages.
         duration_s: The length that the header claims, in seconds; None where it claims none.
-        is_endless: Whether it is a network stream that has no end of its own, such as a radio station.
+        is_endless: Whether it is a network stream of unknown length, such as a radio station.
         ending: How it ended; of kind ``open`` while it is read, and updated meanwhile.
 
     Raises:
@@ -66,7 +66,7 @@ class AudioSource:
             self._input.close()
             raise
         self.duration_s = self._input.duration_s or claimed_s(self._input.container, self._stream)
-        self.is_endless = self._is_remote and (self._input.ogg is not None or self._input.container.size <= 0)
+        self.is_endless = self._is_remote and not self._input.n_bytes
         self.ending = Ending(notes=notes)
         self._note_understatement()
 
@@ -112,11 +112,13 @@ class AudioSource:
                 yield from frames
             if not self._read(self._advance):
                 break
+            if kind is not EndKind.COMPLETE:
+                self._damage(f"a part breaks off: {why}")
             kind, why = EndKind.COMPLETE, ""
         self._conclude(kind, why)
 
     def _read(self, step: Any) -> Any:
-        """Do one step of reading, which nobody can close in its midst; what was closed meanwhile ends here."""
+        """Run one step of reading under the lock; if the source was closed meanwhile, close the input and raise."""
         with self._reading:
             result = None if self._is_closed else step()
             if self._is_closed:  # by a thread that may not have waited for this step
@@ -127,7 +129,7 @@ class AudioSource:
         return result
 
     def _packets(self) -> Iterator[Any]:
-        """Yield the track's packets; PyAV stops with an IndexError at a packet of a stream that began on the way."""
+        """Yield the track's packets; PyAV raises an IndexError for a packet of a stream that appeared after opening."""
         while True:
             try:
                 yield from self._input.container.demux(self._stream)
@@ -160,7 +162,7 @@ class AudioSource:
 
     def _is_cut(self, packet: Any) -> bool:
         """Whether a packet holds less of a frame than the frame's own header tells."""
-        return self._tells_frame and packet.size < (frame_bytes(bytes(packet)[:3]) or 0)
+        return self._has_frame_length and packet.size < (frame_bytes(bytes(packet)[:3]) or 0)
 
     def _block(self, frame: Any) -> Block:
         n_channels, rate = frame.layout.nb_channels, frame.sample_rate
@@ -172,7 +174,7 @@ class AudioSource:
             raise AudioError(f"{self.name}: {n_channels} channels, must be 1 to {MAX_CHANNELS}")
         if frame.format.is_planar and n_channels > 7:  # PyAV 18 reads past its 8 pointers and crashes
             (frame,) = av.AudioResampler(format="flt").resample(frame)
-        if self._tells_place:
+        if self._has_frame_times:
             self._note_gap(frame)
         self._decoded_s += frame.samples / rate
         return planes(frame.to_ndarray(), n_channels), rate
@@ -222,8 +224,8 @@ class AudioSource:
         if self._stream.codec_context is None:
             raise AudioError(f"{self.name}: its audio is in a codec that FFmpeg does not know; convert it")
         codec = self._stream.codec_context.name
-        self._is_pcm, self._tells_place = codec.startswith("pcm"), container.format.name == "flac"
-        self._tells_frame = codec in CODECS
+        self._is_pcm, self._has_frame_times = codec.startswith("pcm"), container.format.name == "flac"
+        self._has_frame_length = codec in CODECS
         self._rates = DSD_RATES if codec.startswith(("dsd", "dst")) else SAMPLE_RATES
         return notes
 

@@ -16,8 +16,8 @@ class Decision:
 
     Attributes:
         state: ``music`` where it names a genre, ``unsure`` where no running probability reaches the minimum,
-            ``speech`` or ``noise`` where hardly any chunk was music, ``silence`` where nothing was loud enough,
-            ``nothing`` before the first chunk.
+            ``speech`` or ``noise`` where less than a quarter of the chunks with sound were music, ``silence`` where
+            nothing was loud enough, ``nothing`` before the first chunk.
         genres: The named labels, most probable first: one of a genre model, any number of a tag model, none
             unless ``state`` is ``music``.
         probs: Running probability of each label, 0 to 1, calibrated.
@@ -124,7 +124,7 @@ class Verdict:
         n_noise: Chunks among them that were noise: neither music nor speech.
         padded_s: Seconds by which the last piece was repeated.
         problems: What was wrong with the data, one line each; empty where all was well.
-        notes: What is worth knowing of the input and is no fault, such as channels in antiphase, one line each.
+        notes: Remarks about the input that are not errors, such as channels in antiphase, one line each.
         ending: How a file or network stream ended, and what of it was damaged; ``problems`` says so in words.
     """
 

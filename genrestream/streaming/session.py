@@ -71,7 +71,8 @@ class Session:
 
     Args:
         card: The model's card.
-        logits_of: The model: a chunk, shape (1, n_samples), to logits, shape (1, n_classes).
+        logits_of: The model: a chunk, shape (1, n_samples), to the logits of the labels and then of the card's states,
+            shape (1, n_labels + n_states).
         config: How to cut, vote and decide.
         source: The stream's name, for the verdict.
     """
@@ -212,10 +213,10 @@ class Session:
 
     def _look(self, chunk: Chunk) -> tuple[Kind, np.ndarray]:
         """Return what a chunk is, and the logits of its labels where it is music."""
-        sample_rate = self.card.frontend.sample_rate
-        if is_silent(chunk.waveform, sample_rate, self.config.silence_db):
-            return "silence", np.empty(0)
+        # Before the return for silence: the leveller forgets old loudness only here.
         gain = self._leveller.gain(chunk.start + chunk.n_received) if self._leveller else 1.0
+        if is_silent(chunk.waveform, self.card.frontend.sample_rate, self.config.silence_db):
+            return "silence", np.empty(0)
         outputs = self._logits_of(np.float32(gain) * chunk.waveform[None])[0]
         logits, states = np.split(outputs, [len(self.card.labels)])
         return (self.card.states[int(states.argmax())] if len(states) else "music"), logits

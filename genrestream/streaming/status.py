@@ -39,7 +39,7 @@ class Status:
         is_clipped: Whether a sample of the last second was at full scale.
         hop_s: Seconds between answers at the moment.
         delay_s: Seconds from the last chunk's last sample to its output; None before the first answer.
-        n_dropped: Blocks dropped by us or lost by the device.
+        n_dropped: Blocks dropped by genrestream or lost by the device.
         notice: The latest event, in words.
         prediction: The latest answer.
     """

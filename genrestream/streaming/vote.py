@@ -19,7 +19,7 @@ class Vote:
     chunk chose and 0 elsewhere (hard vote). With ``decay`` it is the probabilities, and a ballot's weight halves each
     half-life, so that the answer follows the music.
 
-    Chunks that agree make an answer surer than any of them is, and a mean does not show that: `sharpened` does.
+    Where chunks agree, the answer should be surer than one chunk is; the mean is not, so `sharpened` raises it.
 
     Args:
         n_classes: Labels that are voted on.
@@ -73,7 +73,7 @@ class Vote:
         self._forget(time_s, kind)
 
     def _forget(self, time_s: float, ballot: np.ndarray | str) -> None:
-        """Stop counting what weighs next to nothing: after days the count must still say something."""
+        """With ``decay``, drop ballots older than four half-lives from the counts."""
         if self.rule != "decay":
             return
         self._recent.append((time_s, ballot))
@@ -103,7 +103,7 @@ def sharpened(probs: np.ndarray, n_votes: np.ndarray | float, sharpness: float) 
 
     Args:
         probs: Means of probabilities that sum to 1, shape (..., n_classes).
-        n_votes: Of how many ballots, by their weights, at least 1; shape (...,).
+        n_votes: Total weight of the ballots, at least 1; shape (...,).
         sharpness: From 0, which changes nothing.
     """
     if not sharpness:

@@ -1,5 +1,6 @@
 """Chained Ogg: one stream after another, as radio stations send them, each with its own channels and rate."""
 
+import errno
 import io
 
 import numpy as np
@@ -71,6 +72,25 @@ def test_a_damaged_link_does_not_take_the_next_one_with_it(tmp_path):
     lengths_s, opened = read(path)
     assert sum(lengths_s.values()) == pytest.approx(6, abs=0.1)
     assert opened.ending.damage.n_packets == 1
+
+
+class FailsOnce(io.BytesIO):
+    """A file on a network drive that fails once on the way."""
+
+    has_failed = False
+
+    def read(self, n_bytes: int | None = -1) -> bytes:
+        if self.tell() > 20_000 and not self.has_failed:
+            self.has_failed = True
+            raise OSError(errno.EIO, "Input/output error")
+        return super().read(n_bytes)
+
+
+def test_a_part_that_breaks_off_is_reported_though_another_follows(tmp_path):
+    with AudioSource(FailsOnce(part(tmp_path, 6, 1) + part(tmp_path, 3, 2))) as source:
+        blocks = [block for block, _ in source]
+    assert {len(block) for block in blocks} == {1, 2}
+    assert any("a part breaks off: input/output error" in problem for problem in source.problems)
 
 
 def test_unchained_ogg_is_decoded_as_a_whole():

@@ -9,7 +9,7 @@ from genrestream.audio.reading.ending import EndKind
 from genrestream.audio.source import AudioSource
 from genrestream.errors import AudioError
 from tests.audio.servers import head, serving
-from tests.conftest import encode, music
+from tests.conftest import METAL, encode, music
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,19 @@ def test_a_connection_that_breaks_off(mp3):
         length_s, ending = read(address)
     assert ending.kind is EndKind.BROKEN_OFF
     assert ending.problems == (f"broke off after {length_s:.1f} s (the connection was closed)",)
+
+
+def test_an_ogg_of_known_length_that_breaks_off():
+    content = METAL.read_bytes()
+    with serving(head("audio/ogg", f"Content-Length: {len(content)}"), content) as address:
+        assert read(address)[1].problems == ()
+    with serving(head("audio/ogg", f"Content-Length: {len(content)}"), content[: len(content) // 2]) as address:
+        with AudioSource(address) as source:
+            assert not source.is_endless
+        length_s, ending = read(address)
+    assert 10 < length_s < 20
+    assert ending.kind is EndKind.BROKEN_OFF
+    assert ending.problems[-1].startswith(f"broke off after {length_s:.1f} s")
 
 
 @pytest.mark.parametrize("field", [[], ["Content-Length: 100000"]])

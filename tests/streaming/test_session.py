@@ -98,6 +98,16 @@ def test_silence_does_not_vote(model, rule):
     assert verdict.final.rule.startswith(rule)
 
 
+def test_hours_of_silence_take_no_memory(default):
+    """The loudness of the last 15 s is kept, also where no chunk needs it."""
+    session = default.session(hop_s=3.0)
+    for _ in range(10):
+        session.push(np.zeros(60 * 16_000, np.float32), 16_000)
+    leveller = session._leveller
+    assert leveller
+    assert len(leveller._powers) < 10 * (15 + 60)
+
+
 def test_nothing_but_silence(model):
     session = model.session()
     session.push(np.zeros(160_000), 16_000)

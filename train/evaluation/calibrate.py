@@ -1,4 +1,4 @@
-"""Calibration: the temperature and the sharpness that make a model's running probabilities as true as possible.
+"""Calibration: the temperature and the sharpness that calibrate a model's running probabilities.
 
 Both are fitted to the running vote, which is what a user sees, and not to single chunks. A temperature alone (Guo et
 al. 2017) cannot serve both the first chunk and a vote of ten, which is less sure than it should be.
@@ -19,7 +19,7 @@ SHARPEST = 3.0
 
 
 class Calibration(NamedTuple):
-    """What a card says of it.
+    """The two numbers, as a model's card holds them.
 
     Attributes:
         temperature: The logits are divided by it.
@@ -62,7 +62,7 @@ Moment = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def _moments(scored: Scored, temperature: float) -> list[Moment]:
-    """Return, for each moment, the mean votes of the tracks that have one, how many chunks made it, and the genres."""
+    """Return, for each moment, the mean, the number of votes and the genre of each track that has a vote."""
     plain = scored.calibrated(temperature)
     votes, n_votes = plain.running("mean"), plain.n_votes()
     moments = []

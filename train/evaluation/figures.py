@@ -27,7 +27,7 @@ from train.evaluation.scores import Scored
 MOMENTS_S = tuple(range(3, 31, 3))
 CALIBRATED_S = (3, 6, 9, np.inf)  # after which the calibration error of each vote rule is reported
 LEAST_PROBABILITIES = tuple(n / 100 for n in range(20, 100, 5))
-LONG_S = 14.0  # GTZAN here: full and half tracks, against single excerpts of 2 to 3 s
+LONG_S = 14.0  # separates GTZAN's full and half tracks from its excerpts of 2 to 3 s
 
 
 def answers(probs: np.ndarray) -> np.ndarray:
@@ -93,17 +93,17 @@ def _track(probs: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 def _chunk(scored: Scored) -> dict[str, Any]:
     """Score single chunks; the interval draws tracks, because the chunks of one track are not independent."""
     probs, labels = scored.chunk_probs(), scored.labels[scored.track]
-    has_sound = ~np.isnan(probs[:, 0])
-    predicted = np.where(has_sound, np.nan_to_num(probs).argmax(axis=1), -1)
-    counts = np.bincount(scored.track[has_sound], minlength=len(scored.tracks))
-    hits = np.bincount(scored.track[has_sound], (predicted == labels)[has_sound], len(scored.tracks))
+    votes = ~np.isnan(probs[:, 0])
+    predicted = np.where(votes, np.nan_to_num(probs).argmax(axis=1), -1)
+    counts = np.bincount(scored.track[votes], minlength=len(scored.tracks))
+    hits = np.bincount(scored.track[votes], (predicted == labels)[votes], len(scored.tracks))
     shares = hits / np.maximum(counts, 1)
     return {
         "accuracy": float(hits.sum() / counts.sum()),
         "accuracy_95": accuracy_interval(shares, weights=counts.astype(float)),
         "accuracy_tracks_alike": float(shares.mean()),
-        "macro_f1": macro_f1(predicted[has_sound], labels[has_sound]),
-        "n_silent": int((~has_sound).sum()),
+        "macro_f1": macro_f1(predicted[votes], labels[votes]),
+        "n_not_music": int((~votes).sum()),
     }
 
 

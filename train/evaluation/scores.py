@@ -1,7 +1,7 @@
 """A model's logits for the chunks of labelled tracks: the input of calibration, evaluation and the report.
 
-``train.evaluation.scoring`` makes it. The vote is ``genrestream.streaming.vote``: a track's score is the final answer
-of its stream.
+``train.evaluation.scoring`` makes it. The vote is ``genrestream.streaming.vote``: a track's score is the final vote of
+its stream; its state and the least probability are not applied.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ class Scored:
         sharpness: Sharpness of its votes, shape (n_tracks,).
         track: Each chunk's track as an index, shape (n_chunks,).
         start_s: Where each chunk starts in its track, shape (n_chunks,).
-        logits: Shape (n_chunks, n_classes), each row up to a constant; NaN where the chunk was silent.
+        logits: Shape (n_chunks, n_classes), each row up to a constant; NaN where the chunk is not music.
         chunk_s: Length of a chunk in seconds.
         problems: Tracks that could not be decoded, one line each.
     """
@@ -49,7 +49,7 @@ class Scored:
     problems: tuple[str, ...] = ()
 
     def chunk_probs(self) -> np.ndarray:
-        """Return each chunk's own calibrated probabilities, shape (n_chunks, n_classes); NaN where it was silent."""
+        """Return each chunk's own calibrated probabilities, shape (n_chunks, n_classes); NaN where it is not music."""
         return probabilities(self.logits / self.temperatures[self.track][:, None], 1.0, multi_label=False)
 
     def running(self, rule: Rule = "mean", half_life_s: float = 15.0) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""MusiCNN and YAMNet, frozen: the features of chunks, kept on disk, since computing them is what takes the time."""
+"""MusiCNN and YAMNet, frozen: the features of chunks, cached on disk because they are slow to compute."""
 
 import dataclasses
 import hashlib
@@ -28,18 +28,19 @@ from train.input import examples
 from train.input.sampling import SamplingConfig
 
 HALVES = {"musicnn": "musicnn-tags", "yamnet": "yamnet"}  # part of the pair: shipped model
+VERSION = 2  # of what the functions of this folder compute; a new one makes kept features be computed again
 FOLDER = "features"  # in the audio cache's folder
 HOP_S = 3.0  # from one training chunk's start to the next one's
 
 
 @dataclasses.dataclass(frozen=True)
 class Views:
-    """What is looked at of a track.
+    """Which excerpts of a track are used.
 
     Attributes:
         n_chunks: Chunks as the stream cuts them, at most, spread over the track.
         n_crops: Augmented crops.
-        n_poor: Chunks, at most, as a telephone or a noisy place would pass them on, in turn.
+        n_poor: Degraded chunks, at most: by turns with a telephone's band and with noise.
     """
 
     n_chunks: int = 10
@@ -50,8 +51,6 @@ class Views:
         for name, value in vars(self).items():
             if value < 0:
                 raise UsageError(f"--{name.replace('_', '-')} {value}: must be 0 or more")
-        if not any(vars(self).values()):
-            raise UsageError("--n-chunks, --n-crops and --n-poor are 0: then there is nothing to learn from")
 
 
 class FrozenPair:
@@ -114,10 +113,10 @@ def kept(folder: Path, identity: str, compute: Callable[[], np.ndarray]) -> np.n
 
     Args:
         folder: Where arrays are kept.
-        identity: What it follows from; its digest is the file's name.
+        identity: Text that determines the array; its digest is the file's name.
         compute: Returns it, as float16 if precision does not matter.
     """
-    file = folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.npy"
+    file = folder / f"{hashlib.sha256(f'{VERSION} {identity}'.encode()).hexdigest()[:32]}.npy"
     try:
         return np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError):  # not there yet, or cut short

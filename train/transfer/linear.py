@@ -22,8 +22,8 @@ def fit_linear(
         features: Shape (n_rows, n_features), any float type.
         labels: Shape (n_rows,).
         weights: What each row weighs in the loss, shape (n_rows,).
-        penalties: Of the squared weight of each standardised feature, shape (n_features,), against a loss that is the
-            weighted mean over the rows.
+        penalties: Of half the squared weight of each standardised feature, shape (n_features,), against a loss that
+            is the weighted mean over the rows.
         n_classes: Outputs.
         n_steps: Steps at the most.
 

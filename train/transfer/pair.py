@@ -32,7 +32,7 @@ class PairHeadConfig:
         musicnn_penalty: Of the squared weights on MusiCNN's features.
         embedding_penalty: Of those on YAMNet's embedding.
         logits_penalty: Of those on YAMNet's logits.
-        more_share: What the datasets of --more weigh together, against 1 in all.
+        more_share: Share of the loss for all datasets of --more together.
         genre_power: A genre of n tracks weighs in proportion to n to this power: 0 all genres alike, 1 all tracks.
         n_steps: Steps of the fit.
         level_db: Loudness to which chunks are brought, in dB below full scale.
@@ -62,7 +62,9 @@ class PairRunConfig(RunConfig):
 
     Attributes:
         output: Folder of the run.
-        views: What is looked at of each track.
+        augment: How augmented crops are changed.
+        sampling: How much artists and tracks weigh.
+        views: Which excerpts of each track are used.
         head: How the linear layer is fitted.
         states: How music is distinguished from other sounds.
     """
@@ -73,6 +75,10 @@ class PairRunConfig(RunConfig):
     views: Views = Views()
     head: PairHeadConfig = PairHeadConfig()
     states: StatesConfig = StatesConfig()
+
+    def __post_init__(self) -> None:
+        if not self.views.n_chunks and not self.views.n_crops:
+            raise UsageError("--n-chunks 0 --n-crops 0: one of them must be at least 1")
 
     @property
     def design(self) -> Design:
@@ -99,7 +105,7 @@ def fit_pair(config: PairRunConfig, split: Split, cache: AudioCache, folder: Pat
     states: tuple[str, ...] = ()
     if config.states.nonmusic:
         fold, n_folds = config.data.fold, config.data.n_folds
-        # Not from the poor copies: whoever learns that noisy music is music takes more noise for music.
+        # Without the poor copies: trained on noisy music, the layer calls more noise music.
         other_kernel, other_bias = fit_states(
             config.states, pair, split.train, good, cache, config.augment, seed, fold, n_folds
         )
@@ -111,7 +117,7 @@ def fit_pair(config: PairRunConfig, split: Split, cache: AudioCache, folder: Pat
 
 
 def domain_weights(tracks: list[Track], place: np.ndarray, config: PairRunConfig) -> np.ndarray:
-    """Return what each row weighs: each dataset its share, in it each genre, artist and track as configured.
+    """Return each row's weight: a share for each dataset, divided among its genres, artists and tracks.
 
     Args:
         tracks: The training tracks.

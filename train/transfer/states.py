@@ -17,7 +17,7 @@ from train.transfer.frozen import FOLDER, FrozenPair, Views, all_rows, kept
 from train.transfer.linear import fit_linear
 
 STATES = ("music", "speech", "noise")
-SHARES = (0.6, 0.2, 0.2)  # of the loss
+SHARES = (0.6, 0.2, 0.2)  # of the loss, before MIX_WEIGHT
 MIX_WEIGHT = 2.0  # of a chunk of speech over music, against one of music alone
 PENALTY, N_STEPS = 3e-4, 50
 VIEWS = Views(n_chunks=4, n_crops=1, n_poor=0)
@@ -55,13 +55,13 @@ def fit_states(
     """Fit the outputs for ``STATES``.
 
     Args:
-        config: From what.
+        config: The folder of other sounds, and options.
         pair: The frozen networks.
         music: The training tracks.
         music_rows: Their features, and the place of each row's track in ``music``.
         cache: Where all audio is decoded.
         augment: How copies of what is not music are changed.
-        seed: Of the draws.
+        seed: Seed of the draws.
         fold: Sources of this fold are left out, to be scored; None to fit to all.
         n_folds: Number of folds.
 
@@ -83,7 +83,7 @@ def fit_states(
     states = np.concatenate([np.zeros(len(few) + len(mixed), int), labels])
     weights = (np.array(SHARES) / np.maximum(1, np.bincount(states, minlength=len(STATES))))[states]
     weights[len(few) : len(few) + len(mixed)] *= MIX_WEIGHT
-    known = pair.blocks["logits"]  # as good as the embedding and the logits together; MusiCNN knows music alone
+    known = pair.blocks["logits"]  # with the embedding it is no better; MusiCNN was trained on music only
     penalties = np.full(known.stop - known.start, PENALTY)
     small, bias = fit_linear(every[:, known], states, weights, penalties, len(STATES), N_STEPS)
     kernel = np.zeros((pair.n_features, len(STATES)), np.float32)

@@ -1,4 +1,4 @@
-"""What an MPEG audio frame says of its own length: where one is cut, FFmpeg decodes what is left without a word."""
+"""The length of an MPEG audio frame by its header, to notice a cut frame: FFmpeg decodes what is left of it."""
 
 # kbit/s by index, for (MPEG version, layer); ISO/IEC 11172-3 and 13818-3
 BIT_RATES = {
@@ -15,7 +15,7 @@ CODECS = ("mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float")
 
 
 def frame_bytes(packet: bytes) -> int | None:
-    """Return the length in bytes of the frame that a packet begins with; None where its header does not tell."""
+    """Return the length in bytes of the frame that a packet begins with; None where its header gives none."""
     if len(packet) < 3 or packet[0] != 0xFF or packet[1] & 0xE0 != 0xE0:
         return None
     divisor, layer = DIVISORS.get(packet[1] >> 3 & 3), 4 - (packet[1] >> 1 & 3)

@@ -39,7 +39,8 @@ class Opened:
         ogg: Of an Ogg: its pages.
         pipe: What is read of standard input or a FIFO.
         extent: Of a local file: its audio's bytes, where the header tells them.
-        duration_s: The length that an Ogg's last page tells, in seconds.
+        duration_s: The length that an Ogg's last page gives, in seconds.
+        n_bytes: The length that a server gives, in bytes; 0 where it gives none.
     """
 
     container: InputContainer
@@ -48,6 +49,7 @@ class Opened:
     pipe: Pipe | None = None
     extent: Extent | None = None
     duration_s: float | None = None
+    n_bytes: int = 0
     files: tuple[Any, ...] = ()
 
     def close(self) -> None:
@@ -95,11 +97,12 @@ def _of_url(url: str, may_be_list: bool = True) -> Opened:
         if not content or refusal(log(error)):
             raise
         raise ValueError("is not audio that FFmpeg can decode") from error
+    n_bytes = max(0, container.size)
     if container.format.name != "ogg":
-        return Opened(container)
+        return Opened(container, n_bytes=n_bytes)
     container.close()
     stream = NetworkBytes(url)
-    return _of_ogg(Ogg(stream.read), stream)
+    return dataclasses.replace(_of_ogg(Ogg(stream.read), stream), n_bytes=n_bytes)
 
 
 def _first_of(urls: list[str]) -> Opened:

@@ -61,7 +61,7 @@ def _conv(x: Array, kernel: Array) -> Array:
 
 _conv_of_one.defvjp(
     lambda x, kernel: (_conv_of_one(x, kernel), (x, kernel)),
-    lambda saved, slope: jax.vjp(_conv, *saved)[1](slope),  # XLA's gradient for one channel is fast enough
+    lambda saved, cotangent: jax.vjp(_conv, *saved)[1](cotangent),  # XLA's gradient for one channel is fast enough
 )
 
 
@@ -70,24 +70,23 @@ def _conv_of_many(x: Array, kernel: Array) -> Array:
     return _conv(x, kernel)
 
 
-def _conv_of_many_backward(saved: tuple[Array, Array], slope: Array) -> tuple[Array, Array]:
+def _conv_of_many_backward(saved: tuple[Array, Array], cotangent: Array) -> tuple[Array, Array]:
     x, kernel = saved
-    (x_slope,) = jax.vjp(lambda x: _conv(x, kernel), x)[1](slope)
-    return x_slope, _kernel_slope(x, slope)
+    (x_grad,) = jax.vjp(lambda x: _conv(x, kernel), x)[1](cotangent)
+    return x_grad, _kernel_grad(x, cotangent)
 
 
-def _kernel_slope(x: Array, slope: Array) -> Array:
+def _kernel_grad(x: Array, cotangent: Array) -> Array:
     """Return the kernel's gradient as a convolution whose channels are the examples and bands.
 
-    XLA's gradient has only the kernel's three by three positions, too few for a CPU's vector instructions: it takes up
-    to 1.5 times as long.
+    XLA's own gradient has only 3x3 outputs to compute side by side and takes up to 1.5 times as long on a CPU.
     """
     batch, n_frames, n_bands, n_inputs = x.shape
     wide = jnp.pad(x.transpose(1, 3, 0, 2), ((0, 0), (0, 0), (0, 0), (1, 1)))
     shifted = jnp.stack([wide[..., band : band + n_bands] for band in range(3)])
     shifted = shifted.reshape(3, n_frames, n_inputs, batch * n_bands)
-    slope = slope.transpose(1, 0, 2, 3).reshape(n_frames, 1, batch * n_bands, -1)
-    by_band = jax.lax.conv_general_dilated(shifted, slope, (1, 1), ((1, 1), (0, 0)), dimension_numbers=LAYOUT)
+    cotangent = cotangent.transpose(1, 0, 2, 3).reshape(n_frames, 1, batch * n_bands, -1)
+    by_band = jax.lax.conv_general_dilated(shifted, cotangent, (1, 1), ((1, 1), (0, 0)), dimension_numbers=LAYOUT)
     return by_band.transpose(1, 0, 2, 3)
 
 
@@ -109,15 +108,15 @@ def _once(x: Array) -> Array:
     return x
 
 
-def _chosen(x: Array) -> Array:
+def _selected(x: Array) -> Array:
     return jnp.where(jnp.isnan(x), jnp.nan, x)
 
 
-_once.defvjp(lambda x: (_chosen(x), None), lambda _, slope: (_chosen(slope),))
+_once.defvjp(lambda x: (_selected(x), None), lambda _, cotangent: (_selected(cotangent),))
 
 
 class ConvBlock(nnx.Module):
-    """3x3 convolution, maximum pooling, ReLU, batch norm: the layer of the CNN's plain stages and of the CRNN.
+    """3x3 convolution, max pooling, ReLU, batch norm: the layer of the CNN's plain stages and of the CRNN.
 
     Args:
         n_inputs: Input channels.

@@ -1,4 +1,4 @@
-"""Maximum pooling with a gradient that is fast on a CPU too."""
+"""Max pooling with a gradient that is fast on a CPU too."""
 
 import functools
 import itertools
@@ -24,30 +24,30 @@ def max_pool(
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
 def _max_pool(x: Array, pool: tuple[int, int]) -> Array:
-    return _max_and_place(x, pool)[0]
+    return _max_and_argmax(x, pool)[0]
 
 
-def _max_and_place(x: Array, pool: tuple[int, int]) -> tuple[Array, Array]:
+def _max_and_argmax(x: Array, pool: tuple[int, int]) -> tuple[Array, Array]:
     batch, n_frames, n_bands, n_channels = x.shape
     frames, bands = n_frames // pool[0], n_bands // pool[1]
     kept = x[:, : frames * pool[0], : bands * pool[1]]
     pieces = kept.reshape(batch, frames, pool[0], bands, pool[1], n_channels)
-    most, place = pieces[:, :, 0, :, 0], jnp.zeros((batch, frames, bands, n_channels), jnp.int32)
+    maxima, argmax = pieces[:, :, 0, :, 0], jnp.zeros((batch, frames, bands, n_channels), jnp.int32)
     for frame, band in itertools.product(range(pool[0]), range(pool[1])):
         piece = pieces[:, :, frame, :, band]
-        place = jnp.where(piece > most, frame * pool[1] + band, place)
-        most = jnp.maximum(piece, most)
-    return most, place
+        argmax = jnp.where(piece > maxima, frame * pool[1] + band, argmax)
+        maxima = jnp.maximum(piece, maxima)
+    return maxima, argmax
 
 
 def _max_pool_forward(x: Array, pool: tuple[int, int]) -> tuple[Array, tuple[Array, Array]]:
-    most, place = _max_and_place(x, pool)
-    return most, (place, jnp.zeros((0, *x.shape[1:]), x.dtype))  # keeps only the shape and type of x
+    maxima, argmax = _max_and_argmax(x, pool)
+    return maxima, (argmax, jnp.zeros((0, *x.shape[1:]), x.dtype))  # keeps only the shape and type of x
 
 
-def _max_pool_backward(pool: tuple[int, int], saved: tuple[Array, Array], slope: Array) -> tuple[Array]:
-    place, like_x = saved
-    batch, frames, bands, n_channels = slope.shape
+def _max_pool_backward(pool: tuple[int, int], saved: tuple[Array, Array], cotangent: Array) -> tuple[Array]:
+    argmax, like_x = saved
+    batch, frames, bands, n_channels = cotangent.shape
 
     def spread(array: Array) -> Array:
         wide = jnp.broadcast_to(array[:, :, None, :, None], (batch, frames, pool[0], bands, pool[1], n_channels))
@@ -55,11 +55,11 @@ def _max_pool_backward(pool: tuple[int, int], saved: tuple[Array, Array], slope:
 
     frame, band = jnp.arange(frames * pool[0]) % pool[0], jnp.arange(bands * pool[1]) % pool[1]
     here = (frame[:, None] * pool[1] + band)[..., None]
-    sloped = jnp.where(spread(place) == here, spread(slope), 0)
-    if sloped.shape[1:] == like_x.shape[1:]:
-        return (sloped,)
-    whole = jnp.zeros((batch, *like_x.shape[1:]), slope.dtype)  # padding would not be vectorised
-    return (whole.at[:, : sloped.shape[1], : sloped.shape[2]].set(sloped),)
+    grad = jnp.where(spread(argmax) == here, spread(cotangent), 0)
+    if grad.shape[1:] == like_x.shape[1:]:
+        return (grad,)
+    whole = jnp.zeros((batch, *like_x.shape[1:]), cotangent.dtype)  # padding would not be vectorised
+    return (whole.at[:, : grad.shape[1], : grad.shape[2]].set(grad),)
 
 
 _max_pool.defvjp(_max_pool_forward, _max_pool_backward)

@@ -39,60 +39,60 @@ class Recurrent(nnx.Module):
 
     def __call__(self, x: Float[Array, "batch n_frames n_inputs"]) -> Float[Array, "batch n_frames n_units"]:
         """Return the state after each frame."""
-        driven = jnp.swapaxes(self.inputs(x), 0, 1)
+        inputs = jnp.swapaxes(self.inputs(x), 0, 1)
         states = _states if is_fast("recurrent") else _plain_states
-        return jnp.swapaxes(states(self.advance, driven, self.states.kernel.get_value()), 0, 1)
+        return jnp.swapaxes(states(self.advance, inputs, self.states.kernel.get_value()), 0, 1)
 
 
-def _gru(carry: Carry, driven: Array, fed_back: Array) -> Carry:
+def _gru(carry: Carry, inputs: Array, recurrent: Array) -> Carry:
     state, memory = carry
-    reset, update, new = jnp.split(driven, 3, axis=-1)
-    reset_back, update_back, new_back = jnp.split(fed_back, 3, axis=-1)
+    reset, update, new = jnp.split(inputs, 3, axis=-1)
+    reset_back, update_back, new_back = jnp.split(recurrent, 3, axis=-1)
     update = nnx.sigmoid(update + update_back)
     new = nnx.tanh(new + nnx.sigmoid(reset + reset_back) * new_back)
     return (1 - update) * new + update * state, memory
 
 
-def _lstm(carry: Carry, driven: Array, fed_back: Array) -> Carry:
+def _lstm(carry: Carry, inputs: Array, recurrent: Array) -> Carry:
     _, memory = carry
-    enter, forget, new, leave = jnp.split(driven + fed_back, 4, axis=-1)
-    memory = nnx.sigmoid(forget) * memory + nnx.sigmoid(enter) * nnx.tanh(new)
-    return nnx.sigmoid(leave) * nnx.tanh(memory), memory
+    input_gate, forget, new, output_gate = jnp.split(inputs + recurrent, 4, axis=-1)
+    memory = nnx.sigmoid(forget) * memory + nnx.sigmoid(input_gate) * nnx.tanh(new)
+    return nnx.sigmoid(output_gate) * nnx.tanh(memory), memory
 
 
 CELLS: dict[str, tuple[Cell, int]] = {"gru": (_gru, 3), "lstm": (_lstm, 4)}  # each with its number of gates
 
 
-def _plain_states(cell: Cell, driven: Float[Array, "n_frames batch _"], kernel: Float[Array, "n_units _"]) -> Array:
-    return _loop(cell, driven, jnp.zeros_like(driven), kernel)
+def _plain_states(cell: Cell, inputs: Float[Array, "n_frames batch _"], kernel: Float[Array, "n_units _"]) -> Array:
+    return _loop(cell, inputs, jnp.zeros_like(inputs), kernel)
 
 
 _states = jax.custom_vjp(_plain_states, nondiff_argnums=(0,))
 
 
-def _loop(cell: Cell, driven: Array, added: Array, kernel: Array) -> Array:
-    """Return all states; ``added`` is zero, and its gradient is the gradient of the products with the states."""
+def _loop(cell: Cell, inputs: Array, added: Array, kernel: Array) -> Array:
+    """Return all states. ``added`` is zero, so its gradient is that of the products of states and kernel."""
 
     def frame(carry: Carry, now: tuple[Array, Array]) -> tuple[Carry, Array]:
         carry = cell(carry, now[0], carry[0] @ kernel + now[1])
         return carry, carry[0]
 
-    start = jnp.zeros((driven.shape[1], len(kernel)), driven.dtype)
-    return jax.lax.scan(frame, (start, start), (driven, added))[1]
+    start = jnp.zeros((inputs.shape[1], len(kernel)), inputs.dtype)
+    return jax.lax.scan(frame, (start, start), (inputs, added))[1]
 
 
-def _forward(cell: Cell, driven: Array, kernel: Array) -> tuple[Array, Any]:
+def _forward(cell: Cell, inputs: Array, kernel: Array) -> tuple[Array, Any]:
     states, pull_back = jax.vjp(
-        lambda driven, added: _loop(cell, driven, added, kernel), driven, jnp.zeros_like(driven)
+        lambda inputs, added: _loop(cell, inputs, added, kernel), inputs, jnp.zeros_like(inputs)
     )
     return states, (states, pull_back)
 
 
-def _backward(cell: Cell, saved: tuple[Array, Any], slope: Array) -> tuple[Array, Array]:
+def _backward(cell: Cell, saved: tuple[Array, Any], cotangent: Array) -> tuple[Array, Array]:
     states, pull_back = saved
-    of_driven, of_products = pull_back(slope)
+    of_inputs, of_products = pull_back(cotangent)
     before = jnp.concatenate([jnp.zeros_like(states[:1]), states[:-1]])
-    return of_driven, jnp.einsum("tbu,tbg->ug", before, of_products)
+    return of_inputs, jnp.einsum("tbu,tbg->ug", before, of_products)
 
 
 _states.defvjp(_forward, _backward)

@@ -48,7 +48,7 @@ def test_a_silent_track_is_wrong_whatever_its_genre():
     figures = assess(scored)
     assert figures["track"]["accuracy"] == pytest.approx(2 / 3)
     assert figures["track"]["unanswered"] == 1
-    assert figures["chunk"]["n_silent"] == 2
+    assert figures["chunk"]["n_not_music"] == 2
     assert figures["chunk"]["accuracy"] == 1
 
 
