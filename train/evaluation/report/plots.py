@@ -131,10 +131,12 @@ def risk_coverage(path: Path, curves: Mapping[str, Sequence[Mapping[str, Any]]],
         known = [point for point in points if point["accuracy"] is not None]
         x, y = [point["coverage"] for point in known], [point["accuracy"] for point in known]
         axes.plot(x, y, color=colour, marker=marker, ls=line, ms=4, label=name)
-        for point in known[:: max(1, len(known) // 4)]:
-            place = (point["coverage"], point["accuracy"])
-            axes.annotate(f"{point['min_probability']:.2f}", place, (0, 6), textcoords="offset points", fontsize=7)
-    axes.set(xlim=(0, 1.02), xlabel="share of the tracks that get a genre", ylabel="share of those that are right")
+        left = np.inf  # of the number drawn last: numbers closer together would overlap
+        for point in known:
+            if left - point["coverage"] >= 0.1:
+                left, place = point["coverage"], (point["coverage"], point["accuracy"])
+                axes.annotate(f"{point['min_probability']:.2f}", place, (0, 6), textcoords="offset points", fontsize=7)
+    axes.set(xlim=(0, 1.05), xlabel="share of the tracks that get a genre", ylabel="share of those that are right")
     axes.set_title(f"{title}\n(numbers: the least probability)", fontsize=9)
     axes.grid(axis="y", color="0.9")
     axes.legend(frameon=False, fontsize=8)
