@@ -44,15 +44,18 @@ def read_all(first: Path, more: Sequence[Path] = ()) -> Dataset:
         more: Further ones, with no other genres.
 
     Raises:
-        UsageError: One cannot be read, they have other genres, or two tracks have one name.
+        UsageError: One cannot be read, they have other genres, or two folders or tracks have one name.
     """
     folders = (first, *more)
     if len(folders) == 1:
         return read(first)
+    domains = [folder.resolve().name for folder in folders]
+    if len(set(domains)) < len(domains):
+        raise UsageError(f"--more: two folders are named {max(domains, key=domains.count)}; rename one")
     datasets = [read(folder) for folder in folders]
     tracks = tuple(
-        dataclasses.replace(track, domain=folder.resolve().name)
-        for folder, dataset in zip(folders, datasets, strict=True)
+        dataclasses.replace(track, domain=domain)
+        for domain, dataset in zip(domains, datasets, strict=True)
         for track in dataset.tracks
     )
     for folder, dataset in zip(folders[1:], datasets[1:], strict=True):

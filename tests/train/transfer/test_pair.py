@@ -12,7 +12,7 @@ from train.data.load import read_all
 from train.data.splits import artist_name, divide
 from train.data.tracks import DataConfig, Dataset, Track
 from train.input.sampling import SamplingConfig
-from train.transfer.frozen import kept, poor, spread
+from train.transfer.frozen import Views, kept, poor, spread
 from train.transfer.linear import fit_linear, penalty_of
 from train.transfer.pair import PairHeadConfig, PairRunConfig, domain_weights
 from train.transfer.states import source_folds
@@ -138,3 +138,13 @@ def test_datasets_with_other_genres_are_refused(tmp_path):
             (tmp_path / folder / genre / f"{folder}-{genre}.wav").touch()
     with pytest.raises(UsageError, match=r"has genre polka, which .*one lacks"):
         read_all(tmp_path / "one", [tmp_path / "two"])
+
+
+def test_datasets_of_one_name_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="two folders are named songs; rename one"):
+        read_all(tmp_path / "a" / "songs", [tmp_path / "b" / "songs"])
+
+
+def test_something_must_be_learnt_from(tmp_path):
+    with pytest.raises(UsageError, match="--n-chunks 0 --n-crops 0: one of them must be at least 1"):
+        PairRunConfig(data=DataConfig(tmp_path), views=Views(n_chunks=0, n_crops=0))
