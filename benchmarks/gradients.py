@@ -8,18 +8,18 @@ Times are seconds of a step on the clock. The ratio is the time without that par
 """
 
 import dataclasses
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import numpy as np
 import tyro
 
-from benchmarks.paired import ratio
+from benchmarks.paired import Turns, ratio
+from benchmarks.step import N_CLASSES, made_up
 from genrestream.errors import UsageError
 from genrestream.models.layers.gradients import FAST, only_fast
 from train import cnn, crnn
@@ -31,7 +31,7 @@ from train.loop.sharding import keep_memory, use_every_core
 
 NETWORKS: dict[str, Callable[..., RunConfig]] = {"cnn": cnn.Config, "crnn": crnn.Config}
 SETTINGS = ("compiler_options", "keep_memory", "use_every_core")
-N_CLASSES, IN_A_ROW = 10, 5  # steps of a turn
+IN_A_ROW = 5  # steps of a turn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,14 +66,7 @@ def serve(network: str, without: tuple[str, ...]) -> None:
         steps.compiler_options = dict
     with only_fast(*(name for name in FAST if name not in without)):
         step = steps.Step(steps.Network(run.design.module(N_CLASSES, seed=0)), None, N_CLASSES, config=run.step)
-        rng, size = np.random.default_rng(0), run.step.batch_size
-        shape = [int(length) for length in np.array(run.design.frontend.shape)]
-        made: dict[str, Any] = {
-            "inputs": rng.normal(size=(size, *shape)).astype(np.float32),
-            "label": np.arange(size, dtype=np.int32) % N_CLASSES,
-            "weight": np.ones(size, np.float32),
-        }
-        batch, state = step.to_devices(made), step.start()
+        batch, state = step.to_devices(made_up(run.design, run.step.batch_size)), step.start()
         state, _ = step.train(state, batch)
     jax.block_until_ready(state)
     for _ in sys.stdin:
@@ -88,27 +81,16 @@ def serve(network: str, without: tuple[str, ...]) -> None:
 
 def compare(network: str, variants: dict[str, tuple[str, ...]], n_rounds: int) -> None:
     """Print each variant's time as a ratio to that of all parts together."""
-    processes = {
-        name: subprocess.Popen(
-            [sys.executable, "-m", __spec__.name, "--serve", "--networks", network, "--without", *without],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for name, without in variants.items()
-    }
+    serving = [sys.executable, "-m", __spec__.name, "--serve", "--networks", network, "--without"]
+    processes = {name: Turns([*serving, *without]) for name, without in variants.items()}
     seconds: dict[str, list[float]] = {name: [] for name in processes}
     try:
         for _ in range(1 + n_rounds):
             for name, process in processes.items():
-                assert process.stdin
-                assert process.stdout
-                process.stdin.write("\n")
-                process.stdin.flush()
-                seconds[name].append(float(process.stdout.readline()))
+                seconds[name].append(process.seconds())
     finally:
         for process in processes.values():
-            process.kill()
+            process.close()
     seconds = {name: times[1:] for name, times in seconds.items()}  # without the first turn, which warms up
     print(f"{network}: {1000 * np.median(seconds['all']):.0f} ms a step with all")
     for name in [name for name in seconds if name != "all"]:

@@ -33,6 +33,41 @@ def run(command: Sequence[str], stdin: int | None = None) -> Run:
     return Run(seconds, usage.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2))
 
 
+class Turns:
+    """A process that takes a turn for each line on its standard input, and prints how many seconds it took.
+
+    Raises:
+        OSError: It does not start.
+    """
+
+    def __init__(self, command: Sequence[str]):
+        self._command = " ".join(command)
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def seconds(self) -> float:
+        """Take a turn and return its seconds."""
+        assert self._process.stdin
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self.number()
+
+    def number(self) -> float:
+        """Return the next number that it prints.
+
+        Raises:
+            RuntimeError: It ended.
+        """
+        assert self._process.stdout
+        if not (line := self._process.stdout.readline()):
+            raise RuntimeError(f"{self._command}: ended")
+        return float(line)
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.communicate()
+
+
 def seconds_of(function: Callable[[], object]) -> float:
     """Return how long one call takes."""
     began = time.perf_counter()

@@ -10,14 +10,13 @@ with updated weights: forward, loss, backward, Adam, on all cores.
 
 import dataclasses
 import math
-import subprocess
 from pathlib import Path
 
 import jax
 import numpy as np
 import tyro
 
-from benchmarks.paired import ratio, seconds_of
+from benchmarks.paired import Turns, ratio, seconds_of
 from genrestream.errors import UsageError
 from train.cnn import Config as CNNRun
 from train.command.entry import entry
@@ -47,44 +46,33 @@ class Config:
     batch_size: int = 0
 
 
-class Peer:
-    """A process with PyTorch that makes some steps for each line on its standard input.
+def peer(python: Path, design: Design, layout: str, batch_size: int, n_parameters: int) -> Turns:
+    """Start a process with PyTorch that makes some steps in each turn.
 
     Raises:
         UsageError: It does not start, or its network differs from ours.
     """
+    script = Path(__file__).with_name("torch_step.py")
+    arguments = [design.model, layout, *map(str, (IN_A_ROW, batch_size, *design.frontend.shape))]
+    try:
+        turns = Turns([str(python), str(script), *arguments])
+        theirs = turns.number()
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"--torch {python}: must be a Python that has torch and numpy ({error})") from error
+    if theirs != n_parameters:
+        turns.close()
+        raise UsageError(f"{script}: its {design.model} does not have our {n_parameters:,} parameters; change it")
+    return turns
 
-    def __init__(self, python: Path, design: Design, layout: str, batch_size: int, n_parameters: int):
-        script = Path(__file__).with_name("torch_step.py")
-        arguments = [design.model, layout, *map(str, (IN_A_ROW, batch_size, *design.frontend.shape))]
-        try:
-            self.process = subprocess.Popen(
-                [str(python), str(script), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
-        except OSError as error:
-            raise UsageError(f"--torch {python}: cannot be started ({error.strerror})") from error
-        self.python = python
-        if self._line() != n_parameters:
-            self.close()
-            raise UsageError(f"{script}: its {design.model} does not have our {n_parameters:,} parameters; change it")
 
-    def seconds(self) -> float:
-        """Return the seconds of a step, the mean of one turn."""
-        assert self.process.stdin
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return self._line()
-
-    def _line(self) -> float:
-        assert self.process.stdout
-        if not (line := self.process.stdout.readline()):
-            raise UsageError(f"--torch {self.python}: ended; it must be a Python that has torch and numpy")
-        return float(line)
-
-    def close(self) -> None:
-        """End it."""
-        self.process.kill()
-        self.process.communicate()
+def made_up(design: Design, batch_size: int) -> dict[str, np.ndarray]:
+    """Return a batch of random features."""
+    shape = [int(length) for length in np.array(design.frontend.shape)]
+    return {
+        "inputs": np.random.default_rng(0).normal(size=(batch_size, *shape)).astype(np.float32),
+        "label": np.arange(batch_size, dtype=np.int32) % N_CLASSES,
+        "weight": np.ones(batch_size, np.float32),
+    }
 
 
 def compare(run: RunConfig, config: Config) -> None:
@@ -94,7 +82,7 @@ def compare(run: RunConfig, config: Config) -> None:
     network = Network(design.module(N_CLASSES, seed=0))
     n_parameters = sum(array.size for array in network.params.values())
     layouts = ("channels_last", "channels_first")
-    peers = {layout: Peer(config.torch, design, layout, batch_size, n_parameters) for layout in layouts}
+    peers = {layout: peer(config.torch, design, layout, batch_size, n_parameters) for layout in layouts}
     step = Step(
         network,
         None,
@@ -102,14 +90,7 @@ def compare(run: RunConfig, config: Config) -> None:
         config=StepConfig(batch_size=batch_size, optimizer="adam", clip_norm=0, average_decay=0, label_smoothing=0),
         n_steps=1000,
     )
-    rng, shape = np.random.default_rng(0), [int(size) for size in np.array(design.frontend.shape)]
-    batch = step.to_devices(
-        {
-            "inputs": rng.normal(size=(batch_size, *shape)).astype(np.float32),
-            "label": np.arange(batch_size, dtype=np.int32) % N_CLASSES,
-            "weight": np.ones(batch_size, np.float32),
-        }
-    )
+    batch = step.to_devices(made_up(design, batch_size))
     state = step.start()
 
     def steps(number: int) -> None:
@@ -122,15 +103,15 @@ def compare(run: RunConfig, config: Config) -> None:
     for _ in range(1 + config.pairs):
         steps(1)
         seconds["ours"].append(seconds_of(lambda: steps(IN_A_ROW)) / IN_A_ROW)
-        for layout, peer in peers.items():
-            seconds[layout].append(peer.seconds())
+        for layout, turns in peers.items():
+            seconds[layout].append(turns.seconds())
     seconds = {who: times[1:] for who, times in seconds.items()}  # without the turn that compiled
     best = min(peers, key=lambda layout: float(np.median(seconds[layout])))
     medians_ms = {who: 1000 * float(np.median(times)) for who, times in seconds.items()}
     print(f"{name}: " + ", ".join(f"{who} {ms:.0f} ms" for who, ms in medians_ms.items()))
     print(f"{name}: times faster than PyTorch ({best}) {ratio(seconds['ours'], seconds[best])}", flush=True)
-    for peer in peers.values():
-        peer.close()
+    for turns in peers.values():
+        turns.close()
 
 
 def main(config: Config) -> None:

@@ -162,7 +162,7 @@ class AudioSource:
 
     def _is_cut(self, packet: Any) -> bool:
         """Whether a packet holds less of a frame than the frame's own header tells."""
-        return self._has_frame_length and packet.size < (frame_bytes(bytes(packet)[:3]) or 0)
+        return self._has_frame_length and packet.size < (frame_bytes(bytes(memoryview(packet)[:3])) or 0)
 
     def _block(self, frame: Any) -> Block:
         n_channels, rate = frame.layout.nb_channels, frame.sample_rate

@@ -128,8 +128,9 @@ class Listener:
         if self.status.n_dropped:
             losses.append(f"{self.status.n_dropped} blocks were dropped")
         lost_s = self._lost_s + (self._feed.quiet_s if self._is_lost else 0.0)
-        if losses or lost_s:
-            problems.append(f"{' and '.join(losses) or 'the input has gaps'}, {lost_s:.1f} s in all")
+        if losses or lost_s:  # a device may report blocks that it dropped without a gap in its clock
+            what = " and ".join(losses) or "the input has gaps"
+            problems.append(f"{what}, {lost_s:.1f} s in all" if lost_s else what)
         verdict = self._session.verdict(tuple(problems))
         if verdict.n_chunks == 0 and not error:
             received = f"{self._received_s:.2g} s of audio"

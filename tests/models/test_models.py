@@ -116,7 +116,7 @@ def test_what_is_computed_once_stays_as_it_is():
 
 
 def test_the_fast_gradients_of_a_network_equal_the_plain_ones():
-    """A network with all five, traced both ways; GPU and TPU take the plain ones."""
+    """A network with all four, traced both ways; GPU and TPU take the plain ones."""
     config = CRNNConfig(n_filters=(4, 8), pool_frames=(2, 2), pool_mels=(2, 2), n_units=8, n_layers=1)
     network = CRNN(config, (12, 16), 3, rngs=nnx.Rngs(0))
     graph, params, rest = nnx.split(network, nnx.Param, ...)

@@ -98,7 +98,7 @@ def test_silence_does_not_vote(model, rule):
     assert verdict.final.rule.startswith(rule)
 
 
-def test_hours_of_silence_take_no_memory(default):
+def test_silence_takes_no_memory(default):
     """The loudness of the last 15 s is kept, also where no chunk needs it."""
     session = default.session(hop_s=3.0)
     for _ in range(10):

@@ -46,11 +46,6 @@ def cross_fitted(folds: Sequence[Scored]) -> list[Scored]:
     return [fold.calibrated(*calibration(joined(rest))) for fold, rest in zip(folds, others, strict=True)]
 
 
-def negative_log_likelihood(scored: Scored, its: Calibration) -> float:
-    """Return minus the log of the true genre's running probability, the mean over tracks and moments."""
-    return _loss(_moments(scored, its.temperature), its.sharpness)
-
-
 def _best_sharpness(scored: Scored, log_temperature: float) -> tuple[float, float]:
     """Return the best sharpness at a temperature, and its loss."""
     moments = _moments(scored, float(np.exp(log_temperature)))

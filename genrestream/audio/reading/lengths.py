@@ -131,7 +131,7 @@ class _Patched(io.FileIO):
         super().__init__(path)
         self._offset, self._patch = offset, patch
 
-    def read(self, n_bytes: int | None = -1) -> bytes:  # type: ignore[override]
+    def read(self, n_bytes: int | None = -1, /) -> bytes:
         """Return bytes as FileIO does."""
         at = self.tell()
         data = bytearray(super().read(-1 if n_bytes is None else n_bytes) or b"")

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 
 import jax
 
-FAST = ("max_pool", "kernel", "bands", "computed_once", "recurrent")
+FAST = ("max_pool", "kernel", "bands", "computed_once")
 _chosen: ContextVar[frozenset[str] | None] = ContextVar("fast gradients", default=None)
 
 

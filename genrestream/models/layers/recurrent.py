@@ -1,10 +1,11 @@
-"""GRU and LSTM layers (Cho et al. 2014; Hochreiter & Schmidhuber 1997) that train fast, on one device and on many.
+"""GRU and LSTM layers (Cho et al. 2014; Hochreiter & Schmidhuber 1997) that train on one device and on many.
 
 Whatever needs no earlier state is computed outside the loop over time: the product with the inputs, as usual, and the
 gradient of the recurrent weights, which is one product over all frames. Inside the loop it would be summed frame by
 frame, and several devices would have to wait for each other at every frame.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -12,8 +13,6 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
-
-from genrestream.models.layers.gradients import is_fast
 
 Carry = tuple[Array, Array]  # hidden state, and the LSTM's memory
 Cell = Callable[[Carry, Array, Array], Carry]
@@ -40,8 +39,7 @@ class Recurrent(nnx.Module):
     def __call__(self, x: Float[Array, "batch n_frames n_inputs"]) -> Float[Array, "batch n_frames n_units"]:
         """Return the state after each frame."""
         inputs = jnp.swapaxes(self.inputs(x), 0, 1)
-        states = _states if is_fast("recurrent") else _plain_states
-        return jnp.swapaxes(states(self.advance, inputs, self.states.kernel.get_value()), 0, 1)
+        return jnp.swapaxes(_states(self.advance, inputs, self.states.kernel.get_value()), 0, 1)
 
 
 def _gru(carry: Carry, inputs: Array, recurrent: Array) -> Carry:
@@ -63,11 +61,9 @@ def _lstm(carry: Carry, inputs: Array, recurrent: Array) -> Carry:
 CELLS: dict[str, tuple[Cell, int]] = {"gru": (_gru, 3), "lstm": (_lstm, 4)}  # each with its number of gates
 
 
-def _plain_states(cell: Cell, inputs: Float[Array, "n_frames batch _"], kernel: Float[Array, "n_units _"]) -> Array:
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _states(cell: Cell, inputs: Float[Array, "n_frames batch _"], kernel: Float[Array, "n_units _"]) -> Array:
     return _loop(cell, inputs, jnp.zeros_like(inputs), kernel)
-
-
-_states = jax.custom_vjp(_plain_states, nondiff_argnums=(0,))
 
 
 def _loop(cell: Cell, inputs: Array, added: Array, kernel: Array) -> Array:

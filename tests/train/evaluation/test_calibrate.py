@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.made_up import scores
-from train.evaluation.calibrate import SHARPEST, Calibration, calibration, negative_log_likelihood
+from train.evaluation.calibrate import AFTER_CHUNKS, SHARPEST, calibration
 
 
 def single_chunks(n_tracks=3000):
@@ -24,14 +24,20 @@ def test_the_temperature_undoes_a_scale_of_the_logits(scale):
     assert calibration(scaled).temperature == pytest.approx(scale, rel=0.1)
 
 
+def loss(scored, temperature, sharpness):
+    """Minus the log of the true genre's probability, as a user sees it, the mean over tracks and moments."""
+    votes, places = scored.calibrated(temperature, sharpness).running(), range(len(scored.labels))
+    moments = [votes[scored.chunk_numbered(number)][places, scored.labels] for number in AFTER_CHUNKS]
+    return -np.log(moments).mean()
+
+
 def test_nothing_near_it_is_likelier():
     scored = scores(n_tracks=60, n_chunks=12, skill=0.7)
-    best = calibration(scored)
-    least = negative_log_likelihood(scored, best)
-    near = [Calibration(factor * best.temperature, best.sharpness) for factor in (0.9, 1.1)]
-    near.append(Calibration(best.temperature, best.sharpness - 0.2))
-    near.append(Calibration(best.temperature, min(SHARPEST, best.sharpness + 0.2) + 1e-3))
-    assert all(negative_log_likelihood(scored, other) > least for other in near if other.sharpness <= SHARPEST)
+    temperature, sharpness = calibration(scored)
+    least = loss(scored, temperature, sharpness)
+    for factor in (0.9, 1.1):
+        assert loss(scored, factor * temperature, sharpness) > least
+        assert loss(scored, temperature, min(SHARPEST, factor * sharpness)) > least - 1e-6
 
 
 def test_votes_of_independent_chunks_are_surer_than_their_mean():
@@ -39,7 +45,7 @@ def test_votes_of_independent_chunks_are_surer_than_their_mean():
     rng = np.random.default_rng(2)
     scored = scores(n_tracks=1500, n_chunks=8, skill=0.0)
     logits = 1.2 * rng.normal(size=scored.logits.shape)
-    logits += np.log(np.e) * 1.44 * np.eye(3)[scored.labels[scored.track]]  # the likelihood ratio of a shift by 1.2
+    logits += 1.44 * np.eye(3)[scored.labels[scored.track]]  # the variance: then a softmax of the logits is the truth
     scored = dataclasses.replace(scored, logits=logits)
     fit = calibration(scored)
     assert fit.temperature == pytest.approx(1, rel=0.15)
