@@ -19,8 +19,8 @@ import tyro
 from genrestream.audio.source import AudioSource
 from genrestream.errors import UsageError
 from genrestream.inference import checkpoint, shipped
-from genrestream.streaming.predictions import Prediction
-from genrestream.streaming.segments import FLOOR, MEAN_SEGMENT_S, Segment, Segmenter
+from genrestream.streaming.predictions import Prediction, Segment
+from genrestream.streaming.segments import FLOOR, MEAN_SEGMENT_S, Segmenter
 from genrestream.streaming.session import Session, StreamConfig
 from train.augment.config import AugmentConfig
 from train.command.entry import entry

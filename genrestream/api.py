@@ -17,9 +17,9 @@ from genrestream.inference import checkpoint, shipped
 from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
 from genrestream.live.live_stream import LiveStream
-from genrestream.streaming.predictions import Prediction, Verdict
+from genrestream.streaming.predictions import Prediction, Segment, Verdict
 from genrestream.streaming.samples import ArraySource
-from genrestream.streaming.segments import Segment, Segmenter
+from genrestream.streaming.segments import Segmenter
 from genrestream.streaming.session import Session, StreamConfig
 from genrestream.streaming.turn import OneThread
 

@@ -9,8 +9,8 @@ from genrestream.errors import UsageError
 from genrestream.files import writing
 from genrestream.output.sink import Sink
 from genrestream.output.text import cell
-from genrestream.streaming.predictions import Prediction
-from genrestream.streaming.segments import Segment, Segmenter
+from genrestream.streaming.predictions import Prediction, Segment
+from genrestream.streaming.segments import Segmenter
 from genrestream.streaming.status import Event
 
 SUFFIXES = (".csv", ".jsonl", ".txt")

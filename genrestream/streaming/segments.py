@@ -10,44 +10,16 @@ paths agree on it, which takes constant memory for any length.
 import collections
 import dataclasses
 import math
-from typing import Any
 
 import numpy as np
 
-from genrestream.streaming.predictions import Prediction
+from genrestream.streaming.predictions import Prediction, Segment
 
 # Both chosen on medleys of the validation tracks (benchmarks/segments.py --choose), whose segments last 26 s.
 MEAN_SEGMENT_S = 10.0
 FLOOR = 0.002  # the least probability of a label in a chunk: one chunk alone must not end a segment
 MAX_UNDECIDED = 2000  # chunks; where the candidates never agree, the best of them decides the oldest half
 OTHERS = ("silence", "speech", "noise")
-
-
-@dataclasses.dataclass(frozen=True)
-class Segment:
-    """A stretch of one genre, or of silence, speech or noise.
-
-    Attributes:
-        start_s: Where it starts in the stream, in seconds.
-        end_s: Where it ends.
-        genre: The label, or ``silence``, ``speech`` or ``noise``.
-        confidence: For a label, its mean probability over the chunks, 0 to 1; for the others, the share of chunks that
-            are of that kind.
-    """
-
-    start_s: float
-    end_s: float
-    genre: str
-    confidence: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values, ready for JSON, times in seconds rounded to a millisecond."""
-        return {
-            "start": round(self.start_s, 3),
-            "end": round(self.end_s, 3),
-            "genre": self.genre,
-            "confidence": round(self.confidence, 4),
-        }
 
 
 class ForwardFilter:

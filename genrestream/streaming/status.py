@@ -40,7 +40,7 @@ class Status:
         hop_s: Seconds between answers at the moment.
         delay_s: Seconds from the last chunk's last sample to its output; None before the first answer.
         n_dropped: Blocks dropped by genrestream or lost by the device.
-        notice: The latest event, in words.
+        notice: The latest event, in words; empty once it is old.
         prediction: The latest answer.
     """
 
