@@ -119,7 +119,7 @@ class Classifier:
             UsageError: There is no such option, or it has a value that it cannot have.
         """
         return _segments(
-            self.stream(source, raw, track, sample_rate, **options), Segmenter(self.card.labels, is_live=False)
+            self.stream(source, raw, track, sample_rate, **options), Segmenter(self.card.paths, is_live=False)
         )
 
     def listen(self, device: str | int | None = None, source: str | Path | None = None, **options: Any) -> LiveStream:

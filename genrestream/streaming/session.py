@@ -16,6 +16,7 @@ from genrestream.audio.resample import Resampler
 from genrestream.audio.silence import is_silent, loudness_db
 from genrestream.errors import UsageError, check_number
 from genrestream.inference.checkpoint import Card
+from genrestream.inference.tree import Tree
 from genrestream.streaming.predictions import Decision, Kind, Prediction, State, Verdict
 from genrestream.streaming.samples import block_of
 from genrestream.streaming.turn import OneThread
@@ -34,8 +35,8 @@ class StreamConfig:
         vote: Running probabilities by the mean of the chunks' probabilities, by the majority of their choices, or
             by a mean in which old chunks fade (decay).
         half_life_s: For the decay vote: seconds after which a chunk counts half.
-        min_probability: Under it the answer is unsure; of a tag model, tags under it are not named. The model's own
-            where not given.
+        min_probability: Under it the answer is unsure; of a tag model, tags under it are not named. The model's own,
+            or its thresholds for each label, where not given.
         silence_db: Chunks quieter than this, in dB below full scale, are silence and do not vote, unless they vary as
             music from a quiet microphone does.
         channel: Which channel to use: auto mixes what carries sound; mid, left, right, or a number from 1.
@@ -82,7 +83,10 @@ class Session:
     ):
         frontend = card.frontend
         self.config, self.card, self.source = config, card, source
-        self.min_probability = card.min_probability if config.min_probability is None else config.min_probability
+        least = card.min_probability if config.min_probability is None else config.min_probability
+        of_label = card.thresholds if config.min_probability is None else {}
+        self._thresholds = np.array([of_label.get(label, least) for label in card.labels])
+        self._tree, self._labels = Tree(card.tree, card.labels), card.paths
         self._logits_of = logits_of
         self._conditioner, self._resampler = Conditioner(config.channel), Resampler(frontend.sample_rate)
         self._leveller = Leveller(frontend.level, frontend.sample_rate) if frontend.level else None
@@ -190,14 +194,15 @@ class Session:
         level_db = loudness_db(chunk.waveform, sample_rate)
         padded_s = (len(chunk.waveform) - chunk.n_received) / sample_rate
         self._padded_s += padded_s
-        probs, chosen = np.empty(0), np.empty(0, bool)
+        probs, named = np.empty(0), np.empty(0, bool)
         kind, logits = self._look(chunk)
         self._n_of[kind] += 1
         if kind == "music":
-            probs = probabilities(logits, self.card.temperature, self.card.multi_label)
+            probs = self._tree.lifted(probabilities(logits, self.card.temperature, self.card.multi_label))
             most = np.arange(len(probs)) == probs.argmax()
-            chosen = probs >= self.min_probability if self.card.multi_label else most
+            chosen = probs >= self._thresholds if self.card.multi_label else most
             self._vote.add(probs, chosen, chunk.start / sample_rate)
+            named = self._tree.deepest(chosen)
         else:
             self._vote.leave_out(kind, chunk.start / sample_rate)
         return Prediction(
@@ -205,8 +210,8 @@ class Session:
             end_s=(chunk.start + chunk.n_received) / sample_rate,
             padded_s=padded_s,
             level_db=level_db,
-            probs=dict(zip(self.card.labels, map(float, probs), strict=False)),
-            chosen=tuple(self.card.labels[label] for label in np.flatnonzero(chosen)),
+            probs=dict(zip(self._labels, map(float, probs), strict=False)),
+            chosen=tuple(self._labels[label] for label in np.flatnonzero(named)),
             running=self._decide(),
             kind=kind,
         )
@@ -222,10 +227,11 @@ class Session:
         return (self.card.states[int(states.argmax())] if len(states) else "music"), logits
 
     def _decide(self) -> Decision:
-        labels, probs = self.card.labels, self._vote.probs
-        ranked = [int(label) for label in np.argsort(-probs, kind="stable")]
-        state = self._state(bool(self._vote.n_votes and probs.max() >= self.min_probability))
-        named = [label for label in ranked if state == "music" and probs[label] >= self.min_probability]
+        labels, probs = self._labels, self._vote.probs
+        reached = probs >= self._thresholds
+        state = self._state(bool(self._vote.n_votes and reached.any()))
+        is_named = self._tree.deepest(reached) & (state == "music")
+        named = [label for label in np.argsort(-probs, kind="stable") if is_named[label]]
         if not self.card.multi_label:
             named = named[:1]
         return Decision(
