@@ -127,25 +127,35 @@ def _card(fields: dict[str, Any]) -> Card:
         raise UsageError(f"temperature={fields['temperature']} must be a positive number, at most {MAX_TEMPERATURE:g}")
     if not 0 <= fields["min_probability"] <= 1:
         raise UsageError(f"min_probability={fields['min_probability']} must be from 0 to 1")
-    sharpness = fields.get("sharpness", 0.0)
+    _check_sharpness(fields.get("sharpness", 0.0), fields["multi_label"])
+    _check_tree(fields)
+    _check_states(fields.get("states", []))
+    if not isinstance(fields.get("weights_of", ""), str):
+        raise UsageError(f"weights_of={_short(fields['weights_of'])} must be the name of a shipped model")
+    parts: dict[str, Any] = {"frontend": frontend_from_json(fields["frontend"]), "labels": tuple(fields["labels"])}
+    parts["states"] = tuple(fields.get("states", []))
+    return Card(**{**fields, **parts})
+
+
+def _check_sharpness(sharpness: Any, multi_label: bool) -> None:
     is_number = isinstance(sharpness, int | float) and not isinstance(sharpness, bool)
-    if not is_number or not 0 <= sharpness <= MAX_SHARPNESS or (sharpness and fields["multi_label"]):
+    if not is_number or not 0 <= sharpness <= MAX_SHARPNESS or (sharpness and multi_label):
         raise UsageError(
             f"sharpness={_short(sharpness)} must be from 0 to {MAX_SHARPNESS:g}, and 0 where several labels may hold"
         )
+
+
+def _check_tree(fields: dict[str, Any]) -> None:
     tree, thresholds = fields.get("tree", {}), fields.get("thresholds", {})
     if (tree or thresholds) and not fields["multi_label"]:
-        raise UsageError("tree and thresholds are for models where several labels may hold; multi_label must be true")
+        raise UsageError("tree and thresholds must be empty where only one label may hold (multi_label)")
     check_tree(tree, fields["labels"])
     check_thresholds(thresholds, fields["min_probability"], tree, fields["labels"])
-    if not isinstance(fields.get("weights_of", ""), str):
-        raise UsageError(f"weights_of={_short(fields['weights_of'])} must be the name of a shipped model")
-    states = fields.get("states", [])
+
+
+def _check_states(states: Any) -> None:
     if states and (not isinstance(states, list) or states[0] != "music" or set(states) - set(get_args(Kind))):
         raise UsageError(f"states={_short(states)} must be music first, then speech, noise or both")
-    parts: dict[str, Any] = {"frontend": frontend_from_json(fields["frontend"]), "labels": tuple(fields["labels"])}
-    parts["states"] = tuple(states)
-    return Card(**{**fields, **parts})
 
 
 def _problems(place: str, value: Any, depth: int = 0) -> Iterator[str]:

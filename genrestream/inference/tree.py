@@ -25,12 +25,16 @@ def check_tree(tree: Any, labels: Sequence[str]) -> None:
     if not isinstance(tree, dict):
         raise UsageError("tree must be a dict: each label that has a parent, and the parent")
     if tree and (paths := [label for label in labels if ARROW in label]):
-        raise UsageError(f"tree: the label {paths[0]!r} must be without {ARROW!r}, which stands between parent and child")
+        raise UsageError(
+            f"tree: the label {paths[0]!r} must be without {ARROW!r}, which stands between parent and child"
+        )
     for label, parent in tree.items():
         if strange := [name for name in (label, parent) if name not in labels]:
             raise UsageError(f"tree: {strange[0]!r:.60} must be one of the labels")
         if parent in tree:
-            raise UsageError(f"tree: {parent!r}, the parent of {label!r}, must have no parent itself: two levels at most")
+            raise UsageError(
+                f"tree: {parent!r}, the parent of {label!r}, must have no parent itself: two levels at most"
+            )
 
 
 def check_thresholds(thresholds: Any, least: float, tree: Mapping[str, str], labels: Sequence[str]) -> None:
@@ -50,7 +54,9 @@ def check_thresholds(thresholds: Any, least: float, tree: Mapping[str, str], lab
     for label, parent in tree.items():
         lower, upper = thresholds.get(label, least), thresholds.get(parent, least)
         if lower < upper:
-            raise UsageError(f"thresholds: {lower:g} of {label!r} must be at least {upper:g}, that of its parent {parent!r}")
+            raise UsageError(
+                f"thresholds: {lower:g} of {label!r} must be at least {upper:g}, that of its parent {parent!r}"
+            )
 
 
 def path(label: str, tree: Mapping[str, str]) -> str:
