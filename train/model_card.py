@@ -121,7 +121,8 @@ def _named(card: Card) -> Iterator[str]:
             yield f"| {name} | {share:.3f} ({low:.3f} to {high:.3f}) |"
         yield "\n| genre | named |\n|---|---|"
         yield from (f"| {genre} | {share:.3f} |" for genre, share in figures["recall"].items())
-        yield ""
+        n_unknown = len({*card.labels} - figures["recall"].keys())
+        yield f"\nNo track is known to have one of the other {n_unknown} labels, so how often these are right is unknown.\n"
 
 
 def _scored(card: Card) -> dict[str, dict[str, Any]]:
