@@ -122,7 +122,7 @@ def _named(card: Card) -> Iterator[str]:
         yield "\n| genre | named |\n|---|---|"
         yield from (f"| {genre} | {share:.3f} |" for genre, share in figures["recall"].items())
         n_unknown = len({*card.labels} - figures["recall"].keys())
-        yield f"\nNo track is known to have one of the other {n_unknown} labels, so how often these are right is unknown.\n"
+        yield f"\nNo track is known to be of the other {n_unknown} labels, so how often these are right is unknown.\n"
 
 
 def _scored(card: Card) -> dict[str, dict[str, Any]]:
