@@ -35,6 +35,7 @@ from train.command.provenance import provenance
 from train.data.readers.folders import read
 from train.data.tracks import Track
 from train.evaluation.metrics import accuracy_interval
+from train.publish import without_private_paths
 
 CHECKPOINT = Path("checkpoints/wide")
 # AudioSet's tree, but swing is jazz (of GTZAN's and the songs' genres, jazz has most of it), flamenco stands alone, and
@@ -201,7 +202,7 @@ def main() -> None:
     theirs = {track.artist for track in scored if track.artist}
     tracks = [track for track in read(config.data).tracks if track.artist not in theirs]
     data = f"thresholds chosen on {len(tracks)} tracks of {config.data.resolve().name}, research use"
-    facts = {**provenance(), "data": f"AudioSet, by the authors; nothing trained here; {data}"}
+    facts = {**without_private_paths(provenance()), "data": f"AudioSet, by the authors; nothing trained here; {data}"}
     write({}, {}, facts)
     decisions = answers(tracks, config.longest_s, "choosing")
     probs = {label: np.array([one.probs[path(label, TREE)] for one in decisions]) for label in CLASSES}
