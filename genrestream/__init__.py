@@ -11,8 +11,7 @@ from genrestream.api import Classifier, Stream, listen, load, segments
 from genrestream.audio.formats import RawFormat
 from genrestream.errors import AudioError, CheckpointError, GenrestreamError, OptionError, OutputError, UsageError
 from genrestream.live.live_stream import LiveStream
-from genrestream.streaming.predictions import Decision, Prediction, Verdict
-from genrestream.streaming.segments import Segment
+from genrestream.streaming.predictions import Decision, Prediction, Segment, Verdict
 from genrestream.streaming.session import Session, StreamConfig
 from genrestream.streaming.status import Event, Status
 from genrestream.streaming.table import table

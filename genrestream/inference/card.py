@@ -48,7 +48,7 @@ class Card:
         tree: The parent of each label that has one: ``{"punk": "rock"}``; see ``inference.tree``.
         thresholds: The least running probability of a label that is named, in place of ``min_probability``.
         weights_of: The shipped model whose weights this one uses; empty where it has its own.
-        sharpness: How much surer a vote of many chunks is than their mean; see ``streaming.vote.sharpened``.
+        sharpness: How much surer a vote of many chunks is than their mean; see ``voting.vote.sharpened``.
         min_probability: A lower running probability counts as unsure.
         metrics: Measured scores by name.
         provenance: Data, split, seed, command, commit, licence.

@@ -7,7 +7,34 @@ from typing import Any, Literal
 from genrestream.audio.reading.ending import Ending
 
 Kind = Literal["music", "speech", "noise", "silence"]
-State = Literal["music", "unsure", "speech", "noise", "silence", "nothing"]
+State = Literal["music", "mix", "unsure", "speech", "noise", "silence", "nothing"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """A stretch of one genre, or of silence, speech or noise.
+
+    Attributes:
+        start_s: Where it starts in the stream, in seconds.
+        end_s: Where it ends.
+        genre: The label, or ``silence``, ``speech`` or ``noise``.
+        confidence: For a label, its mean probability over the chunks, 0 to 1; for the others, the share of chunks that
+            are of that kind.
+    """
+
+    start_s: float
+    end_s: float
+    genre: str
+    confidence: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, ready for JSON, times in seconds rounded to a millisecond."""
+        return {
+            "start": round(self.start_s, 3),
+            "end": round(self.end_s, 3),
+            "genre": self.genre,
+            "confidence": round(self.confidence, 4),
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +42,8 @@ class Decision:
     """What the vote says at one moment.
 
     Attributes:
-        state: ``music`` where it names a genre, ``unsure`` where no running probability reaches the minimum,
+        state: ``music`` where it names a genre, ``mix`` where a whole stream is of several genres one after another,
+            ``unsure`` where no running probability reaches the minimum,
             ``speech`` or ``noise`` where less than a quarter of the chunks with sound were music, ``silence`` where
             nothing was loud enough, ``nothing`` before the first chunk.
         genres: The named labels, most probable first: one of a genre model, any number of a tag model, none
@@ -25,6 +53,8 @@ class Decision:
         votes: How many chunks chose each label; with the decay vote, only those of the last four half-lives.
         n_votes: How many chunks voted, over the same time.
         rule: The vote's rule.
+        since_s: With the follow vote: when the music that the answer is about began, in seconds of the stream;
+            ``votes`` are counted from there.
     """
 
     state: State
@@ -33,6 +63,7 @@ class Decision:
     votes: dict[str, int]
     n_votes: int
     rule: str
+    since_s: float | None = None
 
     @property
     def genre(self) -> str:
@@ -62,6 +93,7 @@ class Decision:
             "votes": {label: count for label, count in self.votes.items() if count},
             "n_votes": self.n_votes,
             "rule": self.rule,
+            "since_s": None if self.since_s is None else round(self.since_s, 6),
         }
 
 
@@ -127,6 +159,9 @@ class Verdict:
         problems: What was wrong with the data, one line each; empty where all was well.
         notes: Remarks about the input that are not errors, such as channels in antiphase, one line each.
         ending: How a file or network stream ended, and what of it was damaged; ``problems`` says so in words.
+        segments: The stretches of one genre, of silence, speech or noise, and of lost input, in order; of a long run
+            the last thousand.
+        seconds: How long each genre lasted, and silence, speech, noise and lost input (``no input``).
     """
 
     source: str
@@ -142,6 +177,8 @@ class Verdict:
     n_speech: int = 0
     n_noise: int = 0
     ending: Ending | None = None
+    segments: tuple[Segment, ...] = ()
+    seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def genre(self) -> str:
@@ -164,6 +201,8 @@ class Verdict:
             "ending": str(self.ending.kind) if self.ending else None,
             "problems": list(self.problems),
             "notes": list(self.notes),
+            "segments": [segment.to_dict() for segment in self.segments],
+            "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
         }
 
 

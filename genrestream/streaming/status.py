@@ -40,7 +40,7 @@ class Status:
         hop_s: Seconds between answers at the moment.
         delay_s: Seconds from the last chunk's last sample to its output; None before the first answer.
         n_dropped: Blocks dropped by genrestream or lost by the device.
-        notice: The latest event, in words.
+        notice: The latest event, in words; empty once it is old.
         prediction: The latest answer.
     """
 
@@ -57,5 +57,10 @@ class Status:
 
 
 def state_after(prediction: Prediction) -> LiveState:
-    """Return the state after a chunk: one that is no music says what is on now, whatever was voted before."""
-    return prediction.running.state if prediction.kind == "music" else prediction.kind
+    """Return the state after a chunk.
+
+    The follow vote says what is on now. The others say what was most of the time, so that with them a chunk that is no
+    music speaks for itself. Silence is measured, so it needs no vote.
+    """
+    is_on_now = prediction.kind == "silence" or (prediction.running.since_s is None and prediction.kind != "music")
+    return prediction.kind if is_on_now else prediction.running.state

@@ -29,7 +29,7 @@ def test_a_parent_is_as_probable_as_its_most_probable_child():
     assert tree.lifted(np.array([0.9, 0.7, 0.4, 0.2])).tolist() == [0.9, 0.7, 0.4, 0.2]
 
 
-@pytest.mark.parametrize("vote", ["mean", "majority", "decay"])
+@pytest.mark.parametrize("vote", ["mean", "majority", "decay", "follow"])
 def test_no_child_is_ever_more_probable_than_its_parent(tags, vote):
     rng = np.random.default_rng(0)
     thresholds = {"rock": 0.3, "punk": 0.3, "metal": 0.6}
