@@ -24,8 +24,8 @@ from genrestream.inference.program import use_compile_cache
 from genrestream.streaming.history import History
 from genrestream.streaming.predictions import Prediction
 from genrestream.streaming.segments import HINDSIGHT, Segmenter
-from genrestream.voting.follow import FOLLOW, Follow
-from genrestream.voting.steps import Stickiness
+from genrestream.voting.follow import FOLLOW, Changes, Follow
+from genrestream.voting.viterbi import Stickiness
 from genrestream.voting.vote import Vote
 from train.command.entry import entry
 from train.data.decode import waveform_of
@@ -36,14 +36,17 @@ from train.evaluation.runs import find_system
 
 PIECES, SHORTEST_S, LONGEST_S = 8, 15.0, 40.0  # in a medley; of a piece
 HOP_S, FRAME_S = 1.0, 0.1
-CANDIDATES = [
+CHANGES = [
+    Changes(mean_s, 0.1, evidence, limit)
+    for mean_s, evidence, limit in itertools.product((10.0, 20.0, 40.0, 80.0), (2.0, 4.0, 8.0, 16.0), (5.0, 8.0, 12.0))
+]
+STICKY = [
     Stickiness(mean_s, floor, evidence)
-    for mean_s, floor, evidence in itertools.product(
-        (10.0, 20.0, 40.0, 80.0), (0.002, 0.005, 0.01, 0.02, 0.05), (0.4, 0.6, 0.8, 1.0, 1.5, 2.0)
-    )
+    for mean_s, floor, evidence in itertools.product((10.0, 40.0, 160.0), (0.002, 0.01, 0.05), (0.3, 0.6, 1.0))
 ]
 N_DRAWS = 2000
-MAX_SHOWN = 1.3  # changes shown for each real one
+MAX_OFF = 0.05  # calibration error that costs a candidate nothing
+MAX_SHOWN = 1.6  # changes shown for each real one, of a candidate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +143,7 @@ def main(config: Config) -> None:
     )
     best = _choose(chosen_on, labels, config.choose)
     print(f"chosen for the headline: {best}; in use: {FOLLOW}")
-    hindsight = max(CANDIDATES, key=lambda sticky: _calm_segments(chosen_on, labels, sticky))
+    hindsight = max(STICKY, key=lambda sticky: _calm_segments(chosen_on, labels, sticky))
     print(f"chosen for segments: {hindsight}; in use: {HINDSIGHT}")
     print("\n| headline | frames right | change to right headline, s | changes shown for each | calibration error |")
     print("|---|---|---|---|---|")
@@ -151,9 +154,7 @@ def main(config: Config) -> None:
             predictions, names, lambda: Vote(len(names), "decay")
         ),
         "follow (in use)": lambda predictions, names: _voted(predictions, names, lambda: Follow(len(names))),
-        "follow (chosen)": lambda predictions, names: _voted(
-            predictions, names, lambda: Follow(len(names), stickiness=best)
-        ),
+        "follow (chosen)": lambda predictions, names: _voted(predictions, names, lambda: Follow(len(names), best)),
     }.items():
         print(f"| {name} | {_score(scored_on, labels, headline)} |")
     for name, sticky in (("in use", HINDSIGHT), ("chosen", hindsight)):
@@ -213,24 +214,24 @@ def _voted(
     return answers
 
 
-def _choose(medleys: Sequence[Medley], labels: tuple[str, ...], show: bool) -> Stickiness:
-    """Return the candidate with the most frames right of those that change calmly and are calibrated."""
-    scores: dict[Stickiness, Score] = {}
-    for sticky in CANDIDATES:
+def _choose(medleys: Sequence[Medley], labels: tuple[str, ...], show: bool) -> Changes:
+    """Return the candidate with the most frames right of those that change calmly, less what its calibration is off."""
+    scores: dict[Changes, Score] = {}
+    for changes in CHANGES:
 
-        def headline(predictions: Sequence[Prediction], names: tuple[str, ...], sticky: Stickiness = sticky):
-            return _voted(predictions, names, lambda: Follow(len(names), stickiness=sticky))
+        def headline(predictions: Sequence[Prediction], names: tuple[str, ...], changes: Changes = changes):
+            return _voted(predictions, names, lambda: Follow(len(names), changes))
 
-        scores[sticky] = _score(medleys, labels, headline)
+        scores[changes] = _score(medleys, labels, headline)
         if show:
-            print(f"{sticky}: {scores[sticky]}", flush=True)
+            print(f"{changes}: {scores[changes]}", flush=True)
 
-    def key(sticky: Stickiness) -> tuple[bool, float]:
-        score = scores[sticky]
-        off = max(0.0, score.calibration_error - 0.04)
+    def key(changes: Changes) -> tuple[bool, float]:
+        score = scores[changes]
+        off = max(0.0, score.calibration_error - MAX_OFF)
         return bool(np.mean(score.shown) <= MAX_SHOWN), float(np.mean(score.right)) - off
 
-    return max(CANDIDATES, key=key)
+    return max(CHANGES, key=key)
 
 
 def _segments_score(medleys: Sequence[Medley], labels: tuple[str, ...], sticky: Stickiness) -> tuple[np.ndarray, float]:

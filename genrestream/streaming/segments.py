@@ -10,8 +10,8 @@ import copy
 import numpy as np
 
 from genrestream.streaming.predictions import Prediction, Segment
-from genrestream.voting.steps import OTHERS, Step, Steps, Stickiness
-from genrestream.voting.viterbi import OnlineViterbi
+from genrestream.voting.steps import OTHERS, Step, Steps
+from genrestream.voting.viterbi import OnlineViterbi, Stickiness
 
 # Chosen on medleys of the validation tracks: benchmarks/live.py --choose.
 HINDSIGHT = Stickiness(mean_s=10.0, floor=0.002, evidence=1.0)
@@ -34,7 +34,7 @@ class Segmenter:
         probs = np.array([prediction.probs.get(label, 0.0) for label in self._labels])
         step = self._steps.step(prediction.kind, probs, prediction.start_s, prediction.end_s)
         self._waiting.append(step)
-        return self._decide(self._path.push(step.seen, step.stay))
+        return self._decide(self._path.push(self._stickiness.seen(step), self._stickiness.stay(step)))
 
     def flush(self) -> list[Segment]:
         """End the stream, or the part of it before a gap, and return the segments that were left."""
@@ -49,7 +49,7 @@ class Segmenter:
         return copy.deepcopy(self).flush()
 
     def _begin(self) -> None:
-        self._steps = Steps(len(self._labels), self._stickiness)
+        self._steps = Steps(len(self._labels))
         self._path = OnlineViterbi(len(self._names))
         self._waiting: collections.deque[Step] = collections.deque()
         self._state = self._n_steps = 0

@@ -1,94 +1,176 @@
-"""The vote that follows the music: evidence from before a change stops counting."""
+"""The vote that follows the music: Bayesian change-point detection (Adams & MacKay 2007, arXiv 0710.3742).
+
+Each chunk may be the first of a new stretch. Such a *run* keeps the mean of what was seen since then, and is as likely
+as the chunks are like its mean. A model that is wrong about a song is so for all of it: its chunks resemble each other,
+so the song stays one stretch where evidence for each label by itself would not.
+"""
+
+import dataclasses
+import math
 
 import numpy as np
 
-from genrestream.voting.steps import OTHERS, Steps, Stickiness
-from genrestream.voting.vote import KindOrNothing
+from genrestream.voting.steps import OTHERS, Steps
+from genrestream.voting.vote import KindOrNothing, sharpened
 
-FOLLOW = Stickiness(mean_s=30.0, floor=0.005, evidence=0.8)
+LEAST = 1e-12
+PROBABLE = 0.01  # weight against the most probable run
+MAX_RUNS = 100  # the least probable one is dropped
+
+
+@dataclasses.dataclass(frozen=True)
+class Changes:
+    """What makes a change probable.
+
+    Attributes:
+        mean_s: How long a stretch lasts on average, in seconds.
+        prior: How many chunks the even distribution counts that a run starts with.
+        evidence: What the likeness of a chunk to a run counts.
+        limit: The most that one chunk may say for or against a run, as a logarithm.
+    """
+
+    mean_s: float
+    prior: float
+    evidence: float
+    limit: float
+
+
+# Chosen on medleys of tracks that the scored models were trained on: benchmarks/live.py.
+FOLLOW = Changes(mean_s=40.0, prior=0.1, evidence=4.0, limit=8.0)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Runs:
+    """The stretches that may be the present one; arrays with one row a run.
+
+    Attributes:
+        weights: Probability of each, shape (n_runs,).
+        starts_s: Where each began, shape (n_runs,).
+        sizes: How many chunks each has, overlaps counted once, shape (n_runs,).
+        confidences: Their sums, shape (n_runs, n_states).
+        n_votes: How many chunks voted, shape (n_runs,).
+        probs: Sums of the ballots' probabilities, shape (n_runs, n_labels).
+        counts: How many chunks chose each label, shape (n_runs, n_labels).
+    """
+
+    weights: np.ndarray
+    starts_s: np.ndarray
+    sizes: np.ndarray
+    confidences: np.ndarray
+    n_votes: np.ndarray
+    probs: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def none(cls, n_labels: int, n_states: int) -> "_Runs":
+        """Return no runs."""
+        no, of_labels = np.zeros(0), np.zeros((0, n_labels))
+        return cls(no, no, no, np.zeros((0, n_states)), no, of_labels, of_labels)
+
+    def without_least(self) -> "_Runs":
+        """Return the runs without the least probable one; the newest stays."""
+        least = 1 + int(self.weights[1:].argmin())
+        return _Runs(**{name: np.delete(array, least, axis=0) for name, array in vars(self).items()})
 
 
 class Follow:
-    """The forward filter of a hidden Markov model: how probable each label is now, given all chunks so far.
-
-    For each state it keeps when the stretch began that would end in it now, and what was voted since then.
+    """How probable each label is now; chunks from before a change stop counting.
 
     Args:
         n_labels: Labels that are voted on.
-        is_exclusive: Whether one label holds at a time. Otherwise (tags) the filter finds the changes, and a label's
-            probability is its mean since the last one.
-        stickiness: How hard it is to leave a state.
+        changes: What makes a change probable.
+        sharpness: See ``voting.vote.sharpened``.
     """
 
     rule = "follow"
 
-    def __init__(self, n_labels: int, is_exclusive: bool = True, stickiness: Stickiness = FOLLOW):
-        self._n_labels, self._is_exclusive, self._stickiness = n_labels, is_exclusive, stickiness
+    def __init__(self, n_labels: int, changes: Changes = FOLLOW, sharpness: float = 0.0):
+        self._n_labels, self._changes, self._sharpness = n_labels, changes, sharpness
         self.interrupt()
 
     def interrupt(self) -> None:
         """Forget all: after lost input, what comes need not be what was."""
-        self._steps = Steps(self._n_labels, self._stickiness)
-        n_states = self._steps.n_states
-        self._weights = np.full(n_states, 1 / n_states)  # probability of each state, given all chunks so far
-        self._since_s = np.zeros(n_states)
-        self._chosen = np.zeros((n_states, self._n_labels), int)
-        self._sums = np.zeros((n_states, self._n_labels))
-        self._n_of = np.zeros((n_states, 1 + len(OTHERS)), int)  # music, then OTHERS
+        self._steps = Steps(self._n_labels)
+        self._runs: _Runs | None = None
+        self._was_silent = False
 
     def add(self, kind: str, probs: np.ndarray, chosen: np.ndarray, start_s: float, end_s: float) -> None:
         """Count one chunk; see ``Vote.add``."""
         step = self._steps.step(kind, probs, start_s, end_s)
-        switch = (1 - step.stay) / (len(self._weights) - 1)
-        stayed = step.stay * self._weights
-        switched = switch * (self._weights.sum() - self._weights)
-        is_new = (switched > stayed) | (self._n_of.sum(axis=1) == 0)
-        self._since_s[is_new] = step.start_s
-        for kept in (self._chosen, self._sums, self._n_of):
-            kept[is_new] = 0
-        weights = (stayed + switched) * np.exp(step.seen - step.seen.max())
-        self._weights = weights / weights.sum()
-        if kind == "music":
-            self._chosen += chosen
-            self._sums += probs
-            self._n_of[:, 0] += 1
-        else:
-            self._n_of[:, 1 + OTHERS.index(kind)] += 1
+        is_silent, is_music = kind == "silence", kind == "music"
+        if is_silent != self._was_silent:
+            self._runs = None  # silence is measured, not guessed
+        self._was_silent = is_silent
+        runs = self._runs or _Runs.none(self._n_labels, len(step.confidences))
+        change = 1 - math.exp(-step.new_s / self._changes.mean_s) if self._runs else 1.0
+        likely = np.exp(self._likeness(runs, step.confidences) * step.share)
+        weights = np.append(change, (1 - change) * runs.weights * likely)
+        runs = _Runs(
+            weights / weights.sum(),
+            np.append(step.start_s, runs.starts_s),
+            _grown(runs.sizes, step.share),
+            _grown(runs.confidences, step.share * step.confidences),
+            _grown(runs.n_votes, float(is_music)),
+            _grown(runs.probs, probs if is_music else 0.0),
+            _grown(runs.counts, chosen if is_music else 0.0),
+        )
+        self._runs = runs.without_least() if len(runs.weights) > MAX_RUNS else runs
+
+    def _likeness(self, runs: _Runs, confidences: np.ndarray) -> np.ndarray:
+        """Return how much better each run explains a chunk than a new stretch does, as a logarithm; (n_runs,)."""
+        n_states, prior = len(confidences), self._changes.prior
+        means = (runs.confidences + prior / n_states) / (runs.sizes + prior)[:, None]
+        expected = n_states * means @ confidences / max(LEAST, confidences.sum())
+        likeness = self._changes.evidence * np.log(np.maximum(LEAST, expected))
+        return np.clip(likeness, -self._changes.limit, self._changes.limit)
 
     @property
-    def _state(self) -> int:
-        return int(self._weights.argmax())
+    def _present(self) -> int:
+        """The oldest run that is probable enough: where a stretch is even, each of its chunks may have begun it."""
+        assert self._runs
+        weights = self._runs.weights  # newest first
+        return int(np.flatnonzero(weights >= PROBABLE * weights.max())[-1])
 
     @property
     def kind(self) -> KindOrNothing:
         """What plays now: music, or what is there instead of it."""
-        if not self._n_of.any():
+        if self._runs is None:
             return "nothing"
-        return "music" if self._state < self._n_labels else OTHERS[self._state - self._n_labels]
+        now = self._runs.weights @ (self._runs.confidences / self._runs.sizes[:, None])
+        others = now[self._n_labels :]
+        return "music" if now[: self._n_labels].sum() >= others.max() else OTHERS[int(others.argmax())]
 
     @property
     def since_s(self) -> float | None:
         """Where the present stretch began, in seconds of the stream; None before the first chunk."""
-        return float(self._since_s[self._state]) if self._n_of.any() else None
+        return None if self._runs is None else float(self._runs.starts_s[self._present])
 
     @property
     def counts(self) -> np.ndarray:
-        """How many chunks of the present stretch chose each label, shape (n_labels,); zeros where it is not music."""
-        return self._chosen[self._state] * (self.kind == "music")
+        """How many chunks of it chose each label, shape (n_labels,); zeros where no music plays."""
+        if self._runs is None or self.kind != "music":
+            return np.zeros(self._n_labels, int)
+        return self._runs.counts[self._present].astype(int)
 
     @property
     def n_votes(self) -> int:
-        """How many chunks of the present stretch voted; 0 where it is not music."""
-        return int(self._n_of[self._state, 0]) * (self.kind == "music")
+        """How many chunks of it voted; 0 where no music plays."""
+        return 0 if self._runs is None or self.kind != "music" else int(self._runs.n_votes[self._present])
 
     @property
     def probs(self) -> np.ndarray:
         """How probable each label is now, shape (n_labels,); zeros where no music plays."""
-        if self.kind != "music":
+        if self._runs is None or self.kind != "music":
             return np.zeros(self._n_labels)
-        if self._is_exclusive:
-            return self._weights[: self._n_labels] / self._weights[: self._n_labels].sum()
-        return self._sums[self._state] / max(1, self.n_votes)
+        runs = self._runs
+        weights = runs.weights * (runs.n_votes > 0)
+        probs = weights @ (runs.probs / np.maximum(1, runs.n_votes)[:, None]) / weights.sum()
+        return sharpened(probs, float(runs.weights @ runs.sizes), self._sharpness)
 
     def __str__(self) -> str:
         return self.rule
+
+
+def _grown(sums: np.ndarray, new: np.ndarray | float) -> np.ndarray:
+    """Return the sums of all runs and, before them, of a new one, each with a chunk more."""
+    return np.concatenate([np.zeros((1, *sums.shape[1:])), sums]) + new

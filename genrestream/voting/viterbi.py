@@ -1,11 +1,51 @@
-"""The most probable path of a hidden Markov model, decided while its steps come, in constant memory."""
+"""The most probable path of a hidden Markov model that rarely changes its state, decided while its steps come.
+
+A state lasts a certain time on average and then changes to any other state with the same probability; a state's
+observation is the classifier's probability of its label (Rabiner 1989, doi 10.1109/5.18626). Silence is measured, not
+guessed: a silent chunk is silence, and no other is.
+"""
 
 import collections
+import dataclasses
 import math
 
 import numpy as np
 
+from genrestream.voting.steps import OTHERS, Step
+
 MAX_UNDECIDED = 2000  # steps; where the candidates never agree, the best of them decides the oldest half
+
+
+SURE = 20.0  # log-likelihood by which silence is told from all else
+
+
+@dataclasses.dataclass(frozen=True)
+class Stickiness:
+    """How hard it is to leave a state.
+
+    Attributes:
+        mean_s: How long a state lasts on average, in seconds.
+        floor: The least probability that a chunk gives any label: one chunk alone must not end a stretch.
+        evidence: What a chunk's evidence counts, 1 as much as if chunks were independent of each other.
+    """
+
+    mean_s: float
+    floor: float
+    evidence: float
+
+    def seen(self, step: Step) -> np.ndarray:
+        """Return the log-likelihood of a step in each state, shape (n_states,)."""
+        n_states = len(step.confidences)
+        silence = n_states - len(OTHERS) + OTHERS.index("silence")
+        is_silence = np.arange(n_states) == silence
+        if step.confidences[silence]:
+            return np.where(is_silence, 0.0, -SURE)
+        seen = np.log(np.maximum(step.confidences, self.floor)) * step.share * self.evidence
+        return np.where(is_silence, -SURE, seen)
+
+    def stay(self, step: Step) -> float:
+        """Return the probability that a step's state is the one before it."""
+        return max(math.exp(-step.new_s / self.mean_s), 2 / len(step.confidences))
 
 
 class OnlineViterbi:
