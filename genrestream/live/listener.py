@@ -4,6 +4,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import numpy as np
@@ -90,6 +91,7 @@ class Listener:
         self.status = Status(hop_s=config.stream.hop_s)
         self._problems: list[str] = []
         self._received_s = self._lost_s = 0.0
+        self._captured_s = time.monotonic()  # when the last sample so far was recorded
         self._n_losses = self._n_reported = 0
         self._reported_s = -math.inf
         self._is_lost = False
@@ -157,6 +159,7 @@ class Listener:
             self._lost_s += block.lost_s
         self.status.time_s += duration_s
         self._received_s += duration_s
+        self._captured_s = block.captured_s - (block.duration_s - duration_s) / self._config.speed
         self._level.push(samples, duration_s)
         yield from self._record(samples, sample_rate)
         began_s = time.monotonic()
@@ -168,19 +171,22 @@ class Listener:
             return
         busy_s = time.monotonic() - began_s
         self.stats.busy_s += busy_s
-        yield from self._answers(predictions, block)
+        yield from self._answers(predictions, is_due=True)
         if predictions and (change := self._hop.adapt(self._feed.waiting_s, busy_s / len(predictions))):
             self._session.hop_s = self.status.hop_s = self._hop.hop_s
             yield self._event(self.status.state, change)
 
-    def _answers(self, predictions: list[Prediction], block: Block | None = None) -> Iterator[Update]:
+    def _answers(self, predictions: list[Prediction], is_due: bool = False) -> Iterator[Update]:
+        """Yield predictions with their time; of those that a block made due, measure the delay."""
         for prediction in predictions:
+            # The samples after the chunk's end are part of the last block, so they arrived with it.
+            after_s = max(0.0, self.status.time_s - prediction.end_s) / self._config.speed
+            age_s = time.monotonic() - self._captured_s + after_s
+            prediction = dataclasses.replace(prediction, time=_now() - timedelta(seconds=age_s))
             self.status.prediction, self.status.state = prediction, state_after(prediction)
             yield prediction
-            if block:
-                # The samples after the chunk's end are part of this block, so they arrived with it.
-                after_s = max(0.0, self.status.time_s - prediction.end_s) / self._config.speed
-                self.status.delay_s = max(0.0, time.monotonic() - block.captured_s + after_s)
+            if is_due:
+                self.status.delay_s = max(0.0, time.monotonic() - self._captured_s + after_s)
                 self.stats.delays.add(self.status.delay_s)
                 self.stats.n_answers += 1
 
@@ -212,7 +218,7 @@ class Listener:
 
     def _event(self, state: LiveState, message: str) -> Event:
         self.status.state, self.status.notice = state, message
-        return Event(self.status.time_s, state, message)
+        return Event(self.status.time_s, state, message, _now())
 
     def _problem(self, message: str) -> Iterator[Event]:
         if message not in self._problems:
@@ -234,3 +240,8 @@ class Listener:
                 recording.close()
             except OutputError as error:
                 yield from self._problem(str(error))
+
+
+def _now() -> datetime:
+    """Return the time of the clock on the wall, with the local zone."""
+    return datetime.now().astimezone()
