@@ -17,7 +17,7 @@ from genrestream.live.live_stream import LiveStream
 from genrestream.live.microphone import quiet_libraries
 from genrestream.live.signals import Signals, signals_received
 from genrestream.output.open_sinks import check_outputs, opened, report
-from genrestream.output.recording import Recording, check_recording
+from genrestream.output.recording.recording import Recording, check_recording
 from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
 from genrestream.streaming.predictions import Prediction
@@ -58,14 +58,13 @@ def _check(options: ListenOptions) -> None:
     check_outputs(options.results, outputs, [options.input.source or "-"])
     if options.segments:
         check_segments(options.segments)
-    if options.record:
-        check_recording(options.record)
+    check_recording(options.record, options.rotate_h)
 
 
 def _listen(options: ListenOptions, model: Classifier, device: Device | None) -> int:
     labels, view = model.card.labels, _View(model.card.name)
     with contextlib.ExitStack() as stack:
-        recording = Recording(options.record) if options.record else None
+        recording = Recording(options.record, options.rotate_h) if options.record else None
         more: list[Sink] = [SegmentFile(options.segments, labels, is_live=True)] if options.segments else []
         signals = stack.enter_context(signals_received())
         session = model.session(**vars(options.input.stream))

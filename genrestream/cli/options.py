@@ -13,9 +13,9 @@ SHORT = {"model": "-m", "output": "-o", "format": "-f"}
 # What stands for an option's value in the help, where its type does not say it.
 METAVARS = {
     "sources": "SOURCE", "names": "MODEL", "model": "NAME", "output": "FILE", "plot": "PNG", "segments": "FILE",
-    "record": "WAV", "device": "NAME", "source": "SOURCE", "speed": "FACTOR", "duration_s": "SECONDS",
-    "hop_s": "SECONDS", "half_life_s": "SECONDS", "min_probability": "P", "silence_db": "DB", "raw_rate": "HZ",
-    "channel": "CHANNEL", "raw_channels": "N", "raw_format": "FORMAT",
+    "record": "FILE", "rotate_h": "HOURS", "device": "NAME", "source": "SOURCE", "speed": "FACTOR",
+    "duration_s": "SECONDS", "hop_s": "SECONDS", "half_life_s": "SECONDS", "min_probability": "P", "silence_db": "DB",
+    "raw_rate": "HZ", "channel": "CHANNEL", "raw_channels": "N", "raw_format": "FORMAT",
 }  # fmt: skip
 
 
@@ -59,7 +59,8 @@ class ListenOptions:
         input: What to listen to, and how.
         model: Name of a shipped model ('genrestream models' lists them), or the path of a model's folder.
         results: Which results are written, where and how.
-        record: Record the input to this WAV file.
+        record: Record the input to this .wav, .flac, .opus or .mp3 file.
+        rotate_h: Begin another file of the recording after so many hours.
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels).
         stats: Print delays, time spent, dropped blocks and memory at the end.
     """
@@ -68,6 +69,7 @@ class ListenOptions:
     model: str = DEFAULT_MODEL
     results: OutputConfig = dataclasses.field(default_factory=OutputConfig)
     record: str | None = None
+    rotate_h: float | None = None
     segments: str | None = None
     stats: bool = False
 

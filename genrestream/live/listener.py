@@ -16,7 +16,7 @@ from genrestream.live.config import ListenConfig
 from genrestream.live.feed import Block, Feed
 from genrestream.live.hop import AdaptiveHop
 from genrestream.live.stats import Stats
-from genrestream.output.recording import Recording
+from genrestream.output.recording.recording import Recording
 from genrestream.streaming.predictions import Prediction, Verdict
 from genrestream.streaming.session import Session
 from genrestream.streaming.status import Event, LiveState, Status, state_after

@@ -8,7 +8,7 @@ from genrestream.live.feed import Feed
 from genrestream.live.listener import Listener, LiveSource, Outcome, Update
 from genrestream.live.microphone import Microphone
 from genrestream.live.player import Player
-from genrestream.output.recording import Recording
+from genrestream.output.recording.recording import Recording
 from genrestream.streaming.predictions import Prediction, Verdict
 from genrestream.streaming.session import Session
 from genrestream.streaming.status import Event, Status
