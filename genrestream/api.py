@@ -188,8 +188,8 @@ class Stream:
         with self.source:
             blocks = iter(self.source)
             while block := self._read(blocks):
-                yield from self._push(*block)
-            yield from self._session.flush()
+                yield from self._titled(self._push(*block))
+            yield from self._titled(self._session.flush())
         verdict = self.verdict()
         if verdict.n_chunks == 0:
             raise AudioError(
@@ -199,6 +199,11 @@ class Stream:
     def _read(self, blocks: Iterator[tuple[np.ndarray, int]]) -> tuple[np.ndarray, int] | None:
         with _reader_errors(self.source.name):
             return next(blocks, None)
+
+    def _titled(self, predictions: list[Prediction]) -> list[Prediction]:
+        """Return predictions with what a radio station says is playing."""
+        title = self.source.title
+        return [dataclasses.replace(one, title=title) for one in predictions] if title else predictions
 
     def _push(self, block: np.ndarray, sample_rate: int) -> list[Prediction]:
         try:

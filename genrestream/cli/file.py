@@ -11,7 +11,8 @@ from genrestream.output.open_sinks import check_outputs, opened, report
 from genrestream.output.plot import Plot, check_plot
 from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
-from genrestream.streaming.predictions import Verdict
+from genrestream.streaming.predictions import Prediction, Verdict
+from genrestream.streaming.status import state_after, title_event
 
 
 def run(options: FileOptions) -> int:
@@ -91,10 +92,11 @@ def _classify(options: FileOptions, model: Classifier, source: str, sinks: list[
             for sink in sinks:
                 sink.begin(source, stream.source.duration_s, lambda: stream.position_s)
             try:
+                title = ""
                 for prediction in stream:
                     with signals.held():
-                        for sink in sinks:
-                            sink.chunk(source, prediction)
+                        _show(source, prediction, title, sinks)
+                    title = prediction.title
             except KeyboardInterrupt:
                 _conclude(options, stream.verdict(), sinks)
                 raise
@@ -105,6 +107,13 @@ def _classify(options: FileOptions, model: Classifier, source: str, sinks: list[
             sink.error(source, str(error))
         report(error)
         return False
+
+
+def _show(source: str, prediction: Prediction, title_before: str, sinks: list[Sink]) -> None:
+    for sink in sinks:
+        if prediction.title not in ("", title_before):
+            sink.event(source, title_event(prediction.end_s, state_after(prediction), prediction.title))
+        sink.chunk(source, prediction)
 
 
 def _conclude(options: FileOptions, verdict: Verdict, sinks: list[Sink]) -> bool:

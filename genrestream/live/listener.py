@@ -19,7 +19,7 @@ from genrestream.live.stats import Stats
 from genrestream.output.recording.recording import Recording
 from genrestream.streaming.predictions import Prediction, Verdict
 from genrestream.streaming.session import Session
-from genrestream.streaming.status import Event, LiveState, Status, state_after
+from genrestream.streaming.status import Event, LiveState, Status, state_after, title_event
 
 TICK_S = 0.1
 NO_INPUT_S = 1.7  # seconds without a block; a tick and a screen update later it is still under two seconds
@@ -157,6 +157,7 @@ class Listener:
             yield from self._answers(self._session.skip(block.lost_s))
             self.status.time_s += block.lost_s
             self._lost_s += block.lost_s
+        yield from self._take_title(block.title)
         self.status.time_s += duration_s
         self._received_s += duration_s
         self._captured_s = block.captured_s - (block.duration_s - duration_s) / self._config.speed
@@ -176,13 +177,20 @@ class Listener:
             self._session.hop_s = self.status.hop_s = self._hop.hop_s
             yield self._event(self.status.state, change)
 
+    def _take_title(self, title: str) -> Iterator[Event]:
+        if title != self.status.title:
+            self.status.title = title
+            if title:
+                yield title_event(self.status.time_s, self.status.state, title, _now())
+
     def _answers(self, predictions: list[Prediction], is_due: bool = False) -> Iterator[Update]:
         """Yield predictions with their time; of those that a block made due, measure the delay."""
         for prediction in predictions:
             # The samples after the chunk's end are part of the last block, so they arrived with it.
             after_s = max(0.0, self.status.time_s - prediction.end_s) / self._config.speed
             age_s = time.monotonic() - self._captured_s + after_s
-            prediction = dataclasses.replace(prediction, time=_now() - timedelta(seconds=age_s))
+            time_of_end = _now() - timedelta(seconds=age_s)
+            prediction = dataclasses.replace(prediction, time=time_of_end, title=self.status.title)
             self.status.prediction, self.status.state = prediction, state_after(prediction)
             yield prediction
             if is_due:

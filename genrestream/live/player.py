@@ -79,7 +79,8 @@ class Player:
                 lost_s = due_s - gap_from_s - samples.shape[1] / sample_rate if gap_from_s else 0.0
                 gap_from_s = None
                 self._feed.connected = True
-                if not self._feed.put_waiting(Block(samples, sample_rate, due_s, max(0.0, lost_s))):
+                block = Block(samples, sample_rate, due_s, max(0.0, lost_s), source.title)
+                if not self._feed.put_waiting(block):
                     return
 
     def _reopen(self) -> AudioSource | None:

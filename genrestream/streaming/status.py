@@ -69,3 +69,8 @@ class Status:
 def state_after(prediction: Prediction) -> LiveState:
     """Return the state after a chunk: one that is no music says what is on now, whatever was voted before."""
     return prediction.running.state if prediction.kind == "music" else prediction.kind
+
+
+def title_event(time_s: float, state: LiveState, title: str, time: datetime | None = None) -> Event:
+    """Return the event of a station's new title."""
+    return Event(time_s, state, f"title: {title}", time)
