@@ -128,14 +128,14 @@ class Classifier:
         Args:
             device: Number or part of the name of the input; the default one where None.
             source: A path, address or ``-`` to play in real time instead of listening to a device.
-            **options: ``speed``, ``duration_s``, ``raw`` and ``track`` of ``ListenConfig``; fields of ``StreamConfig``,
-                where ``hop_s`` is 1 and ``vote`` is ``decay`` by default.
+            **options: ``speed``, ``loop``, ``duration_s``, ``raw`` and ``track`` of ``ListenConfig``; fields of
+                ``StreamConfig``, where ``hop_s`` is 1 and ``vote`` is ``decay`` by default.
 
         Raises:
             AudioError: There is no such file or device, or it cannot be opened.
             UsageError: There is no such option, or it has a value that it cannot have.
         """
-        cut, played = _fields(StreamConfig), ["speed", "duration_s", "raw", "track"]
+        cut, played = _fields(StreamConfig), ["speed", "loop", "duration_s", "raw", "track"]
         _check_options(options, cut + played)
         _check_raw(options.get("raw"))
         stream = StreamConfig(**{"hop_s": 1.0, "vote": "decay"} | {k: v for k, v in options.items() if k in cut})

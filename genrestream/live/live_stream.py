@@ -104,4 +104,4 @@ class LiveStream:
 def _opened(config: ListenConfig, device: Device | None, feed: Feed) -> LiveSource:
     if config.source is None:
         return Microphone(config.device, feed, device)
-    return Player(config.source, config.raw, config.speed, feed, config.track)
+    return Player(config.source, config.raw, config.speed, feed, config.track, config.loop)
