@@ -65,7 +65,7 @@ def _listen(options: ListenOptions, model: Classifier, device: Device | None) ->
     labels, view = model.card.labels, _View(model.card.name)
     with contextlib.ExitStack() as stack:
         recording = Recording(options.record, options.rotate_h) if options.record else None
-        more: list[Sink] = [SegmentFile(options.segments, labels, is_live=True)] if options.segments else []
+        more: list[Sink] = [SegmentFile(options.segments, labels)] if options.segments else []
         signals = stack.enter_context(signals_received())
         session = model.session(**vars(options.input.stream))
         live = stack.enter_context(

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from genrestream.streaming.history import NO_INPUT
 from genrestream.streaming.predictions import Decision, Prediction, Verdict
+from genrestream.voting.steps import OTHERS
 
 DECISION = ("state", "genre", "probability", "votes", "n_votes", "rule", "since_s")
 CHUNK = (
@@ -13,7 +15,7 @@ VERDICT = (
     "source", "model", *DECISION, "duration_s", "dropped_s", "padded_s", "n_chunks", "n_silent", "n_speech", "n_noise",
     "ending", "problems", "notes",
 )  # fmt: skip
-NO_GENRE = ("silence", "speech", "noise", "no input")  # what Verdict.seconds counts beside the labels
+NO_GENRE = (*OTHERS, NO_INPUT)  # what Verdict.seconds counts beside the labels
 
 
 def chunk_columns(labels: Sequence[str]) -> list[str]:

@@ -35,7 +35,7 @@ def test_no_row_holds_a_formula_or_a_control_code(tmp_path):
     rows.event(source, Event(1.0, "music", title))
     rows.error(source, f"{source}: is empty")
     rows.close()
-    segments = SegmentFile(str(tmp_path / "s.csv"), (label, "b"), is_live=True)
+    segments = SegmentFile(str(tmp_path / "s.csv"), (label, "b"))
     segments.chunk(source, prediction)
     segments.close()
     written = [(tmp_path / name).read_text() for name in ("s.csv", "x-verdicts.csv", "x-events.csv")]
