@@ -25,7 +25,8 @@ def chunk_columns(labels: Sequence[str]) -> list[str]:
 
 def verdict_columns(labels: Sequence[str]) -> list[str]:
     """Return the columns of a verdict's row, always in this order."""
-    return [*VERDICT, *(f"p:{label}" for label in labels), *(f"s:{name}" for name in (*labels, *NO_GENRE))]
+    names = dict.fromkeys((*labels, *NO_GENRE))  # a model may have a label "silence"
+    return [*VERDICT, *(f"p:{label}" for label in labels), *(f"s:{name}" for name in names)]
 
 
 def row(result: Prediction | Verdict) -> dict[str, Any]:

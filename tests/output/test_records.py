@@ -115,6 +115,11 @@ def test_csv_of_files_has_errors_among_the_verdicts_and_no_events(capsys, parts,
     assert {value for row in silent for name, value in row.items() if name.startswith("c:")} == {""}
 
 
+def test_columns_are_there_once():
+    columns = table.verdict_columns(("rock", "silence"))
+    assert len(columns) == len(set(columns))
+
+
 def test_the_columns_are_those_of_the_public_table(default, model):
     prediction, *_ = default.stream(METAL)
     verdict = model.classify(METAL)
