@@ -126,14 +126,14 @@ class Classifier:
         Args:
             device: Number or part of the name of the input; the default one where None.
             source: A path, address or ``-`` to play in real time instead of listening to a device.
-            **options: ``speed``, ``duration_s``, ``raw`` and ``track`` of ``ListenConfig``; fields of ``StreamConfig``,
-                where ``hop_s`` is 1 by default.
+            **options: ``speed``, ``loop``, ``duration_s``, ``raw`` and ``track`` of ``ListenConfig``; fields of
+                ``StreamConfig``, where ``hop_s`` is 1 by default.
 
         Raises:
             AudioError: There is no such file or device, or it cannot be opened.
             UsageError: There is no such option, or it has a value that it cannot have.
         """
-        cut, played = _fields(StreamConfig), ["speed", "duration_s", "raw", "track"]
+        cut, played = _fields(StreamConfig), ["speed", "loop", "duration_s", "raw", "track"]
         _check_options(options, cut + played)
         _check_raw(options.get("raw"))
         chosen: dict[str, Any] = {"hop_s": 1.0} | {name: value for name, value in options.items() if name in cut}
@@ -186,8 +186,8 @@ class Stream:
         with self.source:
             blocks = iter(self.source)
             while block := self._read(blocks):
-                yield from self._push(*block)
-            yield from self._session.flush()
+                yield from self._titled(self._push(*block))
+            yield from self._titled(self._session.flush())
         verdict = self.verdict()
         if verdict.n_chunks == 0:
             raise AudioError(
@@ -197,6 +197,11 @@ class Stream:
     def _read(self, blocks: Iterator[tuple[np.ndarray, int]]) -> tuple[np.ndarray, int] | None:
         with _reader_errors(self.source.name):
             return next(blocks, None)
+
+    def _titled(self, predictions: list[Prediction]) -> list[Prediction]:
+        """Return predictions with what a radio station says is playing."""
+        title = self.source.title
+        return [dataclasses.replace(one, title=title) for one in predictions] if title else predictions
 
     def _push(self, block: np.ndarray, sample_rate: int) -> list[Prediction]:
         try:

@@ -51,7 +51,8 @@ class OptionError(UsageError):
     def __init__(self, name: str, value: object, rule: str):
         colon = "" if rule.startswith(("must", "needs", "cannot")) else ":"
         super().__init__(f"{name}={value!r}{colon} {rule}")
-        self.as_option = f"--{name.replace('_', '-')} {value}: {rule}"
+        shown = "" if value is True else f" {value}"  # an option that is only there or not
+        self.as_option = f"--{name.replace('_', '-')}{shown}: {rule}"
 
 
 def first_line(error: Exception) -> str:

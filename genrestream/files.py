@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO
 
 from genrestream.errors import OutputError
 
@@ -30,6 +30,11 @@ def writing(path: str | Path, remedy: str = "make room or name another place") -
     except OSError as error:
         cause = (error.strerror or str(error)).lower()
         raise OutputError(f"{path}: cannot be written ({cause}); {remedy}") from error
+
+
+def open_text(path: str | Path) -> TextIO:
+    """Open a text file for results, replacing what is there; names of files that are no text can be written into it."""
+    return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -18,7 +18,7 @@ from genrestream.audio.reading.causes import cause
 from genrestream.audio.reading.claims import claimed_s, tolerance_s
 from genrestream.audio.reading.ending import Damage, Ending, EndKind, Shortfall
 from genrestream.audio.reading.frames import CODECS, frame_bytes
-from genrestream.audio.reading.waiting import Ahead, called
+from genrestream.audio.reading.network.waiting import Ahead, called
 from genrestream.errors import AudioError
 
 CLOSING_S = 0.5  # close() waits this long for a read in another thread; after that the reading thread closes the input
@@ -85,6 +85,11 @@ class AudioSource:
     def notes(self) -> list[str]:
         """Remarks about the input that are not damage, one line each."""
         return list(self.ending.notes)
+
+    @property
+    def title(self) -> str:
+        """What a radio station says is playing, in one printable line; empty where nobody says it."""
+        return self._input.station.title if self._input.station else ""
 
     def close(self) -> None:
         """Close the file or connection; if another thread reads for longer, it closes them when its read ends."""
@@ -187,7 +192,7 @@ class AudioSource:
             self._lost_s += gap_s
 
     def _broken(self, error: av.error.FFmpegError | OSError) -> Ending:
-        if isinstance(error, av.error.ExitError):
+        if opening.is_timeout(error):
             return Ending(EndKind.STALLED, cause=f"silent for {opening.NETWORK_TIMEOUT_S:g} s")
         # A server that gives no length and closes the connection at the end has sent all.
         if self.is_endless and error.errno == errno.EIO:

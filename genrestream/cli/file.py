@@ -11,7 +11,8 @@ from genrestream.output.open_sinks import check_outputs, opened, report
 from genrestream.output.plot import Plot, check_plot
 from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
-from genrestream.streaming.predictions import Verdict
+from genrestream.streaming.predictions import Prediction, Verdict
+from genrestream.streaming.status import state_after, title_event
 
 
 def run(options: FileOptions) -> int:
@@ -28,7 +29,7 @@ def run(options: FileOptions) -> int:
         raise UsageError("no input; name a file, a folder, an http(s):// address, or - for standard input")
     with signals_received(interrupts=True) as signals:
         try:
-            sources, n_failed = _expand(options.sources, options.playlist)
+            sources, n_failed = _expand(options)
             _check(options, sources)
             n_failed += _classify_all(options, sources, signals)
         except KeyboardInterrupt:
@@ -42,7 +43,7 @@ def _check(options: FileOptions, sources: list[str]) -> None:
         check_plot(options.plot, len(sources))
     if options.segments:
         check_segments(options.segments, len(sources))
-    check_outputs({"--output": options.output, "--plot": options.plot, "--segments": options.segments}, sources)
+    check_outputs(options.results, {"--plot": options.plot, "--segments": options.segments}, sources)
 
 
 def _classify_all(options: FileOptions, sources: list[str], signals: Signals) -> int:
@@ -53,24 +54,25 @@ def _classify_all(options: FileOptions, sources: list[str], signals: Signals) ->
     more: list[Sink] = [Plot(options.plot)] if options.plot else []
     if options.segments:
         more.append(SegmentFile(options.segments, labels))
-    with opened(options.output, options.format, labels, len(sources), lambda: _screen(len(sources)), more) as sinks:
+    with opened(options.results, labels, len(sources), lambda: _screen(len(sources)), more) as sinks:
         n_failed = sum(not _classify(options, model, source, sinks, signals) for source in sources)
         signals.end()
     return n_failed
 
 
-def _expand(given: tuple[str, ...], is_playlist: bool) -> tuple[list[str], int]:
+def _expand(options: FileOptions) -> tuple[list[str], int]:
     sources, n_failed = [], 0
-    for path in given:
+    for path in options.sources:
         try:
-            found = search(path, is_playlist)
+            found = search(path, options.playlist)
         except AudioError as error:
             report(error)
             n_failed += 1
             continue
         sources += found.files
         n_failed += len(found.problems)
-        for line in [*found.problems, *([f"{path}: {found.summary}"] if found.summary else [])]:
+        summary = [f"{path}: {found.summary}"] if found.summary and not options.results.quiet else []
+        for line in [*found.problems, *summary]:
             report(line)
     return sources, n_failed
 
@@ -90,15 +92,16 @@ def _classify(options: FileOptions, model: Classifier, source: str, sinks: list[
             for sink in sinks:
                 sink.begin(source, stream.source.duration_s, lambda: stream.position_s)
             try:
+                title = ""
                 for prediction in stream:
                     with signals.held():
-                        for sink in sinks:
-                            sink.chunk(source, prediction)
+                        _show(source, prediction, title, sinks)
+                    title = prediction.title
             except KeyboardInterrupt:
-                _conclude(stream.verdict(), sinks)
+                _conclude(options, stream.verdict(), sinks)
                 raise
         with signals.held():
-            return _conclude(stream.verdict(), sinks)
+            return _conclude(options, stream.verdict(), sinks)
     except AudioError as error:
         for sink in sinks:
             sink.error(source, str(error))
@@ -106,9 +109,16 @@ def _classify(options: FileOptions, model: Classifier, source: str, sinks: list[
         return False
 
 
-def _conclude(verdict: Verdict, sinks: list[Sink]) -> bool:
+def _show(source: str, prediction: Prediction, title_before: str, sinks: list[Sink]) -> None:
+    for sink in sinks:
+        if prediction.title not in ("", title_before):
+            sink.event(source, title_event(prediction.end_s, state_after(prediction), prediction.title))
+        sink.chunk(source, prediction)
+
+
+def _conclude(options: FileOptions, verdict: Verdict, sinks: list[Sink]) -> bool:
     for sink in sinks:
         sink.verdict(verdict)
-    for problem in (*verdict.problems, *verdict.notes):
+    for problem in (*verdict.problems, *(() if options.results.quiet else verdict.notes)):
         report(f"{verdict.source}: {problem}")
     return not verdict.problems

@@ -16,8 +16,8 @@ from genrestream.live.devices import Device, pick
 from genrestream.live.live_stream import LiveStream
 from genrestream.live.microphone import quiet_libraries
 from genrestream.live.signals import Signals, signals_received
-from genrestream.output.open_sinks import check_outputs, chosen_format, opened, report
-from genrestream.output.recording import Recording, check_recording
+from genrestream.output.open_sinks import check_outputs, opened, report
+from genrestream.output.recording.recording import Recording, check_recording
 from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
 from genrestream.streaming.predictions import Prediction
@@ -46,32 +46,34 @@ def run(options: ListenOptions) -> int:
 
 def _check(options: ListenOptions) -> None:
     """Check before any work that the options fit together."""
-    if chosen_format(options.format, options.output) == "json":
-        raise UsageError(f"--output {options.output}: a live run writes .jsonl or .csv, which need no end")
+    if options.results.chosen_format == "json":
+        given = f"--output {options.results.output}" if options.results.format is None else "--format json"
+        raise UsageError(f"{given}: a live run writes jsonl or csv, which need no end")
+    if options.results.quiet and options.stats:
+        raise UsageError("--quiet and --stats: cannot be used together; choose one")
     if options.input.source == "-" and stdin_is_closed():
         raise AudioError("-: standard input is closed; pipe music into it, or name a file")
     options.input.check_source()
-    outputs = {"--output": options.output, "--record": options.record, "--segments": options.segments}
-    check_outputs(outputs, [options.input.source or "-"])
+    outputs = {"--record": options.record, "--segments": options.segments}
+    check_outputs(options.results, outputs, [options.input.source or "-"])
     if options.segments:
         check_segments(options.segments)
-    if options.record:
-        check_recording(options.record)
+    check_recording(options.record, options.rotate_h)
 
 
 def _listen(options: ListenOptions, model: Classifier, device: Device | None) -> int:
     labels, view = model.card.paths, _View(model.card.name)
     with contextlib.ExitStack() as stack:
-        recording = Recording(options.record) if options.record else None
+        recording = Recording(options.record, options.rotate_h) if options.record else None
         more: list[Sink] = [SegmentFile(options.segments, labels)] if options.segments else []
         signals = stack.enter_context(signals_received())
         session = model.session(**vars(options.input.stream))
         live = stack.enter_context(
             LiveStream(options.input, session, device, recording, lambda: signals.received or view.is_gone)
         )
-        sinks = stack.enter_context(opened(options.output, options.format, labels, 1, view.open, more))
+        sinks = stack.enter_context(opened(options.results, labels, 1, view.open, more))
         _show(live, sinks, view)
-        failed = _conclude(live, sinks)
+        failed = _conclude(options, live, sinks)
     if options.stats:
         for line in live.report():
             report(line)
@@ -116,7 +118,7 @@ def _show(live: LiveStream, sinks: list[Sink], view: _View) -> None:
             view.screen.show(update)
 
 
-def _conclude(live: LiveStream, sinks: list[Sink]) -> bool:
+def _conclude(options: ListenOptions, live: LiveStream, sinks: list[Sink]) -> bool:
     """Print the summary; return whether something failed."""
     outcome = live.outcome()
     for sink in sinks:
@@ -124,7 +126,8 @@ def _conclude(live: LiveStream, sinks: list[Sink]) -> bool:
             sink.error(outcome.verdict.source, str(outcome.error))
         else:
             sink.verdict(outcome.verdict)
-    for problem in (*outcome.verdict.problems, *outcome.verdict.notes):
+    notes = () if options.results.quiet else outcome.verdict.notes
+    for problem in (*outcome.verdict.problems, *notes):
         report(f"{outcome.verdict.source}: {problem}")
     if outcome.error:
         report(outcome.error)

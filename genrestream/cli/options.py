@@ -6,15 +6,16 @@ from typing import Literal
 from genrestream.audio.formats import RawFormat
 from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
+from genrestream.output.config import OutputConfig
 from genrestream.streaming.session import StreamConfig
 
 SHORT = {"model": "-m", "output": "-o", "format": "-f"}
 # What stands for an option's value in the help, where its type does not say it.
 METAVARS = {
     "sources": "SOURCE", "names": "MODEL", "model": "NAME", "output": "FILE", "plot": "PNG", "segments": "FILE",
-    "record": "WAV", "device": "NAME", "source": "SOURCE", "speed": "FACTOR", "duration_s": "SECONDS",
-    "hop_s": "SECONDS", "half_life_s": "SECONDS", "min_probability": "P", "silence_db": "DB", "raw_rate": "HZ",
-    "channel": "CHANNEL", "raw_channels": "N", "raw_format": "FORMAT",
+    "record": "FILE", "rotate_h": "HOURS", "device": "NAME", "source": "SOURCE", "speed": "FACTOR",
+    "duration_s": "SECONDS", "hop_s": "SECONDS", "half_life_s": "SECONDS", "min_probability": "P", "silence_db": "DB",
+    "raw_rate": "HZ", "channel": "CHANNEL", "raw_channels": "N", "raw_format": "FORMAT",
 }  # fmt: skip
 
 
@@ -30,9 +31,7 @@ class FileOptions:
     Attributes:
         sources: Files, folders, http(s):// addresses, or - for standard input.
         model: Name of a shipped model ('genrestream models' lists them), or the path of a model's folder.
-        format: Format of the results. Without it the suffix of the output file decides, else it is text; on a terminal,
-            text is a live screen.
-        output: Write the results to this file, or to standard output where it is -. Text still goes to the terminal.
+        results: Which results are written, where and how.
         plot: Draw the probabilities over time into this PNG; for one input.
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels); for one input.
         stream: How the stream is cut, voted on and decided.
@@ -43,8 +42,7 @@ class FileOptions:
 
     sources: tuple[str, ...] = positional()
     model: str = DEFAULT_MODEL
-    format: Literal["text", "jsonl", "csv", "json"] | None = None
-    output: str | None = None
+    results: OutputConfig = dataclasses.field(default_factory=OutputConfig)
     plot: str | None = None
     segments: str | None = None
     stream: StreamConfig = dataclasses.field(default_factory=StreamConfig)
@@ -60,19 +58,18 @@ class ListenOptions:
     Attributes:
         input: What to listen to, and how.
         model: Name of a shipped model ('genrestream models' lists them), or the path of a model's folder.
-        format: Format of the results. Without it the suffix of the output file decides, else it is text; on a terminal,
-            text is a live screen.
-        output: Write the results to this file, or to standard output where it is -. Text still goes to the terminal.
-        record: Record the input to this WAV file.
+        results: Which results are written, where and how.
+        record: Record the input to this .wav, .flac, .opus or .mp3 file.
+        rotate_h: Begin another file of the recording after so many hours.
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels).
         stats: Print delays, time spent, dropped blocks and memory at the end.
     """
 
     input: ListenConfig = dataclasses.field(default_factory=ListenConfig)
     model: str = DEFAULT_MODEL
-    format: Literal["text", "jsonl", "csv"] | None = None
-    output: str | None = None
+    results: OutputConfig = dataclasses.field(default_factory=OutputConfig)
     record: str | None = None
+    rotate_h: float | None = None
     segments: str | None = None
     stats: bool = False
 

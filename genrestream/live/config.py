@@ -22,6 +22,7 @@ class ListenConfig:
             not given.
         source: Play this file, http(s):// address or pipe (-) in real time instead of listening to a device.
         speed: With a source: how many times faster than real time it plays; inf for as fast as possible.
+        loop: Play the source, a file, again and again.
         duration_s: Stop after so many seconds.
         stream: How the stream is cut, voted on and decided.
         raw: The format of standard input where it is bare samples.
@@ -31,6 +32,7 @@ class ListenConfig:
     device: str | None = None
     source: str | None = None
     speed: float = 1.0
+    loop: bool = False
     duration_s: float | None = None
     stream: StreamConfig = dataclasses.field(default_factory=lambda: StreamConfig(hop_s=1.0))
     raw: RawFormat = dataclasses.field(default_factory=RawFormat)
@@ -40,17 +42,22 @@ class ListenConfig:
         check_number("speed", self.speed, SLOWEST, math.inf, "more than 0")
         if self.source is None and self.speed != 1:
             raise OptionError("speed", self.speed, "needs a source to play; give a file with --source FILE")
+        if self.loop and (self.source in (None, "-") or is_url(self.source)):
+            raise OptionError("loop", True, "needs a file to play again; give it with --source FILE")
         if self.source is not None and self.device is not None:
             raise OptionError("device", self.device, f"cannot be used together with source {self.source}")
         if self.duration_s is not None:
             check_number("duration_s", self.duration_s, SHORTEST_S, LONGEST_S, "more than 0 seconds, and finite")
 
     def check_source(self) -> None:
-        """Make sure, before the model is loaded, that a source that is a path exists.
+        """Make sure, before the model is loaded, that a source that is a path exists, and can be played again.
 
         Raises:
             AudioError: It does not exist.
+            OptionError: It is to be played again, and is no file.
         """
         source = self.source or "-"
         if source != "-" and not is_url(source) and not os.path.exists(local_path(source)):
             raise AudioError(f"{source}: no such file or directory")
+        if self.loop and not os.path.isfile(local_path(source)):
+            raise OptionError("loop", True, f"needs a file to play again, which {source} is not")

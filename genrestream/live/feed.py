@@ -19,12 +19,14 @@ class Block:
         sample_rate: Its rate in Hz.
         captured_s: When its last sample was recorded, in seconds of ``time.monotonic``.
         lost_s: Seconds of the stream that are missing before it.
+        title: What a radio station says is playing.
     """
 
     samples: np.ndarray
     sample_rate: int
     captured_s: float
     lost_s: float = 0.0
+    title: str = ""
 
     @property
     def duration_s(self) -> float:

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import numpy as np
@@ -15,10 +16,10 @@ from genrestream.live.config import ListenConfig
 from genrestream.live.feed import Block, Feed
 from genrestream.live.hop import AdaptiveHop
 from genrestream.live.stats import Stats
-from genrestream.output.recording import Recording
+from genrestream.output.recording.recording import Recording
 from genrestream.streaming.predictions import Prediction, Verdict
 from genrestream.streaming.session import Session
-from genrestream.streaming.status import Event, LiveState, Status, state_after
+from genrestream.streaming.status import Event, LiveState, Status, state_after, title_event
 
 TICK_S = 0.1
 NO_INPUT_S = 1.7  # seconds without a block; a tick and a screen update later it is still under two seconds
@@ -91,6 +92,7 @@ class Listener:
         self.status = Status(hop_s=config.stream.hop_s)
         self._problems: list[str] = []
         self._received_s = self._lost_s = 0.0
+        self._captured_s = time.monotonic()  # when the last sample so far was recorded
         self._n_losses = self._n_reported = 0
         self._reported_s = self._noticed_s = -math.inf
         self._is_lost = False
@@ -156,8 +158,10 @@ class Listener:
             yield from self._answers(self._session.skip(block.lost_s))
             self.status.time_s += block.lost_s
             self._lost_s += block.lost_s
+        yield from self._take_title(block.title)
         self.status.time_s += duration_s
         self._received_s += duration_s
+        self._captured_s = block.captured_s - (block.duration_s - duration_s) / self._config.speed
         self._level.push(samples, duration_s)
         yield from self._record(samples, sample_rate)
         began_s = time.monotonic()
@@ -169,20 +173,30 @@ class Listener:
             return
         busy_s = time.monotonic() - began_s
         self.stats.busy_s += busy_s
-        yield from self._answers(predictions, block)
+        yield from self._answers(predictions, is_due=True)
         if predictions and (change := self._hop.adapt(self._feed.waiting_s, busy_s / len(predictions))):
             self._session.hop_s = self.status.hop_s = self._hop.hop_s
             yield self._event(self.status.state, change)
 
-    def _answers(self, predictions: list[Prediction], block: Block | None = None) -> Iterator[Update]:
+    def _take_title(self, title: str) -> Iterator[Event]:
+        if title != self.status.title:
+            self.status.title = title
+            if title:
+                yield title_event(self.status.time_s, self.status.state, title, _now())
+
+    def _answers(self, predictions: list[Prediction], is_due: bool = False) -> Iterator[Update]:
+        """Yield predictions with their time; of those that a block made due, measure the delay."""
         for prediction in predictions:
+            # The samples after the chunk's end are part of the last block, so they arrived with it.
+            after_s = max(0.0, self.status.time_s - prediction.end_s) / self._config.speed
+            age_s = time.monotonic() - self._captured_s + after_s
+            time_of_end = _now() - timedelta(seconds=age_s)
+            prediction = dataclasses.replace(prediction, time=time_of_end, title=self.status.title)
             self.status.prediction = prediction
             self.status.state = "silence" if self._has_fallen_silent() else state_after(prediction)
             yield prediction
-            if block:
-                # The samples after the chunk's end are part of this block, so they arrived with it.
-                after_s = max(0.0, self.status.time_s - prediction.end_s) / self._config.speed
-                self.status.delay_s = max(0.0, time.monotonic() - block.captured_s + after_s)
+            if is_due:
+                self.status.delay_s = max(0.0, time.monotonic() - self._captured_s + after_s)
                 self.stats.delays.add(self.status.delay_s)
                 self.stats.n_answers += 1
 
@@ -224,7 +238,7 @@ class Listener:
 
     def _event(self, state: LiveState, message: str) -> Event:
         self.status.state, self.status.notice, self._noticed_s = state, message, time.monotonic()
-        return Event(self.status.time_s, state, message)
+        return Event(self.status.time_s, state, message, _now())
 
     def _problem(self, message: str) -> Iterator[Event]:
         if message not in self._problems:
@@ -246,3 +260,8 @@ class Listener:
                 recording.close()
             except OutputError as error:
                 yield from self._problem(str(error))
+
+
+def _now() -> datetime:
+    """Return the time of the clock on the wall, with the local zone."""
+    return datetime.now().astimezone()

@@ -8,7 +8,7 @@ from genrestream.live.feed import Feed
 from genrestream.live.listener import Listener, LiveSource, Outcome, Update
 from genrestream.live.microphone import Microphone
 from genrestream.live.player import Player
-from genrestream.output.recording import Recording
+from genrestream.output.recording.recording import Recording
 from genrestream.streaming.predictions import Prediction, Verdict
 from genrestream.streaming.session import Session
 from genrestream.streaming.status import Event, Status
@@ -104,4 +104,4 @@ class LiveStream:
 def _opened(config: ListenConfig, device: Device | None, feed: Feed) -> LiveSource:
     if config.source is None:
         return Microphone(config.device, feed, device)
-    return Player(config.source, config.raw, config.speed, feed, config.track)
+    return Player(config.source, config.raw, config.speed, feed, config.track, config.loop)

@@ -25,6 +25,7 @@ class Player:
         speed: How many times faster than real time; inf for as fast as the listener takes blocks.
         feed: Where its blocks go.
         track: Which audio track, counted from 1; None for the default one.
+        loop: Whether a file is played again and again, without a gap.
 
     The playing thread opens the source, since a pipe or a server may block; if it cannot be opened, that is the feed's
     error.
@@ -33,8 +34,11 @@ class Player:
         problems: Faults of the data, one line each.
     """
 
-    def __init__(self, source: str, raw: RawFormat, speed: float, feed: Feed, track: int | None = None):
+    def __init__(
+        self, source: str, raw: RawFormat, speed: float, feed: Feed, track: int | None = None, loop: bool = False
+    ):
         self.name, self._raw, self._speed, self._feed, self._track = source, raw, speed, feed, track
+        self._loop = loop
         self.problems: list[str] = []
         self._retry_s = FIRST_RETRY_S
         self._closing = threading.Event()
@@ -54,6 +58,8 @@ class Player:
             self._play(audio)
             if not is_endless:  # each break of a station is an event when it happens
                 self.problems += audio.problems
+            while self._loop and not self._closing.is_set():
+                self._play(AudioSource(self.name, self._raw, self._track), after_gap=False)
             while is_endless and (again := self._reopen()):
                 with contextlib.suppress(AudioError):  # nothing could be decoded: try again
                     self._play(again)
@@ -61,9 +67,9 @@ class Player:
         except Exception as error:  # an error in a thread would be lost: the listener raises it
             self._feed.end(error)
 
-    def _play(self, source: AudioSource) -> None:
+    def _play(self, source: AudioSource, after_gap: bool = True) -> None:
         """Play a source to its end; put each block when its last sample is due."""
-        gap_from_s = self._feed.last_put_s
+        gap_from_s = self._feed.last_put_s if after_gap else None
         began_s, played_s = time.monotonic(), 0.0
         with source:
             for samples, sample_rate in source:
@@ -79,7 +85,8 @@ class Player:
                 lost_s = due_s - gap_from_s - samples.shape[1] / sample_rate if gap_from_s else 0.0
                 gap_from_s = None
                 self._feed.connected = True
-                if not self._feed.put_waiting(Block(samples, sample_rate, due_s, max(0.0, lost_s))):
+                block = Block(samples, sample_rate, due_s, max(0.0, lost_s), source.title)
+                if not self._feed.put_waiting(block):
                     return
 
     def _reopen(self) -> AudioSource | None:

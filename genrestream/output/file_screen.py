@@ -121,6 +121,8 @@ class FileScreen(Sink):
             ("now ", "dim"), (now.genre, STYLES[now.state]), ("   last chunk ", "dim"), last_chunk_in_words(prediction),
             ("   level ", "dim"), f"{prediction.level_db:.0f} dB", ("   vote ", "dim"), now.rule,
         )  # fmt: skip
+        if prediction.title:
+            foot.append("   title ", "dim").append(printable(prediction.title))
         foot.truncate(self._console.width, overflow="ellipsis")
         return foot
 

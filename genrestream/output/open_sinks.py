@@ -4,36 +4,37 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TextIO
 
 from genrestream.errors import UsageError
-from genrestream.files import writing
-from genrestream.output.records import FORMATS, open_output
+from genrestream.files import open_text, writing
+from genrestream.output.config import Format, OutputConfig
+from genrestream.output.records.csv_files import Csv, beside
+from genrestream.output.records.json_files import Json, JsonLines
+from genrestream.output.records.selection import OnChange, VerdictsOnly
 from genrestream.output.sink import Sink
 from genrestream.output.text import Lines, printable
 
 STDOUT, STDOUT_REMEDY = "standard output", "write into a file, or open it"
 
 
-def chosen_format(given: str | None, output: str | None) -> str:
-    """Return the format given, or the one that the output's suffix names, or text."""
-    suffix = Path(output or "").suffix.removeprefix(".").lower()
-    return given or (suffix if suffix in FORMATS else "text")
-
-
-def check_outputs(outputs: dict[str, str | None], sources: Sequence[str]) -> None:
-    """Check before anything is written that no output is a source or another output.
+def check_outputs(config: OutputConfig, more: dict[str, str | None], sources: Sequence[str]) -> None:
+    """Check before anything is written that results have a format and a place, and that no output is another file.
 
     Args:
-        outputs: Paths by option, None where an option was not given.
+        config: What is written of the results.
+        more: Paths of further outputs by option, None where an option was not given.
         sources: What is read.
 
     Raises:
-        UsageError: Two of them are one file.
+        UsageError: The results have no format or place, or two of the files are one.
     """
+    config.check(*more.values())
+    outputs = [("--output", config.file), *more.items()]
+    if config.chosen_format == "csv" and not config.verdicts_only:
+        outputs += [("--output", str(path)) for path in beside(config.file).values()]
     used = {os.path.realpath(source): source for source in sources if os.path.isfile(source)}
-    for option, path in outputs.items():
+    for option, path in outputs:
         if not path or path == "-":
             continue
         if (real := os.path.realpath(path)) in used:
@@ -43,8 +44,7 @@ def check_outputs(outputs: dict[str, str | None], sources: Sequence[str]) -> Non
 
 @contextlib.contextmanager
 def opened(
-    output: str | None,
-    given_format: str | None,
+    config: OutputConfig,
     labels: tuple[str, ...],
     n_sources: int,
     screen: Callable[[], Sink],
@@ -53,8 +53,7 @@ def opened(
     """Open what a run writes to, and close it after.
 
     Args:
-        output: The file for the results; standard output where None or ``-``.
-        given_format: Their format, where it was given.
+        config: What is written of the results.
         labels: The model's labels.
         n_sources: How many sources there will be.
         screen: Makes the view for a terminal.
@@ -63,21 +62,33 @@ def opened(
     Raises:
         OutputError: The file cannot be opened, or later not be written.
     """
-    output = None if output == "-" else output
-    with writing(output) if output else writing(STDOUT, STDOUT_REMEDY), contextlib.ExitStack() as stack:
-        file: TextIO = stack.enter_context(open_output(output)) if output else sys.stdout
-        form = chosen_format(given_format, output)
+    path, form = config.file, config.chosen_format
+    with writing(f"--output {path}") if path else writing(STDOUT, STDOUT_REMEDY), contextlib.ExitStack() as stack:
+        file: TextIO = stack.enter_context(open_text(path)) if path else sys.stdout
         sinks: list[Sink] = []
-        if form != "text":
-            sinks.append(FORMATS[form](file, labels))
-        elif output:
-            sinks.append(Lines(file, n_sources))
-        if _has_view(output, form):
-            sinks.append(screen() if sys.stdout.isatty() else Lines(sys.stdout, n_sources))
+        if path or (form != "text" and not config.quiet):
+            sinks.append(_selected(config, _records(form, file, labels, n_sources, config)))
+        if not config.quiet and _has_view(path, form):
+            lines = _selected(config, Lines(sys.stdout, n_sources))
+            sinks.append(screen() if sys.stdout.isatty() else lines)
         sinks += more
         for sink in sinks:
             stack.callback(sink.close)
         yield sinks
+
+
+def _records(form: Format, file: TextIO, labels: tuple[str, ...], n_sources: int, config: OutputConfig) -> Sink:
+    if form == "csv":
+        return Csv(file, labels, config.file, config.verdicts_only)
+    if form == "text":
+        return Lines(file, n_sources)
+    return JsonLines(file) if form == "jsonl" else Json(file)
+
+
+def _selected(config: OutputConfig, sink: Sink) -> Sink:
+    if config.on_change:
+        return OnChange(sink)
+    return VerdictsOnly(sink) if config.verdicts_only else sink
 
 
 def _has_view(output: str | None, form: str) -> bool:

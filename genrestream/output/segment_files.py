@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from genrestream.errors import UsageError
-from genrestream.files import writing
+from genrestream.files import open_text, writing
 from genrestream.output.sink import Sink
 from genrestream.output.text import cell
 from genrestream.streaming.predictions import Prediction, Segment
@@ -43,7 +43,7 @@ class SegmentFile(Sink):
         self._option, self._suffix = f"--segments {path}", Path(path).suffix.lower()
         self._segmenter = Segmenter(labels)
         with writing(self._option):
-            self._file: TextIO = open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")  # noqa: SIM115 - closed by close
+            self._file: TextIO = open_text(path)
             if self._suffix == ".csv":
                 csv.writer(self._file).writerow(["start", "end", "genre", "confidence"])
                 self._file.flush()

@@ -27,7 +27,7 @@ class Sink:
         """Take the prediction of a chunk."""
 
     def event(self, source: str, event: Event) -> None:
-        """Take something that happened to a live run."""
+        """Take something that happened to a run."""
 
     def verdict(self, verdict: Verdict) -> None:
         """Take the verdict on a source, its last word."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal
 
 from genrestream.audio.reading.ending import Ending
@@ -111,6 +112,8 @@ class Prediction:
         chosen: The labels that it votes for, without the parents of others among them; none where it is no music.
         running: What the vote says now.
         kind: What the chunk is: ``music``, which alone votes, ``speech``, ``noise`` or ``silence``.
+        time: Of a live run: when its last sample was captured, with the local zone.
+        title: What a radio station says is playing; empty where nobody says it.
     """
 
     start_s: float
@@ -121,6 +124,8 @@ class Prediction:
     chosen: tuple[str, ...]
     running: Decision
     kind: Kind = "music"
+    time: datetime | None = None
+    title: str = ""
 
     @property
     def is_silence(self) -> bool:
@@ -128,10 +133,12 @@ class Prediction:
         return self.kind == "silence"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values, ready for JSON, times and probabilities rounded to 6 digits."""
+        """Return it as plain values, ready for JSON: ``time`` in ISO 8601, numbers rounded to 6 digits."""
         return {
             "start_s": round(self.start_s, 6),
             "end_s": round(self.end_s, 6),
+            "time": iso(self.time),
+            "title": self.title,
             "padded_s": round(self.padded_s, 6),
             "level_db": round(self.level_db, 2),
             "kind": self.kind,
@@ -205,6 +212,11 @@ class Verdict:
             "segments": [segment.to_dict() for segment in self.segments],
             "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
         }
+
+
+def iso(time: datetime | None) -> str | None:
+    """Return a time in ISO 8601 to a millisecond, with its zone."""
+    return None if time is None else time.isoformat(timespec="milliseconds")
 
 
 def _rounded(probs: Mapping[str, float]) -> dict[str, float]:

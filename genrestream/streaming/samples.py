@@ -68,6 +68,7 @@ class ArraySource:
         duration_s: Their length in seconds.
         problems: Always empty.
         ending: Always complete.
+        title: Always empty.
 
     Raises:
         UsageError: As ``block_of`` raises.
@@ -76,7 +77,7 @@ class ArraySource:
     def __init__(self, samples: Any, sample_rate: Any):
         self._samples, self._sample_rate = block_of(samples, sample_rate)
         self.name, self.problems, self.ending = "array", list[str](), Ending(EndKind.COMPLETE)
-        self.duration_s = self._samples.shape[1] / self._sample_rate
+        self.duration_s, self.title = self._samples.shape[1] / self._sample_rate, ""
 
     def __enter__(self) -> "ArraySource":
         return self

@@ -1,30 +1,38 @@
 """The state of a live run, and the events that it reports beside its predictions."""
 
 import dataclasses
+from datetime import datetime
 from typing import Any, Literal
 
-from genrestream.streaming.predictions import Prediction, State
+from genrestream.streaming.predictions import Prediction, State, iso
 
 LiveState = State | Literal["no input"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """Something that happened to a live run, such as an input that was lost.
+    """Something that happened to a run, such as an input that was lost or a station's new title.
 
     Attributes:
         time_s: When, in seconds of the stream.
         state: The run's state after it.
         message: What happened, in words.
+        time: Of a live run: when it happened, with the local zone.
     """
 
     time_s: float
     state: LiveState
     message: str
+    time: datetime | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values, ready for JSON."""
-        return {"time_s": round(self.time_s, 6), "state": self.state, "message": self.message}
+        return {
+            "time_s": round(self.time_s, 6),
+            "time": iso(self.time),
+            "state": self.state,
+            "message": self.message,
+        }
 
 
 @dataclasses.dataclass
@@ -42,6 +50,7 @@ class Status:
         n_dropped: Blocks dropped by genrestream or lost by the device.
         notice: The latest event, in words; empty once it is old.
         prediction: The latest answer.
+        title: What a radio station says is playing; empty where nobody says it.
     """
 
     state: LiveState = "nothing"
@@ -54,6 +63,7 @@ class Status:
     n_dropped: int = 0
     notice: str = ""
     prediction: Prediction | None = None
+    title: str = ""
 
 
 def state_after(prediction: Prediction) -> LiveState:
@@ -64,3 +74,8 @@ def state_after(prediction: Prediction) -> LiveState:
     """
     is_on_now = prediction.kind == "silence" or (prediction.running.since_s is None and prediction.kind != "music")
     return prediction.kind if is_on_now else prediction.running.state
+
+
+def title_event(time_s: float, state: LiveState, title: str, time: datetime | None = None) -> Event:
+    """Return the event of a station's new title."""
+    return Event(time_s, state, f"title: {title}", time)

@@ -38,3 +38,17 @@ def serving(*answers: bytes | float | dict[str, bytes]):
 def head(kind: str = "audio/mpeg", *fields: str, status: str = "HTTP/1.0 200 OK") -> bytes:
     """Return an answer's header."""
     return "\r\n".join([status, f"Content-Type: {kind}", *fields, "", ""]).encode()
+
+
+def with_titles(content: bytes, *titles: bytes, interval: int = 8000) -> bytes:
+    """Return audio with titles between it, each over an equal part, as a station sends it that was asked for titles."""
+    answer, told = b"", b""
+    for start in range(0, len(content), interval):
+        part, title = content[start : start + interval], titles[start * len(titles) // len(content)]
+        answer += part
+        if len(part) == interval:
+            block = b"" if title == told else b"StreamTitle='" + title + b"';StreamUrl='';"
+            n_16 = -(-len(block) // 16)
+            answer += bytes([n_16]) + block.ljust(16 * n_16, b"\0")
+            told = title
+    return answer

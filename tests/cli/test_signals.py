@@ -46,7 +46,7 @@ def records(output):
     if output.suffix == ".json":
         return [one["verdict"] for one in json.loads(text)["files"]]
     if output.suffix == ".csv":
-        return [row for row in csv.DictReader(text.splitlines()) if row["type"] == "verdict"]
+        return list(csv.DictReader(output.with_stem(f"{output.stem}-verdicts").read_text().splitlines()))
     return [record for record in map(json.loads, text.splitlines()) if record["type"] == "verdict"]
 
 

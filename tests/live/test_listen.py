@@ -211,6 +211,10 @@ def test_a_missing_sounddevice_is_said_in_one_line(tmp_path):
         (["--source", "x.wav", "--speed", "nan"], "more than 0"),
         (["--source", "x.wav", "--device", "1"], "--device 1"),
         (["--duration-s", "-1"], "more than 0 seconds"),
+        (["--loop"], "--loop: needs a file to play again; give it with --source FILE"),
+        (["--loop", "--source", "-"], "--loop: needs a file to play again"),
+        (["--loop", "--source", "http://127.0.0.1/x"], "--loop: needs a file to play again"),
+        (["--loop", "--source", "/dev/null"], "--loop: needs a file to play again, which /dev/null is not"),
         (["--segments", "x.doc"], "must end in .csv, .jsonl or .txt"),
     ],
 )
@@ -243,6 +247,25 @@ def test_a_file_plays_in_real_time(wav):
     assert time.monotonic() - began_s > 2.5
     assert verdict["duration_s"] == pytest.approx(5, abs=0.001)
     assert verdict["n_chunks"] == 3
+
+
+def test_a_file_plays_again_and_again_without_a_gap(wav):
+    arguments = ["--source", wav, "--loop", "--speed", "inf", "--duration-s", "25", "-m", "musicnn"]
+    done = command("listen", *arguments, "--format", "jsonl")
+    assert (done.returncode, done.stderr) == (0, "")
+    *chunks, verdict = map(json.loads, done.stdout.splitlines())
+    assert [chunk["start_s"] for chunk in chunks] == list(range(23))  # no event, and chunks span the file's end
+    assert verdict["duration_s"] == pytest.approx(25, abs=0.01)
+    for one, again in ((chunks[3], chunks[13]), (chunks[5], chunks[15])):
+        assert one["probs"] == pytest.approx(again["probs"], abs=0.02)
+
+
+def test_ctrl_c_ends_a_file_that_plays_again_and_again(wav):
+    with listening("--source", wav, "--loop", "--speed", "20") as live:
+        until(lambda: live.next("chunk")["end_s"] > 30, 30)
+        code, error = live.stop(signal.SIGINT)
+        assert live.next("verdict")["duration_s"] > 30
+    assert (code, error) == (130, "")
 
 
 def test_bare_samples_from_a_pipe_are_recorded_as_they_are(tmp_path):
@@ -321,11 +344,11 @@ def test_a_sample_that_is_no_number_costs_a_block(tmp_path):
     assert done.returncode == 1
     assert "NaN" in one_line(done.stderr)
     rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
-    chunks = [(float(row["start_s"]), float(row["end_s"])) for row in rows if row["type"] == "chunk"]
+    chunks = [(float(row["start_s"]), float(row["end_s"])) for row in rows]
     assert len(chunks) == 3
     assert not any(start_s <= 70_000 / 16_000 < end_s for start_s, end_s in chunks)  # none spans the hole
-    assert [row["type"] for row in rows].count("event") == 1
-    assert rows[-1]["type"] == "verdict"
+    for part in ("events", "verdicts"):
+        assert len(list(csv.DictReader((tmp_path / f"out-{part}.csv").read_text().splitlines()))) == 1
 
 
 class Station(http.server.BaseHTTPRequestHandler):

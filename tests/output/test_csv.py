@@ -3,10 +3,11 @@ import io
 
 import pytest
 
-from genrestream.output.records import Csv
+from genrestream.output.records.csv_files import Csv
 from genrestream.output.segment_files import SegmentFile
 from genrestream.output.text import cell
 from genrestream.streaming.predictions import Decision, Prediction
+from genrestream.streaming.status import Event
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1"])
@@ -26,16 +27,20 @@ def test_control_characters_are_escaped_and_numbers_stay():
 
 def test_no_row_holds_a_formula_or_a_control_code(tmp_path):
     file, label, source = io.StringIO(), "=cmd", "=HYPERLINK(1)\x1b[31m.wav"
+    title = "@SUM(A1)\x1b[2J"
     running = Decision("music", (label,), {label: 0.9, "b": 0.1}, {label: 1, "b": 0}, 1, "mean")
-    prediction = Prediction(0.0, 3.0, 0.0, -12.0, {label: 0.9, "b": 0.1}, (label,), running)
-    rows = Csv(file, (label, "b"))
+    prediction = Prediction(0.0, 3.0, 0.0, -12.0, {label: 0.9, "b": 0.1}, (label,), running, title=title)
+    rows = Csv(file, (label, "b"), str(tmp_path / "x.csv"))
     rows.chunk(source, prediction)
+    rows.event(source, Event(1.0, "music", title))
     rows.error(source, f"{source}: is empty")
+    rows.close()
     segments = SegmentFile(str(tmp_path / "s.csv"), (label, "b"))
     segments.chunk(source, prediction)
     segments.close()
-    for text in (file.getvalue(), (tmp_path / "s.csv").read_text()):
+    written = [(tmp_path / name).read_text() for name in ("s.csv", "x-verdicts.csv", "x-events.csv")]
+    for text in (file.getvalue(), *written):
         found = [value for row in csv.reader(text.splitlines()) for value in row]
-        assert "'=cmd" in found
+        assert [value for value in found if value.startswith("'")]
         assert not [value for value in found if value.startswith(("=", "@", "+")) or "\x1b" in value]
         assert [value for value in found if value.startswith("-")] in ([], ["-12.0"])

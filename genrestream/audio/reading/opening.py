@@ -7,7 +7,7 @@ import logging
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import av
 import av.error
@@ -22,6 +22,9 @@ from genrestream.audio.reading.lengths import Extent, corrected, extent
 from genrestream.audio.reading.ogg import PAGE, Ogg
 from genrestream.audio.reading.pipes import Pipe
 from genrestream.errors import AudioError
+
+if TYPE_CHECKING:
+    from genrestream.audio.reading.network.station import Station
 
 NETWORK_TIMEOUT_S = 20.0
 IS_PLAYLIST = "is a playlist; name the files that it lists, or say --playlist"
@@ -41,6 +44,7 @@ class Opened:
         extent: Of a local file: its audio's bytes, where the header tells them.
         duration_s: The length that an Ogg's last page gives, in seconds.
         n_bytes: The length that a server gives, in bytes; 0 where it gives none.
+        station: Of a radio station that tells titles: its stream.
     """
 
     container: InputContainer
@@ -50,6 +54,7 @@ class Opened:
     extent: Extent | None = None
     duration_s: float | None = None
     n_bytes: int = 0
+    station: "Station | None" = None
     files: tuple[Any, ...] = ()
 
     def close(self) -> None:
@@ -99,10 +104,28 @@ def _of_url(url: str, may_be_list: bool = True) -> Opened:
         raise ValueError("is not audio that FFmpeg can decode") from error
     n_bytes = max(0, container.size)
     if container.format.name != "ogg":
-        return Opened(container, n_bytes=n_bytes)
+        return (_of_station(url, container) if not n_bytes else None) or Opened(container, n_bytes=n_bytes)
     container.close()
     stream = NetworkBytes(url)
     return dataclasses.replace(_of_ogg(Ogg(stream.read), stream), n_bytes=n_bytes)
+
+
+def _of_station(url: str, container: InputContainer) -> Opened | None:
+    """Return a station's stream opened once more, with its titles; None where it has none or cannot be opened so."""
+    if not any(name.startswith("icy-") or name == "StreamTitle" for name in container.metadata):
+        return None
+    from genrestream.audio.reading.network.station import Station  # its HTTP client takes a while to import
+
+    with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
+        station = Station(url, NETWORK_TIMEOUT_S)
+        try:
+            opened = Opened(_container(station, is_remote=True), station=station, files=(station,))
+        except BaseException:
+            station.close()
+            raise
+        container.close()
+        return opened
+    return None
 
 
 def _first_of(urls: list[str]) -> Opened:
@@ -216,9 +239,14 @@ class NetworkBytes:
 def _why_not(error: Exception) -> str:
     if refused := refusal(log(error)):
         return IS_PLAYLIST if refused == "is a playlist" else f"{refused}; name a file with sound"
-    if isinstance(error, av.error.ExitError):  # FFmpeg's words for a timeout: "Immediate exit requested"
+    if is_timeout(error):
         return f"no answer for {NETWORK_TIMEOUT_S:g} s"
     return cause(error)
+
+
+def is_timeout(error: Exception) -> bool:
+    """Whether a server was silent for too long; FFmpeg's words for that are "Immediate exit requested"."""
+    return isinstance(error, av.error.ExitError) or (isinstance(error, TimeoutError) and error.errno is None)
 
 
 def _silence_ffmpeg() -> None:

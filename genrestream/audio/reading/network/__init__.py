@@ -1,0 +1,1 @@
+"""What network streams need beside FFmpeg."""

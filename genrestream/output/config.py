@@ -1,0 +1,66 @@
+"""What a run writes of its results, and where: options that files and live runs share."""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+from genrestream.errors import UsageError
+
+Format = Literal["text", "jsonl", "csv", "json"]
+SUFFIXES: dict[str, Format] = {"": "text", ".txt": "text", ".jsonl": "jsonl", ".csv": "csv", ".json": "json"}
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputConfig:
+    """Which results are written, where and how.
+
+    Attributes:
+        format: Format of the results; json is for files only. Without it the suffix of the output file decides, else
+            it is text; on a terminal, text is a live screen.
+        output: Write the results to this file, or to standard output where it is -. Text still goes to the terminal.
+        verdicts_only: Write verdicts and errors, no chunks.
+        on_change: Write a chunk only where the running answer changes.
+        quiet: Show nothing but errors; the results are only in files.
+    """
+
+    format: Format | None = None
+    output: str | None = None
+    verdicts_only: bool = False
+    on_change: bool = False
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        if self.verdicts_only and self.on_change:
+            raise UsageError("--verdicts-only and --on-change: cannot be used together; choose one")
+
+    @property
+    def file(self) -> str | None:
+        """The output file; None for standard output."""
+        return None if self.output == "-" else self.output
+
+    @property
+    def chosen_format(self) -> Format:
+        """The format given, or the one that the output's suffix names.
+
+        Raises:
+            UsageError: The suffix names none.
+        """
+        suffix = Path(self.file or "").suffix.lower()
+        if self.format:
+            return self.format
+        if suffix not in SUFFIXES:
+            rule = f"{suffix} names no format; end it in .txt, .jsonl, .csv or .json, or say --format"
+            raise UsageError(f"--output {self.output}: {rule}")
+        return SUFFIXES[suffix]
+
+    def check(self, *others: str | None) -> None:
+        """Check before any work that the results have a format and, of a quiet run, a place.
+
+        Args:
+            *others: What else is written, such as a plot.
+
+        Raises:
+            UsageError: They have not.
+        """
+        if self.chosen_format and self.quiet and not any((self.file, *others)):
+            raise UsageError("--quiet: the results would be nowhere; give --output FILE")

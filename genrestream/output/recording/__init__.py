@@ -1,0 +1,1 @@
+"""The input of a live run as audio files."""

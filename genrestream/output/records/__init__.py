@@ -1,0 +1,1 @@
+"""Results for machines: which ones, and as JSON Lines, CSV or JSON."""
