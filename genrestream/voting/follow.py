@@ -14,7 +14,6 @@ from genrestream.voting.steps import OTHERS, Steps
 from genrestream.voting.vote import KindOrNothing, sharpened
 
 LEAST = 1e-12
-PROBABLE = 0.01  # weight against the most probable run
 MAX_RUNS = 100  # the least probable one is dropped
 
 
@@ -80,6 +79,12 @@ class Follow:
         n_labels: Labels that are voted on.
         changes: What makes a change probable.
         sharpness: See ``voting.vote.sharpened``.
+
+    Attributes:
+        since_s: Since when the most probable label, or what is there instead of music, is so, in seconds of the stream;
+            None before the first chunk.
+        counts: How many chunks chose each label since then, shape (n_labels,); zeros where no music plays.
+        n_votes: How many chunks voted since then; 0 where no music plays.
     """
 
     rule = "follow"
@@ -93,6 +98,9 @@ class Follow:
         self._steps = Steps(self._n_labels)
         self._runs: _Runs | None = None
         self._was_silent = False
+        self._answer = -1
+        self.since_s: float | None = None
+        self.counts, self.n_votes = np.zeros(self._n_labels, int), 0
 
     def add(self, kind: str, probs: np.ndarray, chosen: np.ndarray, start_s: float, end_s: float) -> None:
         """Count one chunk; see ``Vote.add``."""
@@ -115,6 +123,20 @@ class Follow:
             _grown(runs.counts, chosen if is_music else 0.0),
         )
         self._runs = runs.without_least() if len(runs.weights) > MAX_RUNS else runs
+        self._count(chosen if is_music else np.zeros(self._n_labels, int), int(is_music))
+
+    def _count(self, chosen: np.ndarray, n_votes: int) -> None:
+        """Count a chunk for the answer that holds; a new one began where the most probable run did."""
+        assert self._runs
+        kind, probs = self.kind, self.probs
+        answer = int(probs.argmax()) if kind == "music" else -2 - OTHERS.index(kind)
+        if answer == self._answer:
+            self.counts, self.n_votes = self.counts + chosen * (answer >= 0), self.n_votes + n_votes * (answer >= 0)
+            return
+        best = int(self._runs.weights.argmax())
+        self._answer, self.since_s = answer, float(self._runs.starts_s[best])
+        self.counts = self._runs.counts[best].astype(int) * (answer >= 0)
+        self.n_votes = int(self._runs.n_votes[best]) * (answer >= 0)
 
     def _likeness(self, runs: _Runs, confidences: np.ndarray) -> np.ndarray:
         """Return how much better each run explains a chunk than a new stretch does, as a logarithm; (n_runs,)."""
@@ -125,13 +147,6 @@ class Follow:
         return np.clip(likeness, -self._changes.limit, self._changes.limit)
 
     @property
-    def _present(self) -> int:
-        """The oldest run that is probable enough: where a stretch is even, each of its chunks may have begun it."""
-        assert self._runs
-        weights = self._runs.weights  # newest first
-        return int(np.flatnonzero(weights >= PROBABLE * weights.max())[-1])
-
-    @property
     def kind(self) -> KindOrNothing:
         """What plays now: music, or what is there instead of it."""
         if self._runs is None:
@@ -139,23 +154,6 @@ class Follow:
         now = self._runs.weights @ (self._runs.confidences / self._runs.sizes[:, None])
         others = now[self._n_labels :]
         return "music" if now[: self._n_labels].sum() >= others.max() else OTHERS[int(others.argmax())]
-
-    @property
-    def since_s(self) -> float | None:
-        """Where the present stretch began, in seconds of the stream; None before the first chunk."""
-        return None if self._runs is None else float(self._runs.starts_s[self._present])
-
-    @property
-    def counts(self) -> np.ndarray:
-        """How many chunks of it chose each label, shape (n_labels,); zeros where no music plays."""
-        if self._runs is None or self.kind != "music":
-            return np.zeros(self._n_labels, int)
-        return self._runs.counts[self._present].astype(int)
-
-    @property
-    def n_votes(self) -> int:
-        """How many chunks of it voted; 0 where no music plays."""
-        return 0 if self._runs is None or self.kind != "music" else int(self._runs.n_votes[self._present])
 
     @property
     def probs(self) -> np.ndarray:
