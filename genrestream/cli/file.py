@@ -40,6 +40,8 @@ def _check(options: FileOptions, sources: list[str]) -> None:
     """Check before any work that the outputs can be written."""
     if options.plot:
         check_plot(options.plot, len(sources))
+    elif options.plot_level:
+        raise UsageError("--plot-level: needs --plot FILE")
     if options.segments:
         check_segments(options.segments, len(sources))
     check_outputs({"--output": options.output, "--plot": options.plot, "--segments": options.segments}, sources)
@@ -50,7 +52,7 @@ def _classify_all(options: FileOptions, sources: list[str], signals: Signals) ->
     use_compile_cache()
     model = load(options.model)
     labels = model.card.labels
-    more: list[Sink] = [Plot(options.plot)] if options.plot else []
+    more: list[Sink] = [Plot(options.plot, options.plot_level)] if options.plot else []
     if options.segments:
         more.append(SegmentFile(options.segments, labels, is_live=False))
     with opened(options.output, options.format, labels, len(sources), lambda: _screen(len(sources)), more) as sinks:

@@ -11,7 +11,7 @@ from genrestream.streaming.session import StreamConfig
 SHORT = {"model": "-m", "output": "-o", "format": "-f"}
 # What stands for an option's value in the help, where its type does not say it.
 METAVARS = {
-    "sources": "SOURCE", "names": "MODEL", "model": "NAME", "output": "FILE", "plot": "PNG", "segments": "FILE",
+    "sources": "SOURCE", "names": "MODEL", "model": "NAME", "output": "FILE", "plot": "FILE", "segments": "FILE",
     "record": "WAV", "device": "NAME", "source": "SOURCE", "speed": "FACTOR", "duration_s": "SECONDS",
     "hop_s": "SECONDS", "half_life_s": "SECONDS", "min_probability": "P", "silence_db": "DB", "raw_rate": "HZ",
     "channel": "CHANNEL", "raw_channels": "N", "raw_format": "FORMAT",
@@ -33,7 +33,8 @@ class FileOptions:
         format: Format of the results. Without it the suffix of the output file decides, else it is text; on a terminal,
             text is a live screen.
         output: Write the results to this file, or to standard output where it is -. Text still goes to the terminal.
-        plot: Draw the probabilities over time into this PNG; for one input.
+        plot: Draw the genres over time into this .png, .svg or .pdf; for one input.
+        plot_level: With --plot: draw the loudness in it.
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels); for one input.
         stream: How the stream is cut, voted on and decided.
         raw: The format of standard input where it is bare samples.
@@ -46,6 +47,7 @@ class FileOptions:
     format: Literal["text", "jsonl", "csv", "json"] | None = None
     output: str | None = None
     plot: str | None = None
+    plot_level: bool = False
     segments: str | None = None
     stream: StreamConfig = dataclasses.field(default_factory=StreamConfig)
     raw: RawFormat = dataclasses.field(default_factory=RawFormat)
@@ -65,6 +67,8 @@ class ListenOptions:
         output: Write the results to this file, or to standard output where it is -. Text still goes to the terminal.
         record: Record the input to this WAV file.
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels).
+        plot: Draw the genres over time into this .png, .svg or .pdf when the run ends.
+        plot_level: With --plot: draw the loudness in it.
         stats: Print delays, time spent, dropped blocks and memory at the end.
     """
 
@@ -74,6 +78,8 @@ class ListenOptions:
     output: str | None = None
     record: str | None = None
     segments: str | None = None
+    plot: str | None = None
+    plot_level: bool = False
     stats: bool = False
 
 

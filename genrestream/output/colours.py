@@ -23,6 +23,7 @@ OTHERS = (
     "#e43c48", "#84b4b4", "#9c7800", "#9c2430", "#90c0fc", "#c0cca8", "#0c6c78", "#3090b4", "#fc4884", "#844800",
     "#cc90fc", "#546ccc", "#48543c", "#fcb430", "#247848", "#900c78", "#b49cb4", "#c09c84", "#849c84", "#909cc0",
 )  # fmt: skip
+START = 22  # of the checksum: with it, few of the tags of musicnn-tags share a colour
 
 
 def colour(label: str) -> str:
@@ -32,7 +33,7 @@ def colour(label: str) -> str:
         label: A genre, a tag, or a state such as ``silence`` or ``no input``; case, spaces and hyphens do not matter.
     """
     name = label.casefold().replace(" ", "").replace("-", "")
-    return GENRES.get(name) or STATES.get(name) or OTHERS[zlib.crc32(name.encode()) % len(OTHERS)]
+    return GENRES.get(name) or STATES.get(name) or OTHERS[zlib.crc32(name.encode(), START) % len(OTHERS)]
 
 
 def text_colour(background: str) -> str:
