@@ -54,7 +54,7 @@ def _classify_all(options: FileOptions, sources: list[str], signals: Signals) ->
     labels = model.card.labels
     more: list[Sink] = [Plot(options.plot, options.plot_level)] if options.plot else []
     if options.segments:
-        more.append(SegmentFile(options.segments, labels, is_live=False))
+        more.append(SegmentFile(options.segments, labels))
     with opened(options.output, options.format, labels, len(sources), lambda: _screen(len(sources)), more) as sinks:
         n_failed = sum(not _classify(options, model, source, sinks, signals) for source in sources)
         signals.end()

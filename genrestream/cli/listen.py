@@ -52,8 +52,8 @@ def _check(options: ListenOptions) -> None:
     if options.input.source == "-" and stdin_is_closed():
         raise AudioError("-: standard input is closed; pipe music into it, or name a file")
     options.input.check_source()
-    outputs = {"--output": options.output, "--record": options.record, "--segments": options.segments}
-    outputs["--plot"] = options.plot
+    outputs = {"--output": options.output, "--record": options.record}
+    outputs |= {"--segments": options.segments, "--plot": options.plot}
     check_outputs(outputs, [options.input.source or "-"])
     if options.segments:
         check_segments(options.segments)
@@ -69,7 +69,7 @@ def _listen(options: ListenOptions, model: Classifier, device: Device | None) ->
     labels, view = model.card.labels, _View(model.card.name)
     with contextlib.ExitStack() as stack:
         recording = Recording(options.record) if options.record else None
-        more: list[Sink] = [SegmentFile(options.segments, labels, is_live=True)] if options.segments else []
+        more: list[Sink] = [SegmentFile(options.segments, labels)] if options.segments else []
         if options.plot:
             more.append(Plot(options.plot, options.plot_level))
         signals = stack.enter_context(signals_received())

@@ -18,10 +18,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from genrestream.output.colours import colour, text_colour
-from genrestream.output.plot.history import History
+from genrestream.output.plot.timeline import Timeline
 from genrestream.output.plot.lettering import cut_end, cut_start, families, width_in
 from genrestream.output.plot.ticks import ticks
 from genrestream.output.text import printable
+from genrestream.streaming.history import NO_INPUT
 from genrestream.streaming.predictions import Segment
 
 MAX_ROWS = 10
@@ -31,17 +32,17 @@ LANE_IN, LEVEL_IN, GAP_IN, ROW_IN, ROW_GAP_IN = 0.9, 0.7, 0.35, 0.32, 0.1
 MAX_NAME_IN, PAD_IN, LINE_IN, HEAD_IN = 1.6, 0.04, 0.17, 0.4  # the head holds the names where the loudness is drawn
 TITLE_SIZE, NAME_SIZE, SMALL_SIZE, TINY_SIZE = 12.0, 10.0, 8.5, 7.0
 INK, FAINT, EMPTY = "#222222", "#666666", "#f3f3f3"
-HATCHES = {"silence": "..", "speech": "///", "noise": "xxx", "no input": "\\\\\\"}
+HATCHES = {"silence": "..", "speech": "///", "noise": "xxx", NO_INPUT: "\\\\\\"}
 QUIETEST_DB = -60.0  # where the loudness has no height
 
 
 def draw(
-    history: History, title: str, subtitle: str, segments: Sequence[Segment], path: str, with_level: bool = False
+    timeline: Timeline, title: str, subtitle: str, segments: Sequence[Segment], path: str, with_level: bool = False
 ) -> None:
     """Draw a stream and write the picture in the format that the path's suffix names.
 
     Args:
-        history: The stream; at least one column.
+        timeline: The stream; at least one column.
         title: The source's name, of any length; its end is shown.
         subtitle: What the stream is, in words.
         segments: Its segments, in order; without them only the running probabilities are drawn.
@@ -49,28 +50,28 @@ def draw(
         with_level: Whether to draw the loudness in the segments.
     """
     title, subtitle = printable(title), printable(subtitle)
-    fonts = families("".join((title, subtitle, *history.labels)))
+    fonts = families("".join((title, subtitle, *timeline.labels)))
     style: Any = {"text.parse_math": False, "hatch.linewidth": 0.7, "font.family": fonts}
     with matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # no installed font has it: a box stands for it
         logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # a font without bold is no fault
-        figure = _Picture(history, segments, with_level).figure(title, subtitle)
+        figure = _Picture(timeline, segments, with_level).figure(title, subtitle)
         figure.savefig(path, dpi=DPI, format=Path(path).suffix[1:].lower())
 
 
 class _Picture:
     """One picture; positions are in seconds across and in inches up."""
 
-    def __init__(self, history: History, segments: Sequence[Segment], with_level: bool):
-        self._history, self._segments, self._with_level = history, segments, with_level
-        self._rows = _rows(history, segments)
+    def __init__(self, timeline: Timeline, segments: Sequence[Segment], with_level: bool):
+        self._timeline, self._segments, self._with_level = timeline, segments, with_level
+        self._rows = _rows(timeline, segments)
         self._names = [cut_end(row, NAME_SIZE, "bold", MAX_NAME_IN) for row in self._rows]
         self._rows_in = len(self._rows) * (ROW_IN + ROW_GAP_IN)
         self._lane_low_in = self._rows_in + GAP_IN
         self._height_in = self._lane_low_in + (LANE_IN + with_level * LEVEL_IN if segments else 0)
         self._left_in = 0.3 + max(0.5, *(width_in(name, NAME_SIZE, "bold") for name in self._names), 0)
         self._width_in = WIDTH_IN - self._left_in - RIGHT_IN
-        columns = history.columns
+        columns = timeline.columns
         self._centres_s = np.array([(column.start_s + column.end_s) / 2 for column in columns])
         self._levels = np.clip([1 - column.level_db / QUIETEST_DB for column in columns], 0, 1)
         self._start_s = columns[0].start_s
@@ -122,7 +123,7 @@ class _Picture:
         back = "white" if hatch else _mixed(own, "white", 0.75) if self._with_level else own
         place = (segment.start_s, self._lane_low_in), length_s, self._height_in - self._lane_low_in
         axes.add_patch(Rectangle(*place, fc=back, ec=own, hatch=hatch, lw=0))
-        if self._with_level and segment.genre != "no input":
+        if self._with_level and segment.genre != NO_INPUT:
             self._level(axes, segment, own)
         if wide_in > 0.05 and segment is not self._segments[0]:  # lines between narrow blocks would hide them
             axes.vlines(segment.start_s, self._lane_low_in, self._height_in, color="white", lw=1)
@@ -166,8 +167,8 @@ class _Picture:
 
     def _row(self, axes: Axes, number: int) -> None:
         """Draw one genre's running probability, its height from 0 to 1."""
-        label, columns = self._rows[number], self._history.columns
-        own, at = colour(label), self._history.labels.index(label)
+        label, columns = self._rows[number], self._timeline.columns
+        own, at = colour(label), self._timeline.labels.index(label)
         low_in = self._rows_in - (number + 1) * (ROW_IN + ROW_GAP_IN) + ROW_GAP_IN
         times_s = [*(column.start_s for column in columns), self._end_s]
         probs = np.array([*(column.probs[at] for column in columns), columns[-1].probs[at]])
@@ -176,7 +177,7 @@ class _Picture:
         edge = _mixed(own, "black", 0.3)  # pale colours need an outline on white
         axes.step(times_s, low_in + ROW_IN * probs, where="post", color=edge, lw=0.7)
         for segment in self._segments:
-            if segment.genre == "no input":
+            if segment.genre == NO_INPUT:
                 place = (segment.start_s, low_in - 0.02), _length_s(segment), ROW_IN + 0.04
                 axes.add_patch(Rectangle(*place, fc="white", lw=0, zorder=3))
         middle_in, beside_s = low_in + ROW_IN / 2, self._seconds(0.1)
@@ -191,15 +192,15 @@ def _length_s(segment: Segment) -> float:
     return segment.end_s - segment.start_s
 
 
-def _rows(history: History, segments: Sequence[Segment]) -> list[str]:
+def _rows(timeline: Timeline, segments: Sequence[Segment]) -> list[str]:
     """Return the genres that occur, at most ``MAX_ROWS``: those with a segment, in order, then those that ever led."""
     seconds: dict[str, float] = {}
     for segment in segments:
-        if segment.genre in history.labels:
+        if segment.genre in timeline.labels:
             seconds[segment.genre] = seconds.get(segment.genre, 0.0) + _length_s(segment)
     longest = sorted(seconds, key=lambda genre: -seconds[genre])[:MAX_ROWS]
     in_order = [genre for genre in seconds if genre in longest]
-    return [*in_order, *(label for label, _ in history.n_led.most_common() if label not in seconds)][:MAX_ROWS]
+    return [*in_order, *(label for label, _ in timeline.n_led.most_common() if label not in seconds)][:MAX_ROWS]
 
 
 def _fitting(name: str, wide_in: float, tall_in: float) -> dict[str, Any] | None:

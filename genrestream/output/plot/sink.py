@@ -6,7 +6,7 @@ from pathlib import Path
 
 from genrestream.errors import UsageError
 from genrestream.files import writing
-from genrestream.output.plot.history import History
+from genrestream.output.plot.timeline import Timeline
 from genrestream.output.plot.ticks import length
 from genrestream.output.sink import Sink
 from genrestream.streaming.predictions import Prediction, Segment, Verdict
@@ -44,13 +44,13 @@ class Plot(Sink):
 
     def __init__(self, path: str, with_level: bool = False):
         self._path, self._with_level = path, with_level
-        self._history = History()
+        self._timeline = Timeline()
         self._title = self._subtitle = ""
         self._segments: Sequence[Segment] = ()
 
     def chunk(self, source: str, prediction: Prediction) -> None:
         """Keep what is drawn of a chunk."""
-        self._history.add(prediction)
+        self._timeline.add(prediction)
 
     def verdict(self, verdict: Verdict) -> None:
         """Keep what is drawn of the verdict."""
@@ -66,19 +66,22 @@ class Plot(Sink):
         Raises:
             OutputError: The picture cannot be written.
         """
-        if self._title and self._history.columns:
+        if self._title and self._timeline.columns:
             from genrestream.output.plot.drawing import draw  # matplotlib: a run without a picture does not need it
 
             with writing(f"--plot {self._path}"):
-                draw(self._history, self._title, self._subtitle, self._segments, self._path, self._with_level)
+                draw(self._timeline, self._title, self._subtitle, self._segments, self._path, self._with_level)
 
 
 def summary(verdict: Verdict) -> str:
     """Return a verdict in short: the answer, how long each genre lasted where there are several, length and model."""
     final = verdict.final
-    named = " + ".join(f"{label} {final.probs[label]:.2f}" for label in final.genres)
-    unsure = f"unsure, {final.leader} leads with {final.probability:.2f}" if final.state == "unsure" else ""
+    answer = final.state
+    if answer == "music":
+        answer = " + ".join(f"{label} {final.probs[label]:.2f}" for label in final.genres)
+    elif answer == "unsure":
+        answer = f"unsure, {final.leader} leads with {final.probability:.2f}"
     longest = sorted(verdict.seconds.items(), key=lambda item: -item[1])[:N_LENGTHS]
     lengths = ", ".join(f"{name} {length(seconds)}" for name, seconds in longest) if len(longest) > 1 else ""
     total = f"{length(verdict.duration_s)} in all" if lengths else length(verdict.duration_s)
-    return " · ".join(filter(None, (named or unsure or final.genre, lengths, total, verdict.model)))
+    return " · ".join(filter(None, (answer, lengths, total, verdict.model)))

@@ -27,7 +27,7 @@ class Column:
     probs: np.ndarray
 
 
-class History:
+class Timeline:
     """The columns of one stream.
 
     Attributes:
