@@ -18,9 +18,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from genrestream.output.colours import colour, text_colour
-from genrestream.output.plot.timeline import Timeline
 from genrestream.output.plot.lettering import cut_end, cut_start, families, width_in
 from genrestream.output.plot.ticks import ticks
+from genrestream.output.plot.timeline import Timeline
 from genrestream.output.text import printable
 from genrestream.streaming.history import NO_INPUT
 from genrestream.streaming.predictions import Segment

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from genrestream.errors import UsageError
 from genrestream.files import writing
-from genrestream.output.plot.timeline import Timeline
 from genrestream.output.plot.ticks import length
+from genrestream.output.plot.timeline import Timeline
 from genrestream.output.sink import Sink
 from genrestream.streaming.predictions import Prediction, Segment, Verdict
 
@@ -81,7 +81,10 @@ def summary(verdict: Verdict) -> str:
         answer = " + ".join(f"{label} {final.probs[label]:.2f}" for label in final.genres)
     elif answer == "unsure":
         answer = f"unsure, {final.leader} leads with {final.probability:.2f}"
-    longest = sorted(verdict.seconds.items(), key=lambda item: -item[1])[:N_LENGTHS]
-    lengths = ", ".join(f"{name} {length(seconds)}" for name, seconds in longest) if len(longest) > 1 else ""
+    lengths = ""
+    if len(verdict.seconds) > 1:
+        longest = sorted(verdict.seconds.items(), key=lambda item: -item[1])
+        lengths = ", ".join(f"{name} {length(seconds)}" for name, seconds in longest[:N_LENGTHS])
+        lengths += ", …" * (len(longest) > N_LENGTHS)
     total = f"{length(verdict.duration_s)} in all" if lengths else length(verdict.duration_s)
     return " · ".join(filter(None, (answer, lengths, total, verdict.model)))
