@@ -34,7 +34,7 @@ def main() -> None:
     console = Console(width=88, height=21, record=True, force_terminal=True, highlight=False, file=io.StringIO())
     screen, status = LiveScreen(model.card.name, console=console), Status(delay_s=DELAY_S)
     screen._source = " then ".join(clip.name for clip in CLIPS)  # begin() would take over the terminal
-    session = model.session(hop_s=1.0, vote="decay")
+    session = model.session(hop_s=1.0)
     for samples, sample_rate in blocks():
         status.time_s += samples.shape[-1] / sample_rate
         for prediction in session.push(samples.T, sample_rate):

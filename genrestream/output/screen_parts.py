@@ -14,8 +14,8 @@ from genrestream.output.text import printable
 from genrestream.streaming.predictions import Decision
 
 STYLES = {
-    "music": "bold green", "unsure": "bold yellow", "speech": "bold cyan", "noise": "bold", "silence": "bold",
-    "nothing": "dim", "failed": "bold red", "no input": "bold white on red",
+    "music": "bold green", "mix": "bold green", "unsure": "bold yellow", "speech": "bold cyan", "noise": "bold",
+    "silence": "bold", "nothing": "dim", "failed": "bold red", "no input": "bold white on red",
 }  # fmt: skip
 
 
