@@ -7,6 +7,8 @@ three kinds of colour blindness, is as large as it gets while all are seen on bl
 
 import zlib
 
+from genrestream.inference.tree import ARROW
+
 GENRES = {
     "blues": "#328cff", "classical": "#e1cb0a", "country": "#66530e", "disco": "#d2c3ff", "hiphop": "#6ce0c5",
     "jazz": "#5a3acb", "metal": "#005a49", "pop": "#ed897e", "reggae": "#599200", "rock": "#cf0166",
@@ -30,9 +32,10 @@ def colour(label: str) -> str:
     """Return a label's colour as ``#rrggbb``, the same in every run.
 
     Args:
-        label: A genre, a tag, or a state such as ``silence`` or ``no input``; case, spaces and hyphens do not matter.
+        label: A genre, a tag, or a state such as ``silence`` or ``no input``; case, spaces and hyphens do not matter,
+            and of ``rock › metal`` the last part counts.
     """
-    name = label.casefold().replace(" ", "").replace("-", "")
+    name = label.rpartition(ARROW)[2].casefold().replace(" ", "").replace("-", "")
     return GENRES.get(name) or STATES.get(name) or OTHERS[zlib.crc32(name.encode(), START) % len(OTHERS)]
 
 

@@ -68,6 +68,7 @@ def test_a_colour_is_seen_on_black_and_on_white_and_can_be_written_on(one):
 
 def test_every_label_has_one_colour_for_ever():
     assert colour("Hip-Hop") == colour("hip hop") == colour("hiphop") == GENRES["hiphop"]
+    assert colour("rock › metal") == GENRES["metal"]
     assert colour("no input") == STATES["noinput"]
     assert colour("female vocals") == "#6c486c"
     assert len(set(GENRES.values())) == 10
