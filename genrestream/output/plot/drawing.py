@@ -132,9 +132,10 @@ class _Picture:
     def _level(self, axes: Axes, segment: Segment, own: str) -> None:
         """Draw the loudness in the lower part of a block, mirrored as waveforms are."""
         inside = (segment.start_s < self._centres_s) & (self._centres_s < segment.end_s)
+        own_or_all = inside if inside.any() else slice(None)  # what is before and after must not bend its ends
         times_s = np.array([segment.start_s, *self._centres_s[inside], segment.end_s])
         most_in = (LANE_IN + LEVEL_IN - HEAD_IN) / 2
-        half_in = most_in * np.interp(times_s, self._centres_s, self._levels)
+        half_in = most_in * np.interp(times_s, self._centres_s[own_or_all], self._levels[own_or_all])
         middle_in = self._lane_low_in + most_in
         axes.fill_between(times_s, middle_in - half_in, middle_in + half_in, color=own, lw=0)
 
