@@ -8,7 +8,7 @@ from genrestream.errors import AudioError, UsageError
 from genrestream.inference.program import use_compile_cache
 from genrestream.live.signals import Signals, signals_received
 from genrestream.output.open_sinks import check_outputs, opened, report
-from genrestream.output.plot import Plot, check_plot
+from genrestream.output.plot.sink import Plot, check_plot
 from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
 from genrestream.streaming.predictions import Prediction, Verdict
@@ -41,6 +41,8 @@ def _check(options: FileOptions, sources: list[str]) -> None:
     """Check before any work that the outputs can be written."""
     if options.plot:
         check_plot(options.plot, len(sources))
+    elif options.plot_level:
+        raise UsageError("--plot-level: needs --plot FILE")
     if options.segments:
         check_segments(options.segments, len(sources))
     check_outputs(options.results, {"--plot": options.plot, "--segments": options.segments}, sources)
@@ -51,7 +53,7 @@ def _classify_all(options: FileOptions, sources: list[str], signals: Signals) ->
     use_compile_cache()
     model = load(options.model)
     labels = model.card.paths
-    more: list[Sink] = [Plot(options.plot)] if options.plot else []
+    more: list[Sink] = [Plot(options.plot, options.plot_level)] if options.plot else []
     if options.segments:
         more.append(SegmentFile(options.segments, labels))
     with opened(options.results, labels, len(sources), lambda: _screen(len(sources)), more) as sinks:

@@ -17,6 +17,7 @@ from genrestream.live.live_stream import LiveStream
 from genrestream.live.microphone import quiet_libraries
 from genrestream.live.signals import Signals, signals_received
 from genrestream.output.open_sinks import check_outputs, opened, report
+from genrestream.output.plot.sink import Plot, check_plot
 from genrestream.output.recording.recording import Recording, check_recording
 from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
@@ -54,10 +55,14 @@ def _check(options: ListenOptions) -> None:
     if options.input.source == "-" and stdin_is_closed():
         raise AudioError("-: standard input is closed; pipe music into it, or name a file")
     options.input.check_source()
-    outputs = {"--record": options.record, "--segments": options.segments}
+    outputs = {"--record": options.record, "--segments": options.segments, "--plot": options.plot}
     check_outputs(options.results, outputs, [options.input.source or "-"])
     if options.segments:
         check_segments(options.segments)
+    if options.plot:
+        check_plot(options.plot)
+    elif options.plot_level:
+        raise UsageError("--plot-level: needs --plot FILE")
     check_recording(options.record, options.rotate_h)
 
 
@@ -66,6 +71,8 @@ def _listen(options: ListenOptions, model: Classifier, device: Device | None) ->
     with contextlib.ExitStack() as stack:
         recording = Recording(options.record, options.rotate_h) if options.record else None
         more: list[Sink] = [SegmentFile(options.segments, labels)] if options.segments else []
+        if options.plot:
+            more.append(Plot(options.plot, options.plot_level))
         signals = stack.enter_context(signals_received())
         session = model.session(**vars(options.input.stream))
         live = stack.enter_context(

@@ -12,7 +12,7 @@ from genrestream.streaming.session import StreamConfig
 SHORT = {"model": "-m", "output": "-o", "format": "-f"}
 # What stands for an option's value in the help, where its type does not say it.
 METAVARS = {
-    "sources": "SOURCE", "names": "MODEL", "model": "NAME", "output": "FILE", "plot": "PNG", "segments": "FILE",
+    "sources": "SOURCE", "names": "MODEL", "model": "NAME", "output": "FILE", "plot": "FILE", "segments": "FILE",
     "record": "FILE", "rotate_h": "HOURS", "device": "NAME", "source": "SOURCE", "speed": "FACTOR",
     "duration_s": "SECONDS", "hop_s": "SECONDS", "half_life_s": "SECONDS", "min_probability": "P", "silence_db": "DB",
     "raw_rate": "HZ", "channel": "CHANNEL", "raw_channels": "N", "raw_format": "FORMAT",
@@ -32,7 +32,8 @@ class FileOptions:
         sources: Files, folders, http(s):// addresses, or - for standard input.
         model: Name of a shipped model ('genrestream models' lists them), or the path of a model's folder.
         results: Which results are written, where and how.
-        plot: Draw the probabilities over time into this PNG; for one input.
+        plot: Draw the genres over time into this .png, .svg or .pdf; for one input.
+        plot_level: With --plot: draw the loudness in it.
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels); for one input.
         stream: How the stream is cut, voted on and decided.
         raw: The format of standard input where it is bare samples.
@@ -44,6 +45,7 @@ class FileOptions:
     model: str = DEFAULT_MODEL
     results: OutputConfig = dataclasses.field(default_factory=OutputConfig)
     plot: str | None = None
+    plot_level: bool = False
     segments: str | None = None
     stream: StreamConfig = dataclasses.field(default_factory=StreamConfig)
     raw: RawFormat = dataclasses.field(default_factory=RawFormat)
@@ -62,6 +64,8 @@ class ListenOptions:
         record: Record the input to this .wav, .flac, .opus or .mp3 file.
         rotate_h: Begin another file of the recording after so many hours.
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels).
+        plot: Draw the genres over time into this .png, .svg or .pdf when the run ends.
+        plot_level: With --plot: draw the loudness in it.
         stats: Print delays, time spent, dropped blocks and memory at the end.
     """
 
@@ -71,6 +75,8 @@ class ListenOptions:
     record: str | None = None
     rotate_h: float | None = None
     segments: str | None = None
+    plot: str | None = None
+    plot_level: bool = False
     stats: bool = False
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from genrestream.cli.main import main
 from genrestream.inference import shipped
+from genrestream.output.colours import colour
 from tests.conftest import EXAMPLES, METAL, ROOT, command, encode, music
 
 
@@ -129,7 +130,9 @@ def test_eight_channels_at_192_khz(tmp_path):
         (["--hop-s", "0"], "--hop-s 0.0: must be from 0.05"),
         (["--min-probability", "7"], "--min-probability 7.0"),
         (["--raw-rate", "1"], "--raw-rate 1"),
-        (["--plot", "picture.jpg"], "--plot picture.jpg: must end in .png"),
+        (["--plot", "picture.jpg"], "--plot picture.jpg: must end in .png, .svg or .pdf"),
+        (["--plot", "nowhere/picture.svg"], "--plot nowhere/picture.svg: the folder nowhere is missing"),
+        (["--plot-level"], "--plot-level: needs --plot FILE"),
         (["--output", METAL, "--format", "text"], "metal.ogg: would overwrite"),
     ],
 )
@@ -263,10 +266,10 @@ def test_hop_and_vote_are_obeyed():
 def test_a_plot_is_a_picture(tmp_path, capsys):
     from PIL import Image
 
-    assert main(["file", str(METAL), "--plot", str(tmp_path / "metal.png")]) == 0
+    assert main(["file", str(METAL), "--plot", str(tmp_path / "metal.png"), "--plot-level"]) == 0
     with Image.open(tmp_path / "metal.png") as picture:
-        assert picture.size == (1200, 600)
-        assert len(picture.getcolors(1 << 20) or []) > 20
+        colours = {rgb for _, rgb in picture.convert("RGB").getcolors(1 << 20) or []}
+    assert tuple(bytes.fromhex(colour("metal")[1:])) in colours
     assert main(["file", str(METAL), str(METAL), "--plot", "two.png"]) == 2
     assert "draws one input, 2 are given" in capsys.readouterr().err
 

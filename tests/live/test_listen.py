@@ -216,6 +216,8 @@ def test_a_missing_sounddevice_is_said_in_one_line(tmp_path):
         (["--loop", "--source", "http://127.0.0.1/x"], "--loop: needs a file to play again"),
         (["--loop", "--source", "/dev/null"], "--loop: needs a file to play again, which /dev/null is not"),
         (["--segments", "x.doc"], "must end in .csv, .jsonl or .txt"),
+        (["--plot", "x.gif"], "must end in .png, .svg or .pdf"),
+        (["--plot-level"], "--plot-level: needs --plot FILE"),
     ],
 )
 def test_options_that_cannot_be(arguments, said, capfd):
@@ -297,9 +299,19 @@ def test_a_killed_recording_can_be_read(pulse, tmp_path):
         assert sum(block.shape[1] / rate for block, rate in take) > 1.5
 
 
-@pytest.mark.parametrize("option", ["--output", "--record", "--segments"])
-def test_a_full_disk_is_reported(tmp_path, option):
-    full = tmp_path / {"--output": "full.csv", "--record": "full.wav", "--segments": "full.csv"}[option]
+def test_the_picture_of_a_run_that_was_ended(tmp_path):
+    with listening("--source", METAL, "--plot", tmp_path / "run.svg") as live:
+        live.next("chunk")
+        assert live.stop(signal.SIGINT)[0] == 130
+    assert (tmp_path / "run.svg").read_text().count("<!-- metal -->") == 2  # a segment, and a row of probabilities
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [("--output", "full.csv"), ("--record", "full.wav"), ("--segments", "full.csv"), ("--plot", "full.png")],
+)
+def test_a_full_disk_is_reported(tmp_path, option, name):
+    full = tmp_path / name
     full.symlink_to("/dev/full")
     done = command("listen", "--source", METAL, "--speed", "inf", option, full)
     assert done.returncode == 1

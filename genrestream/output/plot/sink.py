@@ -1,0 +1,90 @@
+"""``--plot``: collects one stream and draws it at the end."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from genrestream.errors import UsageError
+from genrestream.files import writing
+from genrestream.output.plot.ticks import length
+from genrestream.output.plot.timeline import Timeline
+from genrestream.output.sink import Sink
+from genrestream.streaming.predictions import Prediction, Segment, Verdict
+
+SUFFIXES = (".png", ".svg", ".pdf")
+N_LENGTHS = 5  # how many genres the title gives the length of
+
+
+def check_plot(path: str, n_sources: int = 1) -> None:
+    """Check before any work that the picture can be made.
+
+    Raises:
+        UsageError: There is not exactly one source, the suffix names no format, the folder cannot be written, or
+            matplotlib is missing.
+    """
+    if n_sources != 1:
+        raise UsageError(f"--plot {path}: draws one input, {n_sources} are given")
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--plot {path}: must end in .png, .svg or .pdf")
+    if not os.access(Path(path).parent, os.W_OK):
+        raise UsageError(f"--plot {path}: the folder {Path(path).parent} is missing or cannot be written; name another")
+    try:
+        import matplotlib  # noqa: F401 - only whether it is there
+    except ImportError as error:
+        raise UsageError(f"--plot {path}: needs matplotlib; pip install 'genrestream[plot]'") from error
+
+
+class Plot(Sink):
+    """Collects one stream, in bounded memory, and draws it at the end.
+
+    Args:
+        path: The .png, .svg or .pdf to write.
+        with_level: Whether to draw the loudness in the segments.
+    """
+
+    def __init__(self, path: str, with_level: bool = False):
+        self._path, self._with_level = path, with_level
+        self._timeline = Timeline()
+        self._title = self._subtitle = ""
+        self._segments: Sequence[Segment] = ()
+
+    def chunk(self, source: str, prediction: Prediction) -> None:
+        """Keep what is drawn of a chunk."""
+        self._timeline.add(prediction)
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Keep what is drawn of the verdict."""
+        self._title, self._subtitle, self._segments = verdict.source, summary(verdict), verdict.segments
+
+    def error(self, source: str, message: str) -> None:
+        """Keep why a live run ended without a verdict; what was heard is drawn all the same."""
+        self._title, self._subtitle = source, message
+
+    def close(self) -> None:
+        """Draw.
+
+        Raises:
+            OutputError: The picture cannot be written.
+        """
+        if self._title and self._timeline.columns:
+            from genrestream.output.plot.drawing import draw  # matplotlib: a run without a picture does not need it
+
+            with writing(f"--plot {self._path}"):
+                draw(self._timeline, self._title, self._subtitle, self._segments, self._path, self._with_level)
+
+
+def summary(verdict: Verdict) -> str:
+    """Return a verdict in short: the answer, how long each genre lasted where there are several, length and model."""
+    final = verdict.final
+    answer = final.state
+    if answer == "music":
+        answer = " + ".join(f"{label} {final.probs[label]:.2f}" for label in final.genres)
+    elif answer == "unsure":
+        answer = f"unsure, {final.leader} leads with {final.probability:.2f}"
+    lengths = ""
+    if len(verdict.seconds) > 1:
+        longest = sorted(verdict.seconds.items(), key=lambda item: -item[1])
+        lengths = ", ".join(f"{name} {length(seconds)}" for name, seconds in longest[:N_LENGTHS])
+        lengths += ", …" * (len(longest) > N_LENGTHS)
+    total = f"{length(verdict.duration_s)} in all" if lengths else length(verdict.duration_s)
+    return " · ".join(filter(None, (answer, lengths, total, verdict.model)))
