@@ -24,7 +24,7 @@ from genrestream.streaming.predictions import Prediction
 from genrestream.streaming.status import Event
 
 if TYPE_CHECKING:
-    from genrestream.output.live_screen import LiveScreen
+    from genrestream.output.terminal.live_screen import LiveScreen
 
 
 def run(options: ListenOptions) -> int:
@@ -69,7 +69,7 @@ def _listen(options: ListenOptions, model: Classifier, device: Device | None) ->
         live = stack.enter_context(
             LiveStream(options.input, session, device, recording, lambda: signals.received or view.is_gone)
         )
-        sinks = stack.enter_context(opened(options.output, options.format, labels, 1, view.open, more))
+        sinks = stack.enter_context(opened(options.output, options.format, labels, 1, view.open, options.view, more))
         _show(live, sinks, view)
         failed = _conclude(live, sinks)
     if options.stats:
@@ -86,12 +86,12 @@ class _View:
         self.screen: LiveScreen | None = None
         self._is_gone: Callable[[], bool] = lambda: False
 
-    def open(self) -> Sink:
+    def open(self, is_ascii: bool) -> Sink:
         """Return the screen."""
-        from genrestream.output.live_screen import LiveScreen  # rich: a pipe does not need it
-        from genrestream.output.screen_parts import Terminal
+        from genrestream.output.terminal.console import Terminal  # rich: a pipe does not need it
+        from genrestream.output.terminal.live_screen import LiveScreen
 
-        terminal = Terminal(sys.stdout)
+        terminal = Terminal(sys.stdout, is_ascii)
         self._is_gone = lambda: terminal.is_gone
         self.screen = LiveScreen(self._model, terminal)
         return self.screen

@@ -6,6 +6,7 @@ from typing import Literal
 from genrestream.audio.formats import RawFormat
 from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
+from genrestream.output.open_sinks import ViewOptions
 from genrestream.streaming.session import StreamConfig
 
 SHORT = {"model": "-m", "output": "-o", "format": "-f"}
@@ -39,6 +40,7 @@ class FileOptions:
         raw: The format of standard input where it is bare samples.
         track: Which audio track of a file with several, counted from 1; the default one where not given.
         playlist: Sources that are playlists (.m3u, .pls, .xspf) stand for the files that they list.
+        view: How results are shown on a terminal.
     """
 
     sources: tuple[str, ...] = positional()
@@ -51,6 +53,7 @@ class FileOptions:
     raw: RawFormat = dataclasses.field(default_factory=RawFormat)
     track: int | None = None
     playlist: bool = False
+    view: ViewOptions = dataclasses.field(default_factory=ViewOptions)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +69,7 @@ class ListenOptions:
         record: Record the input to this WAV file.
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels).
         stats: Print delays, time spent, dropped blocks and memory at the end.
+        view: How results are shown on a terminal.
     """
 
     input: ListenConfig = dataclasses.field(default_factory=ListenConfig)
@@ -75,6 +79,7 @@ class ListenOptions:
     record: str | None = None
     segments: str | None = None
     stats: bool = False
+    view: ViewOptions = dataclasses.field(default_factory=ViewOptions)
 
 
 @dataclasses.dataclass(frozen=True)

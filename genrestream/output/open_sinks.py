@@ -1,6 +1,7 @@
 """Where results go: the view on the terminal, records in a file or on standard output."""
 
 import contextlib
+import dataclasses
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +12,25 @@ from genrestream.errors import UsageError
 from genrestream.files import writing
 from genrestream.output.records import FORMATS, open_output
 from genrestream.output.sink import Sink
+from genrestream.output.terminal.changes import Changes
 from genrestream.output.text import Lines, printable
 
+DUMB = ("dumb", "unknown")  # kinds of terminal that have no cursor to move
 STDOUT, STDOUT_REMEDY = "standard output", "write into a file, or open it"
+
+
+@dataclasses.dataclass(frozen=True)
+class ViewOptions:
+    """How results are shown on the terminal.
+
+    Attributes:
+        ascii: Draw the screen with ASCII characters only.
+        plain: No screen, but a line of text for each change of the answer, as screen readers need it. So it is on a
+            terminal of the kind dumb.
+    """
+
+    ascii: bool = False
+    plain: bool = False
 
 
 def chosen_format(given: str | None, output: str | None) -> str:
@@ -47,7 +64,8 @@ def opened(
     given_format: str | None,
     labels: tuple[str, ...],
     n_sources: int,
-    screen: Callable[[], Sink],
+    screen: Callable[[bool], Sink],
+    view: ViewOptions,
     more: Sequence[Sink] = (),
 ) -> Iterator[list[Sink]]:
     """Open what a run writes to, and close it after.
@@ -57,7 +75,8 @@ def opened(
         given_format: Their format, where it was given.
         labels: The model's labels.
         n_sources: How many sources there will be.
-        screen: Makes the view for a terminal.
+        screen: Makes the view for a terminal, in ASCII where asked.
+        view: How results are shown.
         more: Further sinks.
 
     Raises:
@@ -73,11 +92,18 @@ def opened(
         elif output:
             sinks.append(Lines(file, n_sources))
         if _has_view(output, form):
-            sinks.append(screen() if sys.stdout.isatty() else Lines(sys.stdout, n_sources))
+            sinks.append(_view(view, n_sources, screen))
         sinks += more
         for sink in sinks:
             stack.callback(sink.close)
         yield sinks
+
+
+def _view(view: ViewOptions, n_sources: int, screen: Callable[[bool], Sink]) -> Sink:
+    """Return what standard output shows: a screen only on a terminal that can move its cursor."""
+    if view.plain or (sys.stdout.isatty() and os.environ.get("TERM", "").lower() in DUMB):
+        return Changes(sys.stdout, n_sources)
+    return screen(view.ascii) if sys.stdout.isatty() else Lines(sys.stdout, n_sources)
 
 
 def _has_view(output: str | None, form: str) -> bool:
