@@ -11,7 +11,7 @@ from genrestream.errors import AudioError, UsageError
 from genrestream.inference.program import use_compile_cache
 from genrestream.live.signals import Signals, signals_received
 from genrestream.output.open_sinks import check_outputs, opened, report
-from genrestream.output.plot import Plot, check_plot
+from genrestream.output.plot.sink import Plot, check_plot
 from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
 from genrestream.streaming.predictions import Verdict

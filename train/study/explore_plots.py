@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from genrestream.output.colours import colour, text_colour
 from train.tabular.table import Table
 
 DPI = 110
@@ -53,10 +54,13 @@ def boxes(panels: Mapping[str, tuple[np.ndarray, np.ndarray]], genres: Sequence[
 
 
 def _boxes(axes: Axes, groups: Sequence[np.ndarray], genres: Sequence[str]) -> None:
-    axes.boxplot(
-        groups, tick_labels=list(genres), widths=0.65, patch_artist=True, medianprops={"color": "black"},
-        boxprops={"facecolor": "#9CC9E8", "lw": 0.8}, flierprops={"marker": ".", "ms": 3, "mec": "0.4"},
+    drawn = axes.boxplot(
+        groups, tick_labels=list(genres), widths=0.65, patch_artist=True, boxprops={"lw": 0.8},
+        flierprops={"marker": ".", "ms": 3, "mec": "0.4"},
     )  # fmt: skip
+    for genre, box, median in zip(genres, drawn["boxes"], drawn["medians"], strict=True):
+        box.set_facecolor(colour(genre))
+        median.set_color(text_colour(colour(genre)))
     axes.tick_params(axis="x", rotation=45, labelsize=8)
     axes.tick_params(axis="y", labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)

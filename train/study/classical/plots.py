@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from genrestream.output.colours import colour
 from train.evaluation.report.plots import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY
 from train.study.classical.clusters import Clusters
 from train.study.classical.search import Outcome, track_votes
 from train.tabular.table import Table
 
-COLOURS = (
+CLUSTERS = (
     BLUE, ORANGE, GREEN, PURPLE, "#E69F00", SKY, BLACK, "#999999", "#8B4513", "#6A3D9A",
 )  # fmt: skip
 MARKERS = "os^Dv<>Pph*X"
@@ -50,10 +51,8 @@ def plot_confusions(table: Table, outcomes: Sequence[Outcome], path: Path) -> No
         shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.argwhere(counts):
-            colour = "white" if shares[row, column] > 0.55 else "black"
-            axes.text(
-                column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", fontsize=7, color=colour
-            )
+            ink = "white" if shares[row, column] > 0.55 else "black"
+            axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", fontsize=7, color=ink)
         axes.set_xticks(range(len(table.genres)), table.genres, rotation=60, ha="right", fontsize=7)
         axes.set_yticks(range(len(table.genres)), table.genres, fontsize=7)
         axes.set_title(f"{outcome.family}: {outcome.accuracies.mean():.3f}", fontsize=9)
@@ -91,7 +90,8 @@ def plot_clusters(table: Table, found: Sequence[Clusters], path: Path) -> None:
     for axes, (title, of_row, names) in zip(panels, kinds, strict=True):
         for kind in np.unique(of_row):
             rows = found[0].map[of_row == kind]
-            style = {"marker": MARKERS[kind % len(MARKERS)], "color": COLOURS[kind % len(COLOURS)]}
+            of_kind = colour(names[kind]) if names else CLUSTERS[kind % len(CLUSTERS)]
+            style = {"marker": MARKERS[kind % len(MARKERS)], "color": of_kind}
             axes.scatter(*rows.T, s=11, alpha=0.6, label=names[kind] if names else None, linewidths=0, **style)
         axes.set(title=title, xlabel="first principal component", xticks=[], yticks=[])
     panels[0].set_ylabel("second principal component")

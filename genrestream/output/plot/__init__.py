@@ -1,0 +1,1 @@
+"""A picture of one stream over time."""
