@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from genrestream.output.live_screen import LiveScreen, _cell
 from rich.console import Console
 
 import genrestream
 from genrestream.audio.source import AudioSource
-from genrestream.output.live_screen import LiveScreen, _cell
 from genrestream.streaming.status import Status, state_after
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,7 +10,8 @@ from genrestream.output.terminal.lines import Line
 from genrestream.streaming.predictions import Decision
 
 CLEARLY = 0.05  # how much more probable a label must be to take another's place
-COLUMN_CELLS = 50  # a second column of bars begins where there is so much room for it
+NAME_CELLS = 20  # longer names are cut
+BAR_CELLS = 20  # the least beside a name: where there is room, there are several columns of bars
 VOTES_FROM_CELLS = 46  # narrower bars go without their votes
 
 
@@ -35,7 +36,8 @@ class Bars:
             is_dim: Whether the bars are of a past answer.
         """
         n_labels = len(running.probs)
-        n_columns = max(1, min(-(-n_labels // height), width // COLUMN_CELLS))
+        n_name = min(NAME_CELLS, max(map(cell_len, running.probs)))
+        n_columns = max(1, min(-(-n_labels // height), width // (n_name + BAR_CELLS)))
         n_bars = min(n_labels, n_columns * height)
         labels = self._placed(running.probs, n_bars)
         per_column = -(-n_bars // n_columns)
@@ -43,7 +45,9 @@ class Bars:
         cells = (width - n_columns + 1) // n_columns
         rows: list[Line] = []
         for start in range(per_column):
-            drawn = [self._bar(running, label, cells, is_dim) for label in labels[start::per_column]]
+            drawn = [
+                self._bar(running, label, min(n_name, cells // 2), cells, is_dim) for label in labels[start::per_column]
+            ]
             rows.append(_beside([bar for bar, _ in drawn]))
             rows += [_beside([more for _, more in drawn])] * (n_rows - 2)
             rows += [()] * (n_rows > 1)
@@ -63,10 +67,9 @@ class Bars:
             self._places[place] = label
         return self._places
 
-    def _bar(self, running: Decision, label: str, cells: int, is_dim: bool) -> tuple[Line, Line]:
+    def _bar(self, running: Decision, label: str, n_name: int, cells: int, is_dim: bool) -> tuple[Line, Line]:
         """Return a label's row, and the row that makes its bar thicker."""
         prob, is_named = running.probs[label], label in running.genres and not is_dim
-        n_name = min(max(map(cell_len, running.probs)), max(8, cells // 4))
         figures = f" {prob:4.2f}"
         if cells >= VOTES_FROM_CELLS:
             n_votes = max(2, len(str(running.n_votes)))

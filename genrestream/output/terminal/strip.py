@@ -122,7 +122,8 @@ def _began_s(prediction: Prediction) -> float | None:
 
 def _times(first: int, n_cells: int, width: int, cell_s: int) -> Line:
     """Return the times of some of the cells, each under its cell."""
-    apart_s = next((one for one in TIMES_S if one % cell_s == 0 and one >= TIME_CELLS * cell_s), TIMES_S[-1])
+    room_s = cell_s * max(TIME_CELLS, len(clock((first + n_cells) * cell_s, tenths=False)) + 2)
+    apart_s = next((one for one in TIMES_S if one % cell_s == 0 and one >= room_s), TIMES_S[-1])
     row = ""
     for cell in range(n_cells):
         time = clock((first + cell) * cell_s, tenths=False)

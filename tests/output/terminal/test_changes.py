@@ -1,0 +1,23 @@
+import io
+
+from genrestream.output.terminal.changes import Changes
+from genrestream.streaming.status import Event
+from tests.output.terminal.made_up import answer, decision
+
+
+def test_a_line_for_each_change():
+    file = io.StringIO()
+    changes = Changes(file, 1)
+    changes.begin("a.wav", None)
+    both = decision(genres=("metal", "rock"))
+    for end_s, running, kind in [
+        (3, decision(), "music"), (4, decision(prob=0.9), "music"), (5, decision(), "silence"),
+        (6, decision(prob=0.3, state="unsure", genres=()), "music"), (7, both, "music"),
+        (8, decision(genres=("rock", "metal")), "music"),
+    ]:  # fmt: skip
+        changes.chunk("a.wav", answer(end_s, running, kind))
+    changes.event("a.wav", Event(9.7, "no input", "a\x1b is silent"))
+    assert file.getvalue().splitlines() == [
+        "0:03 metal 0.80", "0:05 silence", "0:06 unsure, metal leads with 0.30", "0:07 metal 0.80 + rock 0.02",
+        "0:09 no input: a\\x1b is silent",
+    ]  # fmt: skip
