@@ -118,9 +118,7 @@ class Classifier:
             AudioError: It cannot be opened, or (while iterating) decoded or used.
             UsageError: There is no such option, or it has a value that it cannot have.
         """
-        return _segments(
-            self.stream(source, raw, track, sample_rate, **options), Segmenter(self.card.labels, is_live=False)
-        )
+        return _segments(self.stream(source, raw, track, sample_rate, **options), Segmenter(self.card.labels))
 
     def listen(self, device: str | int | None = None, source: str | Path | None = None, **options: Any) -> LiveStream:
         """Return an iterator over the predictions and events of a live run.
@@ -129,7 +127,7 @@ class Classifier:
             device: Number or part of the name of the input; the default one where None.
             source: A path, address or ``-`` to play in real time instead of listening to a device.
             **options: ``speed``, ``duration_s``, ``raw`` and ``track`` of ``ListenConfig``; fields of ``StreamConfig``,
-                where ``hop_s`` is 1 and ``vote`` is ``decay`` by default.
+                where ``hop_s`` is 1 by default.
 
         Raises:
             AudioError: There is no such file or device, or it cannot be opened.
@@ -138,15 +136,15 @@ class Classifier:
         cut, played = _fields(StreamConfig), ["speed", "duration_s", "raw", "track"]
         _check_options(options, cut + played)
         _check_raw(options.get("raw"))
-        stream = StreamConfig(**{"hop_s": 1.0, "vote": "decay"} | {k: v for k, v in options.items() if k in cut})
+        chosen: dict[str, Any] = {"hop_s": 1.0} | {name: value for name, value in options.items() if name in cut}
         config = ListenConfig(
             device=None if device is None else str(device),
             source=None if source is None else str(source),
-            stream=stream,
+            stream=StreamConfig(**chosen),
             **{name: value for name, value in options.items() if name in played},
         )
         config.check_source()
-        return LiveStream(config, self.session(**vars(stream)))
+        return LiveStream(config, self.session(**vars(config.stream)))
 
 
 class Stream:
@@ -178,7 +176,7 @@ class Stream:
     @property
     def position_s(self) -> float:
         """Seconds of the source that were processed so far."""
-        return self._session.verdict().duration_s
+        return self._session.position_s
 
     def verdict(self) -> Verdict:
         """Return what is known so far; at the end of the iteration, of the whole."""

@@ -16,10 +16,15 @@ class Level:
     Attributes:
         rms_db: Loudness in dB below full scale.
         peak_db: The loudest sample, in dB below full scale.
+        quiet_s: Seconds for which all blocks were weaker than ``quiet_db``.
+
+    Args:
+        quiet_db: Loudness under which a block is quiet, in dB below full scale.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, quiet_db: float = -60.0):
         self.rms_db = self.peak_db = SILENT_DB
+        self._quiet_db, self.quiet_s = quiet_db, 0.0
         self._since_clip_s = math.inf
 
     def push(self, samples: np.ndarray, duration_s: float) -> None:
@@ -32,6 +37,7 @@ class Level:
         if not math.isfinite(peak):
             return  # the session refuses the block
         rms = math.sqrt(float(np.mean(np.square(centred, dtype=np.float64))))
+        self.quiet_s = 0.0 if decibels(rms) >= self._quiet_db else self.quiet_s + duration_s
         fallen_db = FALL_DB_PER_S * duration_s
         self.peak_db = max(decibels(peak), self.peak_db - fallen_db)
         self.rms_db = max(decibels(rms), self.rms_db - fallen_db)

@@ -55,7 +55,7 @@ def _classify_all(options: FileOptions, sources: list[str], signals: Signals) ->
     labels = model.card.labels
     more: list[Sink] = [Plot(options.plot)] if options.plot else []
     if options.segments:
-        more.append(SegmentFile(options.segments, labels, is_live=False))
+        more.append(SegmentFile(options.segments, labels))
     screen = functools.partial(_screen, len(sources))
     with opened(options.output, options.format, labels, len(sources), screen, options.view, more) as sinks:
         n_failed = sum(not _classify(options, model, source, sinks, signals) for source in sources)

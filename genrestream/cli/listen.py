@@ -4,7 +4,6 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from genrestream.api import Classifier, load
 from genrestream.cli.exits import FAILED, OK
@@ -22,9 +21,6 @@ from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
 from genrestream.streaming.predictions import Prediction
 from genrestream.streaming.status import Event
-
-if TYPE_CHECKING:
-    from genrestream.output.terminal.live_screen import LiveScreen
 
 
 def run(options: ListenOptions) -> int:
@@ -63,14 +59,14 @@ def _listen(options: ListenOptions, model: Classifier, device: Device | None) ->
     labels, view = model.card.labels, _View(model.card.name)
     with contextlib.ExitStack() as stack:
         recording = Recording(options.record) if options.record else None
-        more: list[Sink] = [SegmentFile(options.segments, labels, is_live=True)] if options.segments else []
+        more: list[Sink] = [SegmentFile(options.segments, labels)] if options.segments else []
         signals = stack.enter_context(signals_received())
         session = model.session(**vars(options.input.stream))
         live = stack.enter_context(
             LiveStream(options.input, session, device, recording, lambda: signals.received or view.is_gone)
         )
         sinks = stack.enter_context(opened(options.output, options.format, labels, 1, view.open, options.view, more))
-        _show(live, sinks, view)
+        _show(live, sinks)
         failed = _conclude(live, sinks)
     if options.stats:
         for line in live.report():
@@ -83,7 +79,6 @@ class _View:
 
     def __init__(self, model: str):
         self._model = model
-        self.screen: LiveScreen | None = None
         self._is_gone: Callable[[], bool] = lambda: False
 
     def open(self, is_ascii: bool) -> Sink:
@@ -93,8 +88,7 @@ class _View:
 
         terminal = Terminal(sys.stdout, is_ascii)
         self._is_gone = lambda: terminal.is_gone
-        self.screen = LiveScreen(self._model, terminal)
-        return self.screen
+        return LiveScreen(self._model, terminal)
 
     @property
     def is_gone(self) -> bool:
@@ -102,7 +96,7 @@ class _View:
         return self._is_gone()
 
 
-def _show(live: LiveStream, sinks: list[Sink], view: _View) -> None:
+def _show(live: LiveStream, sinks: list[Sink]) -> None:
     for sink in sinks:
         sink.begin(live.name, None)
     for update in live.updates():
@@ -112,8 +106,9 @@ def _show(live: LiveStream, sinks: list[Sink], view: _View) -> None:
         elif isinstance(update, Event):
             for sink in sinks:
                 sink.event(live.name, update)
-        elif view.screen:
-            view.screen.show(update)
+        else:
+            for sink in sinks:
+                sink.show(update)
 
 
 def _conclude(live: LiveStream, sinks: list[Sink]) -> bool:

@@ -43,7 +43,7 @@ class Card:
         multi_label: Whether several labels may hold at once (sigmoid) or exactly one does (softmax).
         states: Names of the outputs after the labels, ``music`` first; empty where there are none.
         temperature: The logits are divided by it to calibrate the running probability.
-        sharpness: How much surer a vote of many chunks is than their mean; see ``streaming.vote.sharpened``.
+        sharpness: How much surer a vote of many chunks is than their mean; see ``voting.vote.sharpened``.
         min_probability: A lower running probability counts as unsure.
         metrics: Measured scores by name.
         provenance: Data, split, seed, command, commit, licence.

@@ -32,7 +32,7 @@ class ListenConfig:
     source: str | None = None
     speed: float = 1.0
     duration_s: float | None = None
-    stream: StreamConfig = dataclasses.field(default_factory=lambda: StreamConfig(hop_s=1.0, vote="decay"))
+    stream: StreamConfig = dataclasses.field(default_factory=lambda: StreamConfig(hop_s=1.0))
     raw: RawFormat = dataclasses.field(default_factory=RawFormat)
     track: int | None = None
 

@@ -23,7 +23,8 @@ from genrestream.streaming.status import Event, LiveState, Status, state_after
 TICK_S = 0.1
 NO_INPUT_S = 1.7  # seconds without a block; a tick and a screen update later it is still under two seconds
 STARTING_S = 3.0  # a device may take longer for its first block
-NOTICE_S = 10.0  # between two events on dropped blocks
+NOTICE_S = 10.0  # between two events on dropped blocks, and for which a notice is shown
+QUIET_S = 2.0  # of silence after which what was loud is over; a whole chunk of silence comes up to two seconds later
 
 Update = Prediction | Event | Status
 
@@ -91,7 +92,7 @@ class Listener:
         self._problems: list[str] = []
         self._received_s = self._lost_s = 0.0
         self._n_losses = self._n_reported = 0
-        self._reported_s = -math.inf
+        self._reported_s = self._noticed_s = -math.inf
         self._is_lost = False
 
     def updates(self) -> Iterator[Update]:
@@ -175,7 +176,8 @@ class Listener:
 
     def _answers(self, predictions: list[Prediction], block: Block | None = None) -> Iterator[Update]:
         for prediction in predictions:
-            self.status.prediction, self.status.state = prediction, state_after(prediction)
+            self.status.prediction = prediction
+            self.status.state = "silence" if self._has_fallen_silent() else state_after(prediction)
             yield prediction
             if block:
                 # The samples after the chunk's end are part of this block, so they arrived with it.
@@ -190,14 +192,16 @@ class Listener:
         allowed_s = NO_INPUT_S if self._received_s else STARTING_S
         if self._is_lost and block and feed.connected:
             self._is_lost = False
-            yield self._event("unsure", f"{self._source.name} delivers again")
+            yield self._event("nothing", f"{self._source.name} delivers again")
         elif self._is_lost:
             status.state, status.notice = "no input", feed.notice or status.notice
         elif not feed.is_over and not feed.waiting_s and (not feed.connected or feed.quiet_s > allowed_s):
             self._is_lost, self._level = True, Level()
-            self._session.level = Level()
+            self._session.level = Level(self._config.stream.silence_db)
             self._n_losses += 1
             yield self._event("no input", feed.notice if not feed.connected else f"{self._source.name} is silent")
+        elif status.state not in ("silence", "nothing", "no input") and self._has_fallen_silent():
+            yield self._event("silence", "silence")
         n_dropped = feed.n_dropped + feed.n_overflows
         status.n_dropped = n_dropped
         if n_dropped > self._n_reported and time.monotonic() - self._reported_s > NOTICE_S:
@@ -205,13 +209,21 @@ class Listener:
             self._n_reported, self._reported_s = n_dropped, time.monotonic()
             yield self._event(status.state, message)
 
+    def _has_fallen_silent(self) -> bool:
+        """Whether loud sound ended some seconds ago. Weak music from a quiet microphone was weak before, too."""
+        last = self.status.prediction
+        was_loud = last is not None and last.level_db >= self._config.stream.silence_db
+        return was_loud and self._session.level.quiet_s >= QUIET_S
+
     def _measured(self) -> Status:
+        if not self._is_lost and time.monotonic() - self._noticed_s > NOTICE_S:
+            self.status.notice = ""
         status, level = self.status, self._session.level  # of the conditioned stream, without offset and hum
         status.level_db, status.peak_db, status.is_clipped = level.rms_db, level.peak_db, self._level.is_clipped
         return status
 
     def _event(self, state: LiveState, message: str) -> Event:
-        self.status.state, self.status.notice = state, message
+        self.status.state, self.status.notice, self._noticed_s = state, message, time.monotonic()
         return Event(self.status.time_s, state, message)
 
     def _problem(self, message: str) -> Iterator[Event]:

@@ -34,15 +34,14 @@ class SegmentFile(Sink):
     Args:
         path: The file; its suffix says the format.
         labels: The model's labels.
-        is_live: Whether to decide each step at once (live) or with what comes after it (a file).
 
     Raises:
         OutputError: It cannot be written.
     """
 
-    def __init__(self, path: str, labels: tuple[str, ...], is_live: bool):
+    def __init__(self, path: str, labels: tuple[str, ...]):
         self._option, self._suffix = f"--segments {path}", Path(path).suffix.lower()
-        self._segmenter = Segmenter(labels, is_live)
+        self._segmenter = Segmenter(labels)
         with writing(self._option):
             self._file: TextIO = open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")  # noqa: SIM115 - closed by close
             if self._suffix == ".csv":

@@ -3,7 +3,7 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -14,15 +14,18 @@ from genrestream.audio.level import Level
 from genrestream.audio.reading.ending import Ending
 from genrestream.audio.resample import Resampler
 from genrestream.audio.silence import is_silent, loudness_db
-from genrestream.errors import UsageError, check_number
+from genrestream.errors import OptionError, UsageError, check_number
 from genrestream.inference.checkpoint import Card
+from genrestream.streaming.history import History
 from genrestream.streaming.predictions import Decision, Kind, Prediction, State, Verdict
 from genrestream.streaming.samples import block_of
 from genrestream.streaming.turn import OneThread
-from genrestream.streaming.vote import Rule, Vote
+from genrestream.voting.follow import Follow
+from genrestream.voting.vote import Rule, Vote, check_half_life
 
+VoteName = Literal["follow", "mean", "majority", "decay"]
 LONGEST_GAP_S = 1e9
-MUSIC_SHARE = 0.25  # of the chunks that are not silent; with less music the stream is what most of them are
+SHORT_GAP_S = 2.0  # up to this the music goes on after a gap
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +34,9 @@ class StreamConfig:
 
     Attributes:
         hop_s: Seconds from one chunk's start to the next one's.
-        vote: Running probabilities by the mean of the chunks' probabilities, by the majority of their choices, or
-            by a mean in which old chunks fade (decay).
+        vote: What the running probabilities are: of what plays now, where chunks before a change stop counting
+            (follow); the mean of all chunks' probabilities; the majority of their choices; or a mean in which old
+            chunks fade (decay).
         half_life_s: For the decay vote: seconds after which a chunk counts half.
         min_probability: Under it the answer is unsure; of a tag model, tags under it are not named. The model's own
             where not given.
@@ -42,7 +46,7 @@ class StreamConfig:
     """
 
     hop_s: float = 3.0
-    vote: Rule = "mean"
+    vote: VoteName = "follow"
     half_life_s: float = 15.0
     min_probability: float | None = None
     silence_db: float = -60.0
@@ -54,7 +58,9 @@ class StreamConfig:
             check_number("min_probability", self.min_probability, 0, 1, "from 0 to 1")
         check_number("silence_db", self.silence_db, -200, 0, "from -200 to 0 dB")
         check_channel(self.channel)
-        Vote(1, self.vote, self.half_life_s)  # checks its own
+        if self.vote not in get_args(VoteName):
+            raise OptionError("vote", self.vote, f"must be one of {', '.join(get_args(VoteName))}")
+        check_half_life(self.half_life_s)
 
 
 def check_hop(hop_s: float) -> None:
@@ -86,9 +92,12 @@ class Session:
         self._logits_of = logits_of
         self._conditioner, self._resampler = Conditioner(config.channel), Resampler(frontend.sample_rate)
         self._leveller = Leveller(frontend.level, frontend.sample_rate) if frontend.level else None
-        self.level = Level()
+        self.level = Level(config.silence_db)
         self._chunker = Chunker(frontend.n_samples, round(config.hop_s * frontend.sample_rate), frontend.sample_rate)
-        self._vote = Vote(len(card.labels), config.vote, config.half_life_s, card.sharpness)
+        whole: Rule = "mean" if config.vote == "follow" else config.vote
+        self._whole = Vote(len(card.labels), whole, config.half_life_s, card.sharpness)
+        self._vote = Follow(len(card.labels), not card.multi_label) if config.vote == "follow" else self._whole
+        self._history = History(card.labels)
         self._n_samples = self._n_chunks = 0
         self._n_of: Counter[str] = Counter()
         self._dropped_s = self._padded_s = 0.0
@@ -121,6 +130,9 @@ class Session:
         with self._turn:
             self._check_open("skip")
             predictions = self._drain()
+            self._history.skip(self._chunker.start / self.card.frontend.sample_rate, lost_s)
+            if lost_s > SHORT_GAP_S:
+                self._vote.interrupt()
             self._chunker.skip(round(lost_s * self.card.frontend.sample_rate))
             if self._leveller:
                 self._leveller.reset(self._chunker.start)
@@ -148,11 +160,12 @@ class Session:
 
     def verdict(self, problems: tuple[str, ...] = (), ending: Ending | None = None) -> Verdict:
         """Return what is known of the stream so far."""
+        history = self._history.ended()
         return Verdict(
             source=self.source,
             model=self.card.name,
-            final=self._decide(),
-            duration_s=self._n_samples / self.card.frontend.sample_rate,
+            final=self._final(history),
+            duration_s=self.position_s,
             dropped_s=self._dropped_s,
             n_chunks=self._n_chunks,
             n_silent=self._n_of["silence"],
@@ -162,7 +175,14 @@ class Session:
             problems=problems,
             notes=(*(ending.notes if ending else ()), *self._conditioner.notes),
             ending=ending,
+            segments=history.segments,
+            seconds=history.seconds,
         )
+
+    @property
+    def position_s(self) -> float:
+        """Seconds of the stream that were processed so far."""
+        return self._n_samples / self.card.frontend.sample_rate
 
     def _check_open(self, method: str) -> None:
         if self._is_over:
@@ -197,19 +217,21 @@ class Session:
             probs = probabilities(logits, self.card.temperature, self.card.multi_label)
             most = np.arange(len(probs)) == probs.argmax()
             chosen = probs >= self.min_probability if self.card.multi_label else most
-            self._vote.add(probs, chosen, chunk.start / sample_rate)
-        else:
-            self._vote.leave_out(kind, chunk.start / sample_rate)
-        return Prediction(
-            start_s=chunk.start / sample_rate,
-            end_s=(chunk.start + chunk.n_received) / sample_rate,
+        start_s, end_s = chunk.start / sample_rate, (chunk.start + chunk.n_received) / sample_rate
+        for vote in {id(vote): vote for vote in (self._vote, self._whole)}.values():
+            vote.add(kind, probs, chosen, start_s, end_s)
+        prediction = Prediction(
+            start_s=start_s,
+            end_s=end_s,
             padded_s=padded_s,
             level_db=level_db,
             probs=dict(zip(self.card.labels, map(float, probs), strict=False)),
             chosen=tuple(self.card.labels[label] for label in np.flatnonzero(chosen)),
-            running=self._decide(),
+            running=self._decide(self._vote),
             kind=kind,
         )
+        self._history.push(prediction)
+        return prediction
 
     def _look(self, chunk: Chunk) -> tuple[Kind, np.ndarray]:
         """Return what a chunk is, and the logits of its labels where it is music."""
@@ -221,10 +243,19 @@ class Session:
         logits, states = np.split(outputs, [len(self.card.labels)])
         return (self.card.states[int(states.argmax())] if len(states) else "music"), logits
 
-    def _decide(self) -> Decision:
-        labels, probs = self.card.labels, self._vote.probs
+    def _final(self, history: History) -> Decision:
+        """Return the decision on the whole stream."""
+        decision = self._decide(self._whole)
+        is_followed = self._vote is not self._whole and not self.card.multi_label
+        if is_followed and history.mix and decision.state in ("music", "unsure"):
+            return dataclasses.replace(decision, state="mix", genres=history.mix)
+        return decision
+
+    def _decide(self, vote: Vote | Follow) -> Decision:
+        labels, probs = self.card.labels, vote.probs
         ranked = [int(label) for label in np.argsort(-probs, kind="stable")]
-        state = self._state(bool(self._vote.n_votes and probs.max() >= self.min_probability))
+        is_named = bool(vote.n_votes and probs.max() >= self.min_probability)
+        state: State = vote.kind if vote.kind != "music" or is_named else "unsure"
         named = [label for label in ranked if state == "music" and probs[label] >= self.min_probability]
         if not self.card.multi_label:
             named = named[:1]
@@ -232,18 +263,11 @@ class Session:
             state=state,
             genres=tuple(labels[label] for label in named),
             probs=dict(zip(labels, map(float, probs), strict=True)),
-            votes=dict(zip(labels, map(int, self._vote.counts), strict=True)),
-            n_votes=self._vote.n_votes,
-            rule=str(self._vote),
+            votes=dict(zip(labels, map(int, vote.counts), strict=True)),
+            n_votes=vote.n_votes,
+            rule=str(vote),
+            since_s=vote.since_s,
         )
-
-    def _state(self, is_named: bool) -> State:
-        votes, others = self._vote.n_votes, self._vote.others
-        if votes and votes >= MUSIC_SHARE * (votes + others["speech"] + others["noise"]):
-            return "music" if is_named else "unsure"
-        if others["speech"] or others["noise"]:
-            return "speech" if others["speech"] >= others["noise"] else "noise"
-        return "silence" if others["silence"] else "nothing"
 
 
 def probabilities(logits: np.ndarray, temperature: float, multi_label: bool) -> np.ndarray:

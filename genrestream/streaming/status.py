@@ -6,6 +6,7 @@ from typing import Any, Literal
 from genrestream.streaming.predictions import Prediction, State
 
 LiveState = State | Literal["no input"]
+LIVE = ("music", "unsure")  # states in which the running answer is about what is on now
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,5 +58,10 @@ class Status:
 
 
 def state_after(prediction: Prediction) -> LiveState:
-    """Return the state after a chunk: one that is no music says what is on now, whatever was voted before."""
-    return prediction.running.state if prediction.kind == "music" else prediction.kind
+    """Return the state after a chunk.
+
+    The follow vote says what is on now. The others say what was most of the time, so that with them a chunk that is no
+    music speaks for itself. Silence is measured, so it needs no vote.
+    """
+    is_on_now = prediction.kind == "silence" or (prediction.running.since_s is None and prediction.kind != "music")
+    return prediction.kind if is_on_now else prediction.running.state

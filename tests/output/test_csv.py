@@ -31,7 +31,7 @@ def test_no_row_holds_a_formula_or_a_control_code(tmp_path):
     rows = Csv(file, (label, "b"))
     rows.chunk(source, prediction)
     rows.error(source, f"{source}: is empty")
-    segments = SegmentFile(str(tmp_path / "s.csv"), (label, "b"), is_live=True)
+    segments = SegmentFile(str(tmp_path / "s.csv"), (label, "b"))
     segments.chunk(source, prediction)
     segments.close()
     for text in (file.getvalue(), (tmp_path / "s.csv").read_text()):

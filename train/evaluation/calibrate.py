@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from genrestream.streaming.vote import sharpened
+from genrestream.voting.vote import sharpened
 from train.evaluation.scores import Scored, joined
 
 AFTER_CHUNKS = (1, 2, 3, 5, 10)
@@ -23,7 +23,7 @@ class Calibration(NamedTuple):
 
     Attributes:
         temperature: The logits are divided by it.
-        sharpness: See ``genrestream.streaming.vote.sharpened``.
+        sharpness: See ``genrestream.voting.vote.sharpened``.
     """
 
     temperature: float

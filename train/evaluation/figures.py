@@ -11,7 +11,7 @@ from genrestream.api import Classifier
 from genrestream.errors import UsageError
 from genrestream.inference.checkpoint import Checkpoint
 from genrestream.inference.network import load_weights
-from genrestream.streaming.vote import Rule
+from genrestream.voting.vote import Rule
 from train.evaluation.metrics import (
     accuracy_interval,
     area_by_class,

@@ -1,6 +1,6 @@
 """A model's logits for the chunks of labelled tracks: the input of calibration, evaluation and the report.
 
-``train.evaluation.scoring`` makes it. The vote is ``genrestream.streaming.vote``: a track's score is the final vote of
+``train.evaluation.scoring`` makes it. The vote is ``genrestream.voting.vote``: a track's score is the final vote of
 its stream; its state and the least probability are not applied.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from genrestream.errors import UsageError
 from genrestream.files import writing
 from genrestream.streaming.session import probabilities
-from genrestream.streaming.vote import Rule, Vote
+from genrestream.voting.vote import Rule, Vote
 
 _EPSILON_S = 1e-6
 
@@ -61,7 +61,8 @@ class Scored:
                 current = int(self.track[number])
                 vote = Vote(len(self.genres), rule, half_life_s, float(self.sharpness[current]))
             if not np.isnan(chunk[0]):
-                vote.add(chunk, np.arange(len(chunk)) == chunk.argmax(), self.start_s[number])
+                start_s = self.start_s[number]
+                vote.add("music", chunk, np.arange(len(chunk)) == chunk.argmax(), start_s, start_s + self.chunk_s)
             votes[number] = vote.probs
         return votes
 

@@ -1,5 +1,6 @@
 """Lines of a screen: text with styles that fits the width, and a frame that sends only what changed."""
 
+import os
 import time
 
 from rich.cells import cell_len, set_cell_size
@@ -63,13 +64,22 @@ def as_text(line: Line) -> Text:
     return Text.assemble(*line, no_wrap=True)
 
 
+def size_of(console: Console) -> tuple[int, int]:
+    """Return a terminal's width and height now; rich prefers COLUMNS and LINES, which stay when it is resized."""
+    try:
+        width, height = os.get_terminal_size(console.file.fileno())
+    except OSError:  # no terminal
+        width = height = 0
+    return (width, height) if width and height else console.size
+
+
 class Frame:
     """The whole terminal, drawn line by line; a line is sent where it changed. The terminal is given back as it was."""
 
     def __init__(self, console: Console):
         self._console = console
         self._sent: dict[int, Line] = {}
-        self._size = console.size
+        self._size = size_of(console)
         self._whole_s = 0.0
         self.is_open = False
 
@@ -89,8 +99,8 @@ class Frame:
     def draw(self, lines: list[Line]) -> None:
         """Show these lines, each as wide as the terminal."""
         segments, now_s = [], time.monotonic()
-        if self._console.size != self._size:
-            self._size, self._whole_s = self._console.size, 0.0
+        if size_of(self._console) != self._size:
+            self._size, self._whole_s = size_of(self._console), 0.0
             segments.append(Control.clear().segment)
         if now_s - self._whole_s > WHOLE_S:
             self._sent, self._whole_s = {}, now_s

@@ -12,12 +12,12 @@ from genrestream.output.sink import Sink, no_position
 from genrestream.output.terminal import big_letters
 from genrestream.output.terminal.bars import Bars
 from genrestream.output.terminal.console import Terminal, console_of, glyphs_of
-from genrestream.output.terminal.lines import STYLES, Frame, Line, cut, joined, shortened, width_of
+from genrestream.output.terminal.lines import STYLES, Frame, Line, cut, joined, shortened, size_of, width_of
 from genrestream.output.terminal.meter import Meter
 from genrestream.output.terminal.strip import Strip
 from genrestream.output.text import clock, last_chunk_in_words, verdict_in_words, votes_in_words
 from genrestream.streaming.predictions import Prediction, Verdict
-from genrestream.streaming.status import Event, Status
+from genrestream.streaming.status import LIVE, Event, Status
 
 FRAME_S = 0.125
 WORDS = {"nothing": "starting"}
@@ -30,7 +30,6 @@ N_BARS = 10
 NAMED_FROM = 60  # cells of a terminal that has room to say what each figure is
 ANSWER_SHARE = 4  # the answer takes about a quarter of the height
 MARGIN = (" ", "")
-LIVE = ("music", "unsure")  # states in which the running answer is about what is on now
 
 
 class LiveScreen(Sink):
@@ -90,7 +89,7 @@ class LiveScreen(Sink):
 
     def view(self, status: Status) -> list[Line]:
         """Return the whole screen: as many lines as the terminal has rows, each as wide as it is."""
-        width, height = self._console.size
+        width, height = size_of(self._console)
         now_s = self._now_s(status)
         self._strip.until(now_s, status.state, status.prediction)
         parts = self._parts(status, now_s, width, height)

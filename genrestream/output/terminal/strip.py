@@ -20,6 +20,7 @@ TIME_CELLS = 10  # cells between two times, at the least
 KEPT_S = 1024
 Mark = tuple[str, bool]  # a genre or a state, and whether it is a genre
 NOTHING: Mark = ("nothing", False)
+MEASURED: tuple[Mark, ...] = (("silence", False), ("no input", False))  # which no answer changes
 
 
 class Strip:
@@ -51,18 +52,16 @@ class Strip:
             self._drawn = (0, [])
 
     def take(self, prediction: Prediction) -> None:
-        """Take an answer: it says what was on since the music began, before it was sure enough to be named."""
+        """Take an answer: it is about more than now, as a change is noticed a little late."""
         state = state_after(prediction)
         self.until(prediction.end_s, state, prediction)
-        mark = _mark(state, prediction)
-        began_s = prediction.running.since_s if mark[1] else _began_s(prediction)
+        began_s = _began_s(prediction, state)
         if began_s is None:
             return
         first = self._n_seconds - len(self._marks)
         for second in range(max(first, round(began_s)), self._n_seconds):
-            is_genre = self._marks[second - first][1]
-            if is_genre or self._marks[second - first][0] in ("unsure", "nothing"):
-                self._marks[second - first] = mark
+            if self._marks[second - first] not in MEASURED:
+                self._marks[second - first] = _mark(state, prediction)
         self._drawn = (0, [])
 
     def rows(self, width: int) -> list[Line]:
@@ -113,11 +112,15 @@ def _mark(state: LiveState, prediction: Prediction | None) -> Mark:
     return ("unsure" if state in ("music", "mix") else state), False
 
 
-def _began_s(prediction: Prediction) -> float | None:
-    """Return since when what is no music was on: a silent chunk is silent from its start, others mostly."""
-    if prediction.kind == "music":
-        return None
-    return prediction.start_s if prediction.is_silence else (prediction.start_s + prediction.end_s) / 2
+def _began_s(prediction: Prediction, state: LiveState) -> float | None:
+    """Return since when a state has been on; None where the answer does not say it."""
+    if prediction.is_silence:
+        return prediction.start_s
+    if state == prediction.running.state != "unsure" and prediction.running.since_s is not None:
+        return prediction.running.since_s
+    if prediction.kind != "music":
+        return (prediction.start_s + prediction.end_s) / 2  # most of the chunk is speech or noise
+    return None
 
 
 def _times(first: int, n_cells: int, width: int, cell_s: int) -> Line:

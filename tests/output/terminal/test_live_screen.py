@@ -194,7 +194,7 @@ def is_whole(lines, height):
 def test_it_follows_the_size_of_a_real_terminal(tmux, default):
     listen = f"{sys.executable} -m genrestream listen --source {METAL}"
     cache = os.environ["GENRESTREAM_CACHE"]
-    tmux.type(f"TERM=xterm-256color PYTHONIOENCODING=utf-8 GENRESTREAM_CACHE={cache} {listen}")
+    tmux.type(f"COLUMNS=80 LINES=24 TERM=xterm-256color PYTHONIOENCODING=utf-8 GENRESTREAM_CACHE={cache} {listen}")
     until(lambda: any("votes metal" in line for line in tmux.lines()), 60)
     for width, height in ((60, 15), (40, 8), (120, 40), (80, 24)):
         tmux.resize(width, height)

@@ -85,3 +85,15 @@ def test_ascii():
     row, times = strip_of((60, "metal"), (90, "silence"), (130, "no input"), glyphs=ASCII).rows(78)
     assert text(row + times).isascii()
     assert "x no input x" in text(row)
+
+
+def test_the_filter_takes_back_noise_that_was_none():
+    strip = strip_of((60, "metal"), (63, "noise"))
+    strip.take(answer(66, decision("metal", since_s=0.0)))
+    assert text(strip.rows(180)[0])[:66] == " metal".ljust(66)
+
+
+def test_speech_is_where_the_filter_says():
+    strip = strip_of((60, "metal"))
+    strip.take(answer(63, decision(state="speech", genres=(), since_s=50.0), kind="speech"))
+    assert text(strip.rows(180)[0])[45:63] == "     " + '" speech """"'

@@ -1,6 +1,6 @@
 """A training that is killed at random points ends as one that nothing disturbed, bit for bit.
 
-By hand with more kills: ``GENRESTREAM_KILLS=100 pytest -s tests/train/loop/test_kills.py``.
+By hand with more kills: ``GENRESTREAM_KILLS=100 pytest -n 0 -s tests/train/loop/test_kills.py``.
 """
 
 import contextlib

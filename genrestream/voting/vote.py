@@ -1,4 +1,4 @@
-"""The vote: from the predictions of chunks to the running probabilities of a stream."""
+"""The votes over a whole stream: means of the chunks' ballots."""
 
 from collections import Counter, deque
 from typing import Literal, get_args
@@ -8,6 +8,9 @@ import numpy as np
 from genrestream.errors import OptionError, check_number
 
 Rule = Literal["mean", "majority", "decay"]
+KindOrNothing = Literal["music", "speech", "noise", "silence", "nothing"]
+MUSIC_SHARE = 0.25  # of the chunks with sound; with less music the stream is what most of them are
+SOUND_SHARE = 0.1  # of all chunks; with less sound the stream is silence
 TINY_S = 1e-9  # the shortest half-life, in seconds: in effect the last chunk alone counts
 COUNTED_HALF_LIVES = 4  # older ballots weigh less than a sixteenth
 
@@ -31,12 +34,15 @@ class Vote:
         counts: How many chunks chose each label, shape (n_classes,); with ``decay`` of the last four half-lives.
         n_votes: How many chunks voted, over the same time.
         others: How many chunks did not vote, by kind, over the same time.
+        since_s: None: these votes have no beginning but the stream's.
     """
+
+    since_s = None
 
     def __init__(self, n_classes: int, rule: Rule = "mean", half_life_s: float = 15.0, sharpness: float = 0.0):
         if rule not in get_args(Rule):
             raise OptionError("vote", rule, f"must be one of {', '.join(get_args(Rule))}")
-        check_number("half_life_s", half_life_s, TINY_S, 3600, "more than 0 and at most 3600 seconds")
+        check_half_life(half_life_s)
         self.rule, self.half_life_s = rule, half_life_s
         self._sharpness = 0.0 if rule == "majority" else sharpness
         self.counts = np.zeros(n_classes, int)
@@ -46,31 +52,30 @@ class Vote:
         self._time_s = 0.0
         self._recent: deque[tuple[float, np.ndarray | str]] = deque()
 
-    def add(self, probs: np.ndarray, chosen: np.ndarray, time_s: float) -> None:
+    def add(self, kind: str, probs: np.ndarray, chosen: np.ndarray, start_s: float, end_s: float) -> None:
         """Count one chunk.
 
         Args:
-            probs: Its probabilities, shape (n_classes,).
+            kind: What it is: ``music``, which votes, ``speech``, ``noise`` or ``silence``.
+            probs: Its probabilities where it is music, shape (n_classes,).
             chosen: Which labels it votes for, boolean, shape (n_classes,).
-            time_s: Its time in the stream, not before the one added last.
+            start_s: Where it starts in the stream, in seconds, not before the one added last.
+            end_s: Where it ends.
         """
-        kept = 0.5 ** ((time_s - self._time_s) / self.half_life_s) if self.rule == "decay" else 1.0
+        if kind != "music":
+            self.others[kind] += 1
+            self._forget(start_s, kind)
+            return
+        kept = 0.5 ** ((start_s - self._time_s) / self.half_life_s) if self.rule == "decay" else 1.0
         self._sum = kept * self._sum + (chosen if self.rule == "majority" else probs)
         self._weight = kept * self._weight + 1.0
-        self._time_s = time_s
+        self._time_s = start_s
         self.counts += chosen
         self.n_votes += 1
-        self._forget(time_s, chosen)
+        self._forget(start_s, chosen)
 
-    def leave_out(self, kind: str, time_s: float) -> None:
-        """Count one chunk that does not vote.
-
-        Args:
-            kind: What it is instead of music.
-            time_s: Its time in the stream, not before the one added last.
-        """
-        self.others[kind] += 1
-        self._forget(time_s, kind)
+    def interrupt(self) -> None:
+        """Go on after lost input: these votes are on all of the stream, whatever lies between."""
 
     def _forget(self, time_s: float, ballot: np.ndarray | str) -> None:
         """With ``decay``, drop ballots older than four half-lives from the counts."""
@@ -92,8 +97,30 @@ class Vote:
             return np.zeros(len(self._sum))
         return sharpened(self._sum / self._weight, self._weight, self._sharpness)
 
+    @property
+    def kind(self) -> KindOrNothing:
+        """What most of the stream is: music, or what is there instead of it."""
+        speech, noise, silence = self.others["speech"], self.others["noise"], self.others["silence"]
+        n_loud = self.n_votes + speech + noise
+        if not n_loud + silence:
+            return "nothing"
+        if n_loud < SOUND_SHARE * (n_loud + silence):
+            return "silence"
+        if self.n_votes >= MUSIC_SHARE * n_loud:
+            return "music"
+        return "speech" if speech >= noise else "noise"
+
     def __str__(self) -> str:
         return f"decay, half-life {self.half_life_s:g} s" if self.rule == "decay" else self.rule
+
+
+def check_half_life(half_life_s: float) -> None:
+    """Make sure that a half-life is possible.
+
+    Raises:
+        OptionError: It is not.
+    """
+    check_number("half_life_s", half_life_s, TINY_S, 3600, "more than 0 and at most 3600 seconds")
 
 
 def sharpened(probs: np.ndarray, n_votes: np.ndarray | float, sharpness: float) -> np.ndarray:
