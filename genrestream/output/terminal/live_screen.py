@@ -110,14 +110,13 @@ class LiveScreen(Sink):
         """Return all but the bars."""
         strip, times = self._strip.rows(width - 2)
         n_rows = big_letters.n_rows((height + 1) // ANSWER_SHARE, self._glyphs.is_ascii)
-        notice: Line = ((f" {self._glyphs.shown(status.notice)}", "bold yellow"),)
         meter = self._meter.line(status.level_db, status.peak_db, status.is_clipped, time.monotonic(), width)
         parts: dict[str, list[Line]] = {
             "header": [self._header(status, now_s, width)],
             "answer": self._answer(status, width, n_rows),
             "state": [joined(_state(status, width >= NAMED_FROM), width - 1)],
             "strip": [(MARGIN, *strip)], "times": [(MARGIN, *times)], "level": [meter],
-            "facts": [notice if status.notice else joined(_facts(status), width - 1)],
+            "facts": [self._foot(status, width)],
         }  # fmt: skip
         parts = {name: parts[name] for name in BY_IMPORTANCE[:height]}
         for name in SPACED:
@@ -158,6 +157,11 @@ class LiveScreen(Sink):
         rows: list[Line] = [()] * n_rows
         rows[n_rows // 2] = ((figure, "bold"), ("  " if figure and aside else "", ""), (aside, ""))
         return [row if width_of(row) <= room else () for row in rows]
+
+    def _foot(self, status: Status, width: int) -> Line:
+        if status.notice and status.notice not in STYLES:  # a state's name is on the screen as it is
+            return ((f" {self._glyphs.shown(status.notice)}", "bold yellow"),)
+        return joined(_facts(status), width - 1)
 
     def _body(self, status: Status, width: int, height: int) -> list[Line]:
         if status.prediction is None:
