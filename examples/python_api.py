@@ -13,7 +13,7 @@ model = genrestream.load("musicnn")
 verdict = model.classify(clip)  # a whole file
 print(f"{verdict.genre}, votes {verdict.final.votes[verdict.final.leader]}/{verdict.final.n_votes}")
 
-for prediction in model.stream(clip, hop_s=5.0, vote="decay"):  # chunk by chunk
+for prediction in model.stream(clip, hop_s=5.0):  # chunk by chunk
     print(f"{prediction.start_s:5.1f} s  {prediction.running.genre} {prediction.running.probability:.2f}")
 
 session = model.session(hop_s=1.0)  # raw samples of any rate, in blocks of any size

@@ -25,8 +25,8 @@ class ViewOptions:
 
     Attributes:
         ascii: Draw the screen with ASCII characters only.
-        plain: No screen, but a line of text for each change of the answer, as screen readers need it. So it is on a
-            terminal of the kind dumb.
+        plain: No screen, but a line of text for each change of the answer, for screen readers. A terminal that cannot
+            move its cursor (TERM=dumb) gets the same.
     """
 
     ascii: bool = False

@@ -8,6 +8,7 @@ from genrestream.output.sink import Sink, no_position
 from genrestream.streaming.predictions import Decision, Prediction, Verdict
 from genrestream.streaming.status import Event
 
+MAX_SHOWN = 20  # stretches of a mix in one line
 # What begins like a formula; the last four are the full-width forms.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -26,8 +27,8 @@ def clock(seconds: float, tenths: bool = True) -> str:
 
 
 def votes_in_words(decision: Decision) -> str:
-    """Return the leader's share of the votes, such as ``rock 7/10``, and since when they are counted."""
-    since = "" if decision.since_s is None else f" since {clock(decision.since_s, tenths=False)}"
+    """Return the leader's share of the votes, such as ``rock 7/10``, or ``rock 7/10 since 0:41``."""
+    since = f" since {clock(decision.since_s, tenths=False)}" if decision.since_s else ""
     return f"{decision.leader} {decision.votes[decision.leader]}/{decision.n_votes}{since}"
 
 
@@ -57,6 +58,8 @@ def verdict_in_words(verdict: Verdict) -> str:
     others = "".join(f", {count} {kind}" for kind, count in counts.items() if count)
     dropped = f", last {verdict.dropped_s:.1f} s dropped" if verdict.dropped_s >= 0.1 else ""
     padded = f", last chunk padded by {verdict.padded_s:.1f} s" if verdict.padded_s >= 0.1 else ""
+    if final.state == "mix":
+        return f"{printable(verdict.source)}: {mix_in_words(verdict)}"
     if final.state == "silence":
         named = "silence: nothing loud enough to name a genre"
     elif final.state in ("speech", "noise"):
@@ -68,8 +71,25 @@ def verdict_in_words(verdict: Verdict) -> str:
     else:
         named = " + ".join(f"{label} {final.probs[label]:.2f}" for label in final.genres)
     votes = f"votes {votes_in_words(final)}, {final.rule}; " if final.n_votes else ""
-    length = f"{clock(verdict.duration_s)} in {verdict.n_chunks} chunk{'s' * (verdict.n_chunks != 1)}"
-    return f"{printable(verdict.source)}: {named} ({votes}{length}{others}{padded}{dropped})"
+    lasted = f"; {lasted_in_words(verdict)}" if len(verdict.seconds) > 1 else ""
+    return f"{printable(verdict.source)}: {named} ({votes}{_length(verdict)}{others}{padded}{dropped}{lasted})"
+
+
+def lasted_in_words(verdict: Verdict) -> str:
+    """Return how long each genre and state lasted, such as ``silence 15:29.0, country 1:39.0``."""
+    return ", ".join(f"{name} {clock(seconds)}" for name, seconds in verdict.seconds.items())
+
+
+def mix_in_words(verdict: Verdict) -> str:
+    """Return the stretches of a mix, and how long each genre lasted."""
+    shown = verdict.segments[:MAX_SHOWN]
+    stretches = [f"{clock(one.start_s)}-{clock(one.end_s)} {one.genre}" for one in shown]
+    more = [f"and {len(verdict.segments) - len(shown)} more"] if len(verdict.segments) > len(shown) else []
+    return f"mix: {', '.join([*stretches, *more])} ({lasted_in_words(verdict)}; {_length(verdict)})"
+
+
+def _length(verdict: Verdict) -> str:
+    return f"{clock(verdict.duration_s)} in {verdict.n_chunks} chunk{'s' * (verdict.n_chunks != 1)}"
 
 
 def cell(value: Any) -> Any:

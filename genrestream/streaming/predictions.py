@@ -49,7 +49,8 @@ class Decision:
         genres: The named labels, most probable first: one of a genre model, any number of a tag model, none
             unless ``state`` is ``music``.
         probs: Running probability of each label, 0 to 1, calibrated.
-        votes: How many chunks chose each label; with the decay vote, only those of the last four half-lives.
+        votes: How many chunks chose each label; with the follow vote since ``since_s``, with the decay vote in the last
+            four half-lives.
         n_votes: How many chunks voted, over the same time.
         rule: The vote's rule.
         since_s: With the follow vote: when the music that the answer is about began, in seconds of the stream;

@@ -36,6 +36,7 @@ class Follow:
         self._since_s = np.zeros(n_states)
         self._chosen = np.zeros((n_states, self._n_labels), int)
         self._sums = np.zeros((n_states, self._n_labels))
+        self._has_voted = False
         self._n_of = np.zeros((n_states, 1 + len(OTHERS)), int)  # music, then OTHERS
 
     def add(self, kind: str, probs: np.ndarray, chosen: np.ndarray, start_s: float, end_s: float) -> None:
@@ -51,6 +52,7 @@ class Follow:
         weights = (stayed + switched) * np.exp(step.seen - step.seen.max())
         self._weights = weights / weights.sum()
         if kind == "music":
+            self._has_voted = True
             self._chosen += chosen
             self._sums += probs
             self._n_of[:, 0] += 1
@@ -91,7 +93,7 @@ class Follow:
     @property
     def probs(self) -> np.ndarray:
         """How probable each label is now, shape (n_labels,); zeros before the first vote."""
-        if not self._n_of[:, 0].any():
+        if not self._has_voted:
             return np.zeros(self._n_labels)
         if self._is_exclusive:
             return self._weights[: self._n_labels].copy()

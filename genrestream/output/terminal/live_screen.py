@@ -59,10 +59,13 @@ class LiveScreen(Sink):
 
     def show(self, status: Status) -> None:
         """Draw the run as it stands, where the last frame is old enough."""
-        now_s = time.monotonic()
-        if self._frame.is_open and now_s - self._drawn_s >= FRAME_S:
-            self._drawn_s = now_s
-            self._frame.draw(self.view(status))
+        if self._frame.is_open and time.monotonic() - self._drawn_s >= FRAME_S:
+            self.draw(status)
+
+    def draw(self, status: Status) -> None:
+        """Draw the run as it stands."""
+        self._drawn_s = time.monotonic()
+        self._frame.draw(self.view(status))
 
     def chunk(self, source: str, prediction: Prediction) -> None:
         """Draw at once: an answer is not held back for the next frame."""

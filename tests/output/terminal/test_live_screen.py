@@ -117,8 +117,7 @@ def test_only_lines_that_changed_are_sent():
     for level_db in (-12, -12, -30):
         status.level_db = level_db
         before = file.tell()
-        drawn._drawn_s = 0.0
-        drawn.show(status)
+        drawn.draw(status)
         sent.append(file.tell() - before)
     drawn.close()
     assert sent[0] > 1000
