@@ -118,7 +118,7 @@ class Classifier:
             AudioError: It cannot be opened, or (while iterating) decoded or used.
             UsageError: There is no such option, or it has a value that it cannot have.
         """
-        return _segments(self.stream(source, raw, track, sample_rate, **options), Segmenter(self.card.labels))
+        return _segments(self.stream(source, raw, track, sample_rate, **options), Segmenter(self.card.paths))
 
     def listen(self, device: str | int | None = None, source: str | Path | None = None, **options: Any) -> LiveStream:
         """Return an iterator over the predictions and events of a live run.

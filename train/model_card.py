@@ -58,16 +58,20 @@ def _what(card: Card) -> Iterator[str]:
     yield "<!-- Written by train.model_card from checkpoint.json: change that file, not this one. -->\n"
     yield f"`genrestream file song.mp3 --model {card.name}`\n"
     more = f"; `genrestream models {card.name}` lists all" if len(card.labels) > MAX_LABELS else ""
-    yield f"- **Labels:** {len(card.labels)} {kind}: {'; '.join(card.labels[:MAX_LABELS])}{more}"
+    yield f"- **Labels:** {len(card.labels)} {kind}: {'; '.join(card.paths[:MAX_LABELS])}{more}"
     if card.states:
         yield f"- **Kinds of chunk:** {', '.join(card.states)}; only music votes"
-    yield f"- **Network:** `genrestream.models`, `{card.model}`"
+    weights = f", with the weights of `{card.weights_of}`" if card.weights_of else ""
+    yield f"- **Network:** `genrestream.models`, `{card.model}`{weights}"
     yield (
         f"- **Input:** {frontend.kind} features of chunks of {frontend.chunk_s:g} s, mono, {frontend.sample_rate:,} Hz"
     )
+    least = f"a probability of {card.min_probability:g}"
+    if own := card.thresholds.values():
+        least = f"its own probability, {min(own):g} to {max(own):g} (`genrestream models {card.name}` lists them)"
     yield (
         f"- **Decision:** logits divided by the temperature {card.temperature:g}{sharpened};"
-        f" {'not named' if card.multi_label else '`unsure`'} under a probability of {card.min_probability:g}"
+        f" {'not named' if card.multi_label else '`unsure`'} under {least}"
     )
     yield f"- **Licence:** {card.provenance.get('licence') or 'not stated'}\n"
 
@@ -94,7 +98,8 @@ def _sources(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _figures(card: Card) -> Iterator[str]:
     yield "## Figures\n"
-    if not _scored(card):
+    yield from _named(card)
+    if not _scored(card) and "named" not in card.metrics:
         yield "None were measured: no dataset with these labels was available.\n"
     for protocol, figures in _scored(card).items():
         yield f"{protocol.replace('_', ' ').capitalize()}: each track is scored by a model that was not trained on it;"
@@ -105,6 +110,19 @@ def _figures(card: Card) -> Iterator[str]:
         yield "| genre | recall |\n|---|---|"
         yield from (f"| {genre} | {recall:.3f} |" for genre, recall in figures["recall"].items())
         yield ""
+
+
+def _named(card: Card) -> Iterator[str]:
+    """Yield how often a model of several labels names a track's genre, as ``train.study.wide`` counts it."""
+    for dataset, figures in card.metrics.get("named", {}).items():
+        yield f"On {dataset}, {figures['n_tracks']} tracks of one genre each; brackets are 95 % bootstrap intervals.\n"
+        yield "| figure | share of the tracks |\n|---|---|"
+        for name, (share, low, high) in figures["shares"].items():
+            yield f"| {name} | {share:.3f} ({low:.3f} to {high:.3f}) |"
+        yield "\n| genre | named |\n|---|---|"
+        yield from (f"| {genre} | {share:.3f} |" for genre, share in figures["recall"].items())
+        n_unknown = len({*card.labels} - figures["recall"].keys())
+        yield f"\nNo track is known to be of the other {n_unknown} labels, so how often these are right is unknown.\n"
 
 
 def _scored(card: Card) -> dict[str, dict[str, Any]]:

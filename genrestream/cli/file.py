@@ -52,7 +52,7 @@ def _classify_all(options: FileOptions, sources: list[str], signals: Signals) ->
     """Classify the sources into all that was asked for; return how many failed."""
     use_compile_cache()
     model = load(options.model)
-    labels = model.card.labels
+    labels = model.card.paths
     more: list[Sink] = [Plot(options.plot)] if options.plot else []
     if options.segments:
         more.append(SegmentFile(options.segments, labels))

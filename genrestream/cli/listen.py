@@ -56,7 +56,7 @@ def _check(options: ListenOptions) -> None:
 
 
 def _listen(options: ListenOptions, model: Classifier, device: Device | None) -> int:
-    labels, view = model.card.labels, _View(model.card.name)
+    labels, view = model.card.paths, _View(model.card.name)
     with contextlib.ExitStack() as stack:
         recording = Recording(options.record) if options.record else None
         more: list[Sink] = [SegmentFile(options.segments, labels)] if options.segments else []

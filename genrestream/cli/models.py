@@ -45,12 +45,13 @@ def _facts(model: checkpoint.Checkpoint) -> dict[str, Any]:
         "accuracy": card.metrics.get("artist_folds", {}).get("accuracy"),
         "ms_a_chunk": card.metrics.get("ms_a_chunk"),
         "licence": card.provenance.get("licence"),
-        "size_mb": round(_n_bytes(model.path) / 1e6, 1),
+        "size_mb": round(sum(file.stat().st_size for file in _files(model)) / 1e6, 1),
     }
 
 
-def _n_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in files_of(folder))
+def _files(model: checkpoint.Checkpoint) -> set[Path]:
+    """Return the files that a model needs, those of another model's weights included."""
+    return {*files_of(model.path), *files_of(model.weights)}
 
 
 def _row(facts: dict[str, Any]) -> dict[str, str]:

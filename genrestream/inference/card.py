@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args
 
 from genrestream.errors import CheckpointError, UsageError
 from genrestream.features.config import FrontendConfig, frontend_from_json, frontend_to_json
+from genrestream.inference.tree import check_thresholds, check_tree, path
 
+CARD_FILE = "checkpoint.json"
 FORMAT = 1
 MAX_BYTES, MAX_TEXT, MAX_LABELS, MAX_LABEL = 1 << 24, 10_000, 10_000, 100  # file, text, labels, label
 MAX_DEPTH, MAX_INTEGER, MAX_TEMPERATURE, MAX_SHARPNESS = 20, 1 << 53, 1000.0, 10.0
@@ -43,6 +45,9 @@ class Card:
         multi_label: Whether several labels may hold at once (sigmoid) or exactly one does (softmax).
         states: Names of the outputs after the labels, ``music`` first; empty where there are none.
         temperature: The logits are divided by it to calibrate the running probability.
+        tree: The parent of each label that has one: ``{"punk": "rock"}``; see ``inference.tree``.
+        thresholds: The least running probability of a label that is named, in place of ``min_probability``.
+        weights_of: The shipped model whose weights this one uses; empty where it has its own.
         sharpness: How much surer a vote of many chunks is than their mean; see ``voting.vote.sharpened``.
         min_probability: A lower running probability counts as unsure.
         metrics: Measured scores by name.
@@ -62,9 +67,17 @@ class Card:
     metrics: dict[str, Any]
     provenance: dict[str, Any]
     states: tuple[Kind, ...] = ()
+    tree: dict[str, str] = dataclasses.field(default_factory=dict)
+    thresholds: dict[str, float] = dataclasses.field(default_factory=dict)
+    weights_of: str = ""
     sharpness: float = 0.0
     weights_sha256: str = ""
     format: int = FORMAT
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The labels as they are shown, in their order: one that has a parent as ``rock › punk``."""
+        return tuple(path(label, self.tree) for label in self.labels)
 
 
 def read_card(file: Path) -> Card:
@@ -114,18 +127,35 @@ def _card(fields: dict[str, Any]) -> Card:
         raise UsageError(f"temperature={fields['temperature']} must be a positive number, at most {MAX_TEMPERATURE:g}")
     if not 0 <= fields["min_probability"] <= 1:
         raise UsageError(f"min_probability={fields['min_probability']} must be from 0 to 1")
-    sharpness = fields.get("sharpness", 0.0)
+    _check_sharpness(fields.get("sharpness", 0.0), fields["multi_label"])
+    _check_tree(fields)
+    _check_states(fields.get("states", []))
+    if not isinstance(fields.get("weights_of", ""), str):
+        raise UsageError(f"weights_of={_short(fields['weights_of'])} must be the name of a shipped model")
+    parts: dict[str, Any] = {"frontend": frontend_from_json(fields["frontend"]), "labels": tuple(fields["labels"])}
+    parts["states"] = tuple(fields.get("states", []))
+    return Card(**{**fields, **parts})
+
+
+def _check_sharpness(sharpness: Any, multi_label: bool) -> None:
     is_number = isinstance(sharpness, int | float) and not isinstance(sharpness, bool)
-    if not is_number or not 0 <= sharpness <= MAX_SHARPNESS or (sharpness and fields["multi_label"]):
+    if not is_number or not 0 <= sharpness <= MAX_SHARPNESS or (sharpness and multi_label):
         raise UsageError(
             f"sharpness={_short(sharpness)} must be from 0 to {MAX_SHARPNESS:g}, and 0 where several labels may hold"
         )
-    states = fields.get("states", [])
+
+
+def _check_tree(fields: dict[str, Any]) -> None:
+    tree, thresholds = fields.get("tree", {}), fields.get("thresholds", {})
+    if (tree or thresholds) and not fields["multi_label"]:
+        raise UsageError("tree and thresholds must be empty where only one label may hold (multi_label)")
+    check_tree(tree, fields["labels"])
+    check_thresholds(thresholds, fields["min_probability"], tree, fields["labels"])
+
+
+def _check_states(states: Any) -> None:
     if states and (not isinstance(states, list) or states[0] != "music" or set(states) - set(get_args(Kind))):
         raise UsageError(f"states={_short(states)} must be music first, then speech, noise or both")
-    parts: dict[str, Any] = {"frontend": frontend_from_json(fields["frontend"]), "labels": tuple(fields["labels"])}
-    parts["states"] = tuple(states)
-    return Card(**{**fields, **parts})
 
 
 def _problems(place: str, value: Any, depth: int = 0) -> Iterator[str]:

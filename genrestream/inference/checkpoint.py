@@ -4,7 +4,7 @@
 
     checkpoints/musicnn/
     ├── checkpoint.json   everything but the weights: a Card as JSON
-    ├── weights/          orbax v1, one array a parameter
+    ├── weights/          orbax v1, one array a parameter; none where the card names a shipped model that has them
     └── LICENSE-*.txt     licences of the weights
 
 The folder has no code, so reading a stranger's model runs none.
@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from genrestream.errors import CheckpointError, first_line
-from genrestream.inference.card import FORMAT, Card, card_to_json, check_labels, check_name, read_card
+from genrestream.inference import shipped
+from genrestream.inference.card import CARD_FILE, FORMAT, Card, card_to_json, check_labels, check_name, read_card
 from genrestream.inference.weights import digest_of, files_of, orbax, read_arrays
 
-CARD_FILE, WEIGHTS_FOLDER = "checkpoint.json", "weights"
+WEIGHTS_FOLDER = "weights"
 
 __all__ = [
     "CARD_FILE",
@@ -44,6 +45,11 @@ class Checkpoint:
     path: Path
     card: Card
 
+    @property
+    def weights(self) -> Path:
+        """The folder of the weights: in the model's own folder, or in that of the shipped model that the card names."""
+        return _weights_folder(self.path, self.card)
+
 
 def read(path: Path) -> Checkpoint:
     """Read a model's card and check its weights' digest.
@@ -53,13 +59,15 @@ def read(path: Path) -> Checkpoint:
     """
     try:
         list(files_of(path))
-        card, digest = read_card(path / CARD_FILE), digest_of(path / WEIGHTS_FOLDER)
+        card = read_card(path / CARD_FILE)
+        weights = _weights_folder(path, card)
+        digest = digest_of(weights)
     except OSError as error:
         raise CheckpointError(f"{error.filename or path}: cannot be read ({error.strerror})") from error
     if digest != card.weights_sha256:
         raise CheckpointError(
-            f"{path / WEIGHTS_FOLDER}: the weights are damaged or incomplete, their digest is not the one"
-            f" in {CARD_FILE}; fetch the model again"
+            f"{weights}: the weights are damaged or incomplete, their digest is not the one"
+            f" in {path / CARD_FILE}; fetch the model again"
         )
     return Checkpoint(path, card)
 
@@ -74,11 +82,28 @@ def read_weights(checkpoint: Checkpoint, shapes: Mapping[str, tuple[int, ...]]) 
     Raises:
         CheckpointError: The weights are unreadable, not finite, or belong to another network.
     """
-    return read_arrays(checkpoint.path / WEIGHTS_FOLDER, shapes)
+    return read_arrays(checkpoint.weights, shapes)
+
+
+def _weights_folder(path: Path, card: Card) -> Path:
+    if not card.weights_of:
+        return path / WEIGHTS_FOLDER
+    if card.weights_of not in shipped.names():  # a name, so that no card leads to another place
+        raise CheckpointError(
+            f"{path / CARD_FILE}: weights_of={card.weights_of!r:.60} must be one of the shipped models,"
+            f" {', '.join(shipped.names())}"
+        )
+    return shipped.find(card.weights_of) / WEIGHTS_FOLDER
 
 
 def write(path: Path, card: Card, weights: Mapping[str, np.ndarray], licences: Iterable[Path] = ()) -> Checkpoint:
     """Write a model's folder; an existing one is replaced only after the new one is complete.
+
+    Args:
+        path: The folder.
+        card: The model's card; its digest is set here.
+        weights: Each parameter by its name; not used where the card names a shipped model that has them.
+        licences: Files to copy into the folder.
 
     Raises:
         CheckpointError: The folder cannot be written.
@@ -88,8 +113,9 @@ def write(path: Path, card: Card, weights: Mapping[str, np.ndarray], licences: I
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as scratch:
             folder = Path(scratch) / path.name
             folder.mkdir()
-            orbax().save((folder / WEIGHTS_FOLDER).absolute(), dict(weights))
-            card = dataclasses.replace(card, weights_sha256=digest_of(folder / WEIGHTS_FOLDER))
+            if not card.weights_of:
+                orbax().save((folder / WEIGHTS_FOLDER).absolute(), dict(weights))
+            card = dataclasses.replace(card, weights_sha256=digest_of(_weights_folder(folder, card)))
             (folder / CARD_FILE).write_text(card_to_json(card), encoding="utf-8")
             for licence in licences:
                 shutil.copy(licence, folder)

@@ -23,13 +23,16 @@ def abstract_module(card: Card) -> nnx.Module:
         raise CheckpointError(f"{card.name}: network {card.model!r} is none of {', '.join(MODELS)}")
     config_type, module_type = MODELS[card.model]
     try:
-        fields = card.model_config.items()
-        config = config_type(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields})
+        config = config_type(**{name: _tuples(value) for name, value in card.model_config.items()})
         return nnx.eval_shape(
             lambda: module_type(config, card.frontend.shape, len(card.labels) + len(card.states), rngs=nnx.Rngs(0))
         )
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UsageError) as error:
         raise CheckpointError(f"{card.name}: {card.model} cannot be built from its config ({error})") from error
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 class Parts:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from genrestream.errors import CheckpointError, OptionError
 from genrestream.files import PACKAGE
-from genrestream.inference.checkpoint import CARD_FILE
+from genrestream.inference.card import CARD_FILE
 
 DEFAULT_MODEL = "musicnn-yamnet"
 

@@ -47,7 +47,8 @@ class Decision:
             ``speech`` or ``noise`` where less than a quarter of the chunks with sound were music, ``silence`` where
             nothing was loud enough, ``nothing`` before the first chunk.
         genres: The named labels, most probable first: one of a genre model, any number of a tag model, none
-            unless ``state`` is ``music``.
+            unless ``state`` is ``music``. A label with a parent is ``rock › punk``, here and everywhere, and then
+            ``rock`` is not named as well.
         probs: Running probability of each label, 0 to 1, calibrated.
         votes: How many chunks chose each label; with the follow vote since ``since_s``, with the decay vote in the last
             four half-lives.
@@ -72,13 +73,13 @@ class Decision:
 
     @property
     def probability(self) -> float:
-        """Running probability of the most probable label, 0 to 1."""
-        return max(self.probs.values())
+        """Running probability of the leader, 0 to 1."""
+        return self.probs[self.leader]
 
     @property
     def leader(self) -> str:
-        """The most probable label, whether or not it is probable enough to be named."""
-        return max(self.probs, key=self.probs.__getitem__)
+        """The label that is named first; where none is, the most probable one."""
+        return self.genres[0] if self.genres else max(self.probs, key=self.probs.__getitem__)
 
     def ranked(self, n: int | None = None) -> list[tuple[str, float]]:
         """Return the ``n`` most probable labels with their running probabilities."""
@@ -107,7 +108,7 @@ class Prediction:
         padded_s: Seconds of it that repeat the piece, where less than a chunk was left.
         level_db: Its loudness (RMS) in dB below full scale, -120 at the least.
         probs: Probability of each label in this chunk alone; empty where it is no music.
-        chosen: The labels that it votes for; none where it is no music.
+        chosen: The labels that it votes for, without the parents of others among them; none where it is no music.
         running: What the vote says now.
         kind: What the chunk is: ``music``, which alone votes, ``speech``, ``noise`` or ``silence``.
     """

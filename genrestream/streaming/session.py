@@ -16,6 +16,7 @@ from genrestream.audio.resample import Resampler
 from genrestream.audio.silence import is_silent, loudness_db
 from genrestream.errors import OptionError, UsageError, check_number
 from genrestream.inference.checkpoint import Card
+from genrestream.inference.tree import Tree
 from genrestream.streaming.history import History
 from genrestream.streaming.predictions import Decision, Kind, Prediction, State, Verdict
 from genrestream.streaming.samples import block_of
@@ -38,8 +39,8 @@ class StreamConfig:
             (follow); the mean of all chunks' probabilities; the majority of their choices; or a mean in which old
             chunks fade (decay).
         half_life_s: For the decay vote: seconds after which a chunk counts half.
-        min_probability: Under it the answer is unsure; of a tag model, tags under it are not named. The model's own
-            where not given.
+        min_probability: Under it the answer is unsure; of a tag model, tags under it are not named. The model's own,
+            or its thresholds for each label, where not given.
         silence_db: Chunks quieter than this, in dB below full scale, are silence and do not vote, unless they vary as
             music from a quiet microphone does.
         channel: Which channel to use: auto mixes what carries sound; mid, left, right, or a number from 1.
@@ -88,7 +89,10 @@ class Session:
     ):
         frontend = card.frontend
         self.config, self.card, self.source = config, card, source
-        self.min_probability = card.min_probability if config.min_probability is None else config.min_probability
+        least = card.min_probability if config.min_probability is None else config.min_probability
+        of_label = card.thresholds if config.min_probability is None else {}
+        self._thresholds = np.array([of_label.get(label, least) for label in card.labels])
+        self._tree, self._labels = Tree(card.tree, card.labels), card.paths
         self._logits_of = logits_of
         self._conditioner, self._resampler = Conditioner(config.channel), Resampler(frontend.sample_rate)
         self._leveller = Leveller(frontend.level, frontend.sample_rate) if frontend.level else None
@@ -97,7 +101,7 @@ class Session:
         whole: Rule = "mean" if config.vote == "follow" else config.vote
         self._whole = Vote(len(card.labels), whole, config.half_life_s, card.sharpness)
         self._vote = Follow(len(card.labels), not card.multi_label) if config.vote == "follow" else self._whole
-        self._history = History(card.labels)
+        self._history = History(card.paths)
         self._n_samples = self._n_chunks = 0
         self._n_of: Counter[str] = Counter()
         self._dropped_s = self._padded_s = 0.0
@@ -210,13 +214,13 @@ class Session:
         level_db = loudness_db(chunk.waveform, sample_rate)
         padded_s = (len(chunk.waveform) - chunk.n_received) / sample_rate
         self._padded_s += padded_s
-        probs, chosen = np.empty(0), np.empty(0, bool)
+        probs, chosen = np.empty(0), np.zeros(len(self.card.labels), bool)
         kind, logits = self._look(chunk)
         self._n_of[kind] += 1
         if kind == "music":
-            probs = probabilities(logits, self.card.temperature, self.card.multi_label)
+            probs = self._tree.lifted(probabilities(logits, self.card.temperature, self.card.multi_label))
             most = np.arange(len(probs)) == probs.argmax()
-            chosen = probs >= self.min_probability if self.card.multi_label else most
+            chosen = probs >= self._thresholds if self.card.multi_label else most
         start_s, end_s = chunk.start / sample_rate, (chunk.start + chunk.n_received) / sample_rate
         for vote in {id(vote): vote for vote in (self._vote, self._whole)}.values():
             vote.add(kind, probs, chosen, start_s, end_s)
@@ -225,8 +229,8 @@ class Session:
             end_s=end_s,
             padded_s=padded_s,
             level_db=level_db,
-            probs=dict(zip(self.card.labels, map(float, probs), strict=False)),
-            chosen=tuple(self.card.labels[label] for label in np.flatnonzero(chosen)),
+            probs=dict(zip(self._labels, map(float, probs), strict=False)),
+            chosen=tuple(self._labels[label] for label in np.flatnonzero(self._tree.deepest(chosen))),
             running=self._decide(self._vote),
             kind=kind,
         )
@@ -252,11 +256,12 @@ class Session:
         return decision
 
     def _decide(self, vote: Vote | Follow) -> Decision:
-        labels, probs = self.card.labels, vote.probs
-        ranked = [int(label) for label in np.argsort(-probs, kind="stable")]
-        is_named = bool(vote.n_votes and probs.max() >= self.min_probability)
+        labels, probs = self._labels, vote.probs
+        reached = probs >= self._thresholds
+        is_named = bool(vote.n_votes and reached.any())
         state: State = vote.kind if vote.kind != "music" or is_named else "unsure"
-        named = [label for label in ranked if state == "music" and probs[label] >= self.min_probability]
+        deepest = self._tree.deepest(reached) & (state == "music")
+        named = [int(label) for label in np.argsort(-probs, kind="stable") if deepest[label]]
         if not self.card.multi_label:
             named = named[:1]
         return Decision(

@@ -1,7 +1,5 @@
 """The vote that follows the music: evidence from before a change stops counting."""
 
-from collections import Counter
-
 import numpy as np
 
 from genrestream.voting.steps import OTHERS, Steps, Stickiness
@@ -36,7 +34,6 @@ class Follow:
         self._since_s = np.zeros(n_states)
         self._chosen = np.zeros((n_states, self._n_labels), int)
         self._sums = np.zeros((n_states, self._n_labels))
-        self._has_voted = False
         self._n_of = np.zeros((n_states, 1 + len(OTHERS)), int)  # music, then OTHERS
 
     def add(self, kind: str, probs: np.ndarray, chosen: np.ndarray, start_s: float, end_s: float) -> None:
@@ -52,7 +49,6 @@ class Follow:
         weights = (stayed + switched) * np.exp(step.seen - step.seen.max())
         self._weights = weights / weights.sum()
         if kind == "music":
-            self._has_voted = True
             self._chosen += chosen
             self._sums += probs
             self._n_of[:, 0] += 1
@@ -77,26 +73,21 @@ class Follow:
 
     @property
     def counts(self) -> np.ndarray:
-        """How many chunks of the present stretch chose each label, shape (n_labels,)."""
-        return self._chosen[self._state]
+        """How many chunks of the present stretch chose each label, shape (n_labels,); zeros where it is not music."""
+        return self._chosen[self._state] * (self.kind == "music")
 
     @property
     def n_votes(self) -> int:
-        """How many chunks of the present stretch voted."""
-        return int(self._n_of[self._state, 0])
-
-    @property
-    def others(self) -> Counter[str]:
-        """How many chunks of the present stretch did not vote, by kind."""
-        return Counter(dict(zip(OTHERS, map(int, self._n_of[self._state, 1:]), strict=True)))
+        """How many chunks of the present stretch voted; 0 where it is not music."""
+        return int(self._n_of[self._state, 0]) * (self.kind == "music")
 
     @property
     def probs(self) -> np.ndarray:
-        """How probable each label is now, shape (n_labels,); zeros before the first vote."""
-        if not self._has_voted:
+        """How probable each label is now, shape (n_labels,); zeros where no music plays."""
+        if self.kind != "music":
             return np.zeros(self._n_labels)
         if self._is_exclusive:
-            return self._weights[: self._n_labels].copy()
+            return self._weights[: self._n_labels] / self._weights[: self._n_labels].sum()
         return self._sums[self._state] / max(1, self.n_votes)
 
     def __str__(self) -> str:

@@ -47,6 +47,15 @@ def test_what_is_written_is_read(tmp_path):
         np.testing.assert_array_equal(array, weights[name])
 
 
+def test_a_card_may_name_a_shipped_models_weights(tmp_path):
+    tags = checkpoint.read(TAGS)
+    card = dataclasses.replace(tags.card, name="mine", weights_of="musicnn-tags", weights_sha256="")
+    model = checkpoint.write(tmp_path / "mine", card, {})
+    assert [path.name for path in model.path.iterdir()] == ["checkpoint.json"]
+    for name, array in load_weights(checkpoint.read(model.path)).items():
+        np.testing.assert_array_equal(array, load_weights(tags)[name])
+
+
 def test_writing_again_replaces_the_whole_folder(folder):
     model = checkpoint.read(folder)
     (folder / "stale").touch()
@@ -130,6 +139,33 @@ def test_the_genre_model_says_what_it_was_measured_at():
         (lambda folder: change(folder, provenance=[]), "provenance must be a dict"),
         (lambda folder: change(folder, frontend={"n_fft": 10**5, "n_mels": 10**5}), "n_fft . n_mels=10000000000"),
         (lambda folder: change(folder, frontend={"n_mels": -1}), "n_mels=-1"),
+        (lambda folder: change(folder, tree=["rock"]), "tree must be a dict"),
+        (lambda folder: change(folder, tree={"punk": "polka"}), "tree: 'polka' must be one of the labels"),
+        (lambda folder: change(folder, tree={"polka": "rock"}), "tree: 'polka' must be one of the labels"),
+        (lambda folder: change(folder, tree={"punk": ["rock"]}), r"tree: \['rock'\] must be one of the labels"),
+        (lambda folder: change(folder, tree={"punk": "punk"}), "'punk', the parent of 'punk', must have no parent"),
+        (lambda folder: change(folder, tree={"punk": "rock", "rock": "punk"}), "two levels at most"),
+        (lambda folder: change(folder, tree={"punk": "rock", "rock": "pop"}), "'rock', .* must have no parent itself"),
+        (
+            lambda folder: change(folder, labels=["a", "b", "a › b"], tree={"b": "a"}),
+            "label 'a › b' must be without ' › '",
+        ),
+        (lambda folder: change(folder, tree={"punk": "rock"}, multi_label=False), "tree and thresholds must be empty"),
+        (lambda folder: change(folder, thresholds={"rock": 0.5}, multi_label=False), "tree and thresholds must be"),
+        (lambda folder: change(folder, thresholds=[0.5]), "thresholds must be a dict"),
+        (lambda folder: change(folder, thresholds={"polka": 0.5}), "thresholds: 'polka' must be one of the labels"),
+        (lambda folder: change(folder, thresholds={"rock": 1.5}), "1.5 of 'rock' must be a number from 0 to 1"),
+        (lambda folder: change(folder, thresholds={"rock": True}), "True of 'rock' must be a number from 0 to 1"),
+        (lambda folder: change(folder, thresholds={"rock": "x"}), "'x' of 'rock' must be a number from 0 to 1"),
+        (
+            lambda folder: change(folder, tree={"punk": "rock"}, thresholds={"rock": 0.5}),
+            "0.2 of 'punk' must be at least 0.5, that of its parent 'rock'",
+        ),
+        (lambda folder: change(folder, weights_of=3), "weights_of=3 must be the name of a shipped model"),
+        (lambda folder: change(folder, weights_of="../yamnet"), "weights_of='../yamnet' must be one of the shipped"),
+        (lambda folder: change(folder, weights_of=str(TAGS)), "must be one of the shipped models, .*musicnn-tags"),
+        (lambda folder: change(folder, weights_of="yamnet"), "yamnet.*damaged or incomplete"),
+        (lambda folder: change(folder, weights_of="wide"), "wide.*damaged or incomplete"),
         (lambda folder: shutil.rmtree(folder / "weights"), "damaged or incomplete"),
         (lambda folder: next((folder / "weights").rglob("d/*")).unlink(), "damaged or incomplete"),
         (lambda folder: max((folder / "weights").rglob("d/*")).write_bytes(b"\0" * 99), "damaged or incomplete"),

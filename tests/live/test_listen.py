@@ -134,7 +134,7 @@ def test_a_killed_server_is_noticed_and_a_new_one_heard(pulse, tmp_path):
         assert time.monotonic() - killed_s < 2
         time.sleep(2)
         pulse.start()
-        back = live.next("event", state="unsure")
+        back = live.next("event", state="nothing")
         assert "again" in back["message"]
         anew = live.next("chunk")
         assert anew["start_s"] >= back["time_s"] - 0.5 > gone["time_s"] + 1.5  # nothing before the gap is in it
@@ -351,7 +351,7 @@ def test_a_radio_station_that_breaks_off_is_opened_again(tmp_path):
         with listening("--source", f"http://127.0.0.1:{server.server_port}/radio", "--speed", "4") as live:
             first = live.next("chunk")
             live.next("event", state="no input")
-            live.next("event", state="unsure")
+            live.next("event", state="nothing")
             second = live.next("chunk")
             code, _ = live.stop(signal.SIGINT)
         server.shutdown()

@@ -39,7 +39,7 @@ class Reader:
         ({"half_life_s": "3", "vote": "decay"}, "half_life_s='3' must be a number"),
         ({"min_probability": [0.5]}, r"min_probability=\[0.5\] must be a number"),
         ({"silence_db": float("inf")}, "silence_db=inf must be from -200"),
-        ({"vote": None}, "vote=None must be one of mean"),
+        ({"vote": None}, "vote=None must be one of follow"),
     ],
 )
 @pytest.mark.parametrize("method", ["session", "classify", "stream", "segments", "listen"])

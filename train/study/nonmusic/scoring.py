@@ -26,7 +26,7 @@ class Call:
         kind: What it is: speech or noise.
         package: Its source.
         called: One of ``CALLS``.
-        is_named: Whether it is called music and a genre has the model's least probability or more.
+        is_named: Whether it is called music and the model names a genre.
     """
 
     kind: str
@@ -64,7 +64,7 @@ def calls(model: Classifier, folder: Path, words: str, only: Sequence[str] = ())
 def _of_file(model: Classifier, folder: Path, row: dict[str, str]) -> Iterator[Call]:
     with model.stream(folder / row["file"]) as stream:
         for chunk in stream:
-            is_named = chunk.kind == "music" and max(chunk.probs.values()) >= model.card.min_probability
+            is_named = chunk.kind == "music" and chunk.running.state == "music"
             yield Call(row["file"].split("/")[0], row["package"], chunk.kind, is_named)
 
 
