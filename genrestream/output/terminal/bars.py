@@ -6,7 +6,7 @@ from rich.cells import cell_len, set_cell_size
 
 from genrestream.output.colours import colour
 from genrestream.output.terminal.console import Glyphs
-from genrestream.output.terminal.lines import Line
+from genrestream.output.terminal.lines import Line, shortened
 from genrestream.streaming.predictions import Decision
 
 CLEARLY = 0.05  # how much more probable a label must be to take another's place
@@ -77,7 +77,7 @@ class Bars:
         style = "dim" if is_dim else colour(label)
         n_bar = max(0, cells - n_name - len(figures) - 3)
         bar = self._filled(prob, n_bar)
-        name = set_cell_size(self._glyphs.shown(label), n_name)
+        name = set_cell_size(shortened(label, n_name, self._glyphs), n_name)
         text_style = "bold" if is_named else "dim" if is_dim else ""
         row = ((f" {name} ", text_style), (bar, style), (f"{figures} ", text_style))
         return row, ((" " * (n_name + 2), ""), (bar, style), (" " * (len(figures) + 1), ""))

@@ -38,12 +38,17 @@ class Glyphs:
     def shown(self, text: str) -> str:
         """Return the text with everything escaped that the terminal cannot show or must not obey."""
         text = printable(text)
-        return text.encode("ascii", "backslashreplace").decode() if self.is_ascii else text
+        return as_ascii(text) if self.is_ascii else text
 
 
 MARKS = {"nothing": " ", "silence": ".", "speech": '"', "noise": "~", "unsure": "?", "no input": "x"}
 ASCII = Glyphs(True, "#", "", "=", "|", ".", "...", MARKS)
 UNICODE = Glyphs(False, "█", "▏▎▍▌▋▊▉", "▒", "┃", "─", "…", MARKS | {"silence": "·", "no input": "×"})  # noqa: RUF001
+
+
+def as_ascii(text: str) -> str:
+    """Return the text with escapes for what is not ASCII; a label's path is written with ``>``."""
+    return text.replace("›", ">").encode("ascii", "backslashreplace").decode()
 
 
 class Terminal:
@@ -71,7 +76,7 @@ class Terminal:
     def write(self, text: str) -> int:
         """Write text, or drop it."""
         if self._is_ascii:
-            text = text.encode("ascii", "backslashreplace").decode()
+            text = as_ascii(text)
         return self._unless_gone(lambda: self._file.write(text)) or len(text)
 
     def flush(self) -> None:

@@ -136,30 +136,31 @@ class LiveScreen(Sink):
 
     def _answer(self, status: Status, width: int, n_rows: int) -> list[Line]:
         """Return what plays now in large letters, or in plain ones where they do not fit."""
-        word, style, figure, aside = _answer(status)
-        word, aside = self._glyphs.shown(word), self._glyphs.shown(aside)
-        room = width - 2
-        pad = " " * (1 + n_rows // 5)
+        word, style, figure, asides = _answer(status)
+        word, asides = self._glyphs.shown(word), [self._glyphs.shown(aside) for aside in asides]
+        room, pad = width - 2, " " * (1 + n_rows // 5)
         large = big_letters.drawn(word, room - 2 * len(pad), n_rows, self._glyphs.is_ascii) if n_rows > 1 else None
         if large is None:
-            line: Line = ((f" {word} ", style), (f"  {figure}", "bold"), (f"  {aside}", ""))
+            beside = "".join(f"  {aside}" for aside in asides)
+            line: Line = ((f" {word} ", style), (f"  {figure}" if figure else "", "bold"), (beside, ""))
             return [()] * ((n_rows - 1) // 2) + [line] + [()] * (n_rows // 2)
         large = [f"{pad}{row}{pad}" for row in large]
-        beside = self._beside(figure, aside, room - len(large[0]) - 2, len(large))
+        beside = self._beside(figure, asides, room - len(large[0]) - 2, len(large))
         rows: list[Line] = [
             ((row, style.removeprefix("bold ")), ("  ", ""), *more) for row, more in zip(large, beside, strict=True)
         ]
         above = (n_rows - len(rows)) // 2
         return [()] * above + rows + [()] * (n_rows - len(rows) - above)
 
-    def _beside(self, figure: str, aside: str, room: int, n_rows: int) -> list[Line]:
-        """Return what stands beside the large word: the probability as large as fits, and more words."""
-        drawn = big_letters.drawn(figure, room, n_rows, self._glyphs.is_ascii) if figure and not aside else None
+    def _beside(self, figure: str, asides: list[str], room: int, n_rows: int) -> list[Line]:
+        """Return what stands beside the large word: the probability as large as it, or small above more words."""
+        drawn = None if asides else big_letters.drawn(figure, room, n_rows, self._glyphs.is_ascii)
         if drawn and len(drawn) == n_rows:
             return [((row, ""),) for row in drawn]
-        rows: list[Line] = [()] * n_rows
-        rows[n_rows // 2] = ((figure, "bold"), ("  " if figure and aside else "", ""), (aside, ""))
-        return [row if width_of(row) <= room else () for row in rows]
+        words = [text for text in (figure, *asides) if text and cell_len(text) <= room][: n_rows - 1]
+        rows: list[Line] = [((text, "bold" if text == figure else ""),) for text in words]
+        above = (n_rows - len(rows)) // 2
+        return [()] * above + rows + [()] * (n_rows - len(rows) - above)
 
     def _foot(self, status: Status, width: int) -> Line:
         if status.notice and status.notice not in STYLES:  # a state's name is on the screen as it is
@@ -174,16 +175,16 @@ class LiveScreen(Sink):
         return rows + [()] * (height - len(rows))
 
 
-def _answer(status: Status) -> tuple[str, str, str, str]:
+def _answer(status: Status) -> tuple[str, str, str, list[str]]:
     """Return what plays now: a word, its style, its probability, and what stands beside it."""
     prediction = status.prediction
     if prediction and status.state == "unsure" and prediction.running.n_votes:
         leader, prob = prediction.running.leader, prediction.running.probability
-        return "unsure", STYLES["unsure"], "", f"{leader} leads with {prob:.2f}"
+        return "unsure", STYLES["unsure"], "", [f"{leader} leads with {prob:.2f}"]
     if not prediction or status.state != "music" or not prediction.running.genres:
-        return WORDS.get(status.state, status.state), STYLES[status.state], "", ""
+        return WORDS.get(status.state, status.state), STYLES[status.state], "", []
     first, *others = prediction.running.genres
-    more = "".join(f"+ {label} {prediction.running.probs[label]:.2f} " for label in others)
+    more = [f"+ {label} {prediction.running.probs[label]:.2f}" for label in others]
     return (
         first,
         f"bold {text_colour(colour(first))} on {colour(first)}",

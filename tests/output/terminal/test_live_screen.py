@@ -92,6 +92,18 @@ def test_unsure_names_the_leader_beside_it():
     assert "metal leads with 0.40" in text
 
 
+def test_several_labels_stand_beside_the_first():
+    probs = dict.fromkeys(("rock › punk", "loud", "fast"), 0.0) | {"rock › punk": 0.4, "loud": 0.3}
+    several = decision(genres=("rock › punk", "loud"), probs=probs, votes=dict.fromkeys(probs, 1))
+    lines = shown(playing(prediction=answer(44, several)), 120, 24)
+    word = next(row for row, line in enumerate(lines) if line.rstrip().endswith(" 0.40"))
+    assert lines[word + 1].rstrip().endswith(" + loud 0.30")
+    assert "▀" in lines[word]
+    assert any(
+        "rock > punk" in line for line in shown(playing(prediction=answer(44, several)), on=screen(encoding="latin-1"))
+    )
+
+
 def test_a_notice_goes_when_it_is_old():
     drawn, status = screen(), playing(notice="3 blocks dropped")
     assert "3 blocks dropped" in "\n".join(shown(status, on=drawn))
