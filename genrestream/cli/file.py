@@ -1,5 +1,8 @@
 """``genrestream file``: every source through one model, into the view and the records."""
 
+import functools
+import sys
+
 from genrestream.api import Classifier, load
 from genrestream.audio.listing.folders import search
 from genrestream.cli.options import FileOptions
@@ -56,7 +59,8 @@ def _classify_all(options: FileOptions, sources: list[str], signals: Signals) ->
     more: list[Sink] = [Plot(options.plot, options.plot_level)] if options.plot else []
     if options.segments:
         more.append(SegmentFile(options.segments, labels))
-    with opened(options.results, labels, len(sources), lambda: _screen(len(sources)), more) as sinks:
+    screen = functools.partial(_screen, len(sources))
+    with opened(options.results, labels, len(sources), screen, options.view, more) as sinks:
         n_failed = sum(not _classify(options, model, source, sinks, signals) for source in sources)
         signals.end()
     return n_failed
@@ -79,10 +83,11 @@ def _expand(options: FileOptions) -> tuple[list[str], int]:
     return sources, n_failed
 
 
-def _screen(n_sources: int) -> Sink:
-    from genrestream.output.file_screen import FileScreen  # rich: a pipe does not need it
+def _screen(n_sources: int, is_ascii: bool) -> Sink:
+    from genrestream.output.terminal.console import Terminal  # rich: a pipe does not need it
+    from genrestream.output.terminal.file_screen import FileScreen
 
-    return FileScreen(n_sources)
+    return FileScreen(n_sources, Terminal(sys.stdout, is_ascii))
 
 
 def _classify(options: FileOptions, model: Classifier, source: str, sinks: list[Sink], signals: Signals) -> bool:

@@ -4,7 +4,6 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from genrestream.api import Classifier, load
 from genrestream.cli.exits import FAILED, OK
@@ -23,9 +22,6 @@ from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
 from genrestream.streaming.predictions import Prediction
 from genrestream.streaming.status import Event
-
-if TYPE_CHECKING:
-    from genrestream.output.live_screen import LiveScreen
 
 
 def run(options: ListenOptions) -> int:
@@ -78,8 +74,8 @@ def _listen(options: ListenOptions, model: Classifier, device: Device | None) ->
         live = stack.enter_context(
             LiveStream(options.input, session, device, recording, lambda: signals.received or view.is_gone)
         )
-        sinks = stack.enter_context(opened(options.results, labels, 1, view.open, more))
-        _show(live, sinks, view)
+        sinks = stack.enter_context(opened(options.results, labels, 1, view.open, options.view, more))
+        _show(live, sinks)
         failed = _conclude(options, live, sinks)
     if options.stats:
         for line in live.report():
@@ -92,18 +88,16 @@ class _View:
 
     def __init__(self, model: str):
         self._model = model
-        self.screen: LiveScreen | None = None
         self._is_gone: Callable[[], bool] = lambda: False
 
-    def open(self) -> Sink:
+    def open(self, is_ascii: bool) -> Sink:
         """Return the screen."""
-        from genrestream.output.live_screen import LiveScreen  # rich: a pipe does not need it
-        from genrestream.output.screen_parts import Terminal
+        from genrestream.output.terminal.console import Terminal  # rich: a pipe does not need it
+        from genrestream.output.terminal.live_screen import LiveScreen
 
-        terminal = Terminal(sys.stdout)
+        terminal = Terminal(sys.stdout, is_ascii)
         self._is_gone = lambda: terminal.is_gone
-        self.screen = LiveScreen(self._model, terminal)
-        return self.screen
+        return LiveScreen(self._model, terminal)
 
     @property
     def is_gone(self) -> bool:
@@ -111,7 +105,7 @@ class _View:
         return self._is_gone()
 
 
-def _show(live: LiveStream, sinks: list[Sink], view: _View) -> None:
+def _show(live: LiveStream, sinks: list[Sink]) -> None:
     for sink in sinks:
         sink.begin(live.name, None)
     for update in live.updates():
@@ -121,8 +115,9 @@ def _show(live: LiveStream, sinks: list[Sink], view: _View) -> None:
         elif isinstance(update, Event):
             for sink in sinks:
                 sink.event(live.name, update)
-        elif view.screen:
-            view.screen.show(update)
+        else:
+            for sink in sinks:
+                sink.show(update)
 
 
 def _conclude(options: ListenOptions, live: LiveStream, sinks: list[Sink]) -> bool:

@@ -6,7 +6,7 @@ from typing import Literal
 from genrestream.audio.formats import RawFormat
 from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
-from genrestream.output.config import OutputConfig
+from genrestream.output.config import OutputConfig, ViewConfig
 from genrestream.streaming.session import StreamConfig
 
 SHORT = {"model": "-m", "output": "-o", "format": "-f"}
@@ -39,6 +39,7 @@ class FileOptions:
         raw: The format of standard input where it is bare samples.
         track: Which audio track of a file with several, counted from 1; the default one where not given.
         playlist: Sources that are playlists (.m3u, .pls, .xspf) stand for the files that they list.
+        view: How results are shown on a terminal.
     """
 
     sources: tuple[str, ...] = positional()
@@ -51,6 +52,7 @@ class FileOptions:
     raw: RawFormat = dataclasses.field(default_factory=RawFormat)
     track: int | None = None
     playlist: bool = False
+    view: ViewConfig = dataclasses.field(default_factory=ViewConfig)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +69,7 @@ class ListenOptions:
         plot: Draw the genres over time into this .png, .svg or .pdf when the run ends.
         plot_level: With --plot: draw the loudness in it.
         stats: Print delays, time spent, dropped blocks and memory at the end.
+        view: How results are shown on a terminal.
     """
 
     input: ListenConfig = dataclasses.field(default_factory=ListenConfig)
@@ -78,6 +81,7 @@ class ListenOptions:
     plot: str | None = None
     plot_level: bool = False
     stats: bool = False
+    view: ViewConfig = dataclasses.field(default_factory=ViewConfig)
 
 
 @dataclasses.dataclass(frozen=True)

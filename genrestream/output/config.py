@@ -64,3 +64,17 @@ class OutputConfig:
         """
         if self.chosen_format and self.quiet and not any((self.file, *others)):
             raise UsageError("--quiet: the results would be nowhere; give --output FILE")
+
+
+@dataclasses.dataclass(frozen=True)
+class ViewConfig:
+    """How results are shown on the terminal.
+
+    Attributes:
+        ascii: Draw the screen with ASCII characters only.
+        plain: No screen, but a line of text for each change of the answer, for screen readers. A terminal that cannot
+            move its cursor (TERM=dumb) gets the same.
+    """
+
+    ascii: bool = False
+    plain: bool = False

@@ -8,13 +8,15 @@ from typing import TextIO
 
 from genrestream.errors import UsageError
 from genrestream.files import open_text, writing
-from genrestream.output.config import Format, OutputConfig
+from genrestream.output.config import Format, OutputConfig, ViewConfig
 from genrestream.output.records.csv_files import Csv, beside
 from genrestream.output.records.json_files import Json, JsonLines
 from genrestream.output.records.selection import OnChange, VerdictsOnly
 from genrestream.output.sink import Sink
+from genrestream.output.terminal.changes import Changes
 from genrestream.output.text import Lines, printable
 
+DUMB = ("dumb", "unknown")  # kinds of terminal that have no cursor to move
 STDOUT, STDOUT_REMEDY = "standard output", "write into a file, or open it"
 
 
@@ -47,7 +49,8 @@ def opened(
     config: OutputConfig,
     labels: tuple[str, ...],
     n_sources: int,
-    screen: Callable[[], Sink],
+    screen: Callable[[bool], Sink],
+    view: ViewConfig,
     more: Sequence[Sink] = (),
 ) -> Iterator[list[Sink]]:
     """Open what a run writes to, and close it after.
@@ -56,7 +59,8 @@ def opened(
         config: What is written of the results.
         labels: The model's labels.
         n_sources: How many sources there will be.
-        screen: Makes the view for a terminal.
+        screen: Makes the view for a terminal, in ASCII where asked.
+        view: How results are shown.
         more: Further sinks.
 
     Raises:
@@ -69,8 +73,7 @@ def opened(
         if path or (form != "text" and not config.quiet):
             sinks.append(_selected(config, _records(form, file, labels, n_sources, config)))
         if not config.quiet and _has_view(path, form):
-            lines = _selected(config, Lines(sys.stdout, n_sources))
-            sinks.append(screen() if sys.stdout.isatty() else lines)
+            sinks.append(_view(config, view, n_sources, screen))
         sinks += more
         for sink in sinks:
             stack.callback(sink.close)
@@ -89,6 +92,13 @@ def _selected(config: OutputConfig, sink: Sink) -> Sink:
     if config.on_change:
         return OnChange(sink)
     return VerdictsOnly(sink) if config.verdicts_only else sink
+
+
+def _view(config: OutputConfig, view: ViewConfig, n_sources: int, screen: Callable[[bool], Sink]) -> Sink:
+    """Return what standard output shows: a screen only on a terminal that can move its cursor."""
+    if view.plain or (sys.stdout.isatty() and os.environ.get("TERM", "").lower() in DUMB):
+        return _selected(config, Changes(sys.stdout, n_sources))
+    return screen(view.ascii) if sys.stdout.isatty() else _selected(config, Lines(sys.stdout, n_sources))
 
 
 def _has_view(output: str | None, form: str) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from genrestream.streaming.predictions import Prediction, Verdict
-from genrestream.streaming.status import Event
+from genrestream.streaming.status import Event, Status
 
 
 def no_position() -> float:
@@ -28,6 +28,9 @@ class Sink:
 
     def event(self, source: str, event: Event) -> None:
         """Take something that happened to a run."""
+
+    def show(self, status: Status) -> None:
+        """Take the status of a live run, which comes after each tick."""
 
     def verdict(self, verdict: Verdict) -> None:
         """Take the verdict on a source, its last word."""

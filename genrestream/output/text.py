@@ -18,17 +18,17 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
-def clock(seconds: float) -> str:
-    """Return a time in the stream as m:ss.s or h:mm:ss."""
-    minutes, rest_s = divmod(round(seconds, 1), 60)
+def clock(seconds: float, tenths: bool = True) -> str:
+    """Return a time in the stream as m:ss.s, or m:ss without tenths, or h:mm:ss."""
+    minutes, rest_s = divmod(round(seconds, 1) if tenths else int(seconds), 60)
     if minutes < 60:
-        return f"{int(minutes)}:{rest_s:04.1f}"
+        return f"{int(minutes)}:{rest_s:04.1f}" if tenths else f"{minutes}:{rest_s:02}"
     return f"{int(minutes // 60)}:{int(minutes % 60):02}:{int(rest_s):02}"
 
 
 def votes_in_words(decision: Decision) -> str:
-    """Return the leader's share of the votes, such as ``rock 7/10``, or ``rock 7/10 since 0:41.0``."""
-    since = "" if not decision.since_s else f" since {clock(decision.since_s)}"
+    """Return the leader's share of the votes, such as ``rock 7/10``, or ``rock 7/10 since 0:41``."""
+    since = f" since {clock(decision.since_s, tenths=False)}" if decision.since_s else ""
     return f"{decision.leader} {decision.votes[decision.leader]}/{decision.n_votes}{since}"
 
 

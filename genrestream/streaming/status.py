@@ -7,6 +7,7 @@ from typing import Any, Literal
 from genrestream.streaming.predictions import Prediction, State, iso
 
 LiveState = State | Literal["no input"]
+LIVE = ("music", "unsure")  # states in which the running answer is about what is on now
 
 
 @dataclasses.dataclass(frozen=True)

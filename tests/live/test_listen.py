@@ -2,6 +2,7 @@ import contextlib
 import csv
 import fcntl
 import http.server
+import itertools
 import json
 import os
 import pty
@@ -393,12 +394,13 @@ def test_a_radio_station_that_breaks_off_is_opened_again(tmp_path):
     assert second["start_s"] > first["start_s"] + 5
 
 
-def test_the_terminal_is_given_back(wav):
+def on_a_terminal(*arguments: object, **variables: str) -> bytes:
+    """Return what the command sends to a terminal."""
     ours, theirs = pty.openpty()
-    arguments = [sys.executable, "-m", "genrestream", "listen", "--source", str(wav), "--speed", "inf"]
     with subprocess.Popen(
-        arguments, stdout=theirs, stdin=theirs, env={**os.environ, "TERM": "xterm-256color"}
-    ) as process:
+        [sys.executable, "-m", "genrestream", *map(str, arguments)], stdout=theirs, stdin=theirs,
+        env={**os.environ, **variables},
+    ) as process:  # fmt: skip
         os.close(theirs)
         shown = b""
         with contextlib.suppress(OSError):  # the other end is closed
@@ -406,7 +408,38 @@ def test_the_terminal_is_given_back(wav):
                 shown += part
         assert process.wait(20) == 0
     os.close(ours)
-    assert b"last minute" in shown
+    return shown
+
+
+@pytest.mark.parametrize("arguments", [["listen", "--speed", "inf", "--source"], ["file"]])
+@pytest.mark.parametrize(("option", "kind"), [([], "dumb"), (["--plain"], "xterm-256color")])
+def test_a_simple_terminal_gets_a_line_for_each_change(arguments, option, kind):
+    lines = on_a_terminal(*arguments, METAL, *option, TERM=kind).decode().splitlines()
+    assert all(line.isprintable() for line in lines)
+    assert lines[0].startswith("0:03 metal 0.")
+    assert lines[-1].startswith(f"{METAL}: metal 0.9")
+    assert 2 <= len(lines) < 10
+    told = [line.split()[1] for line in lines[:-1]]
+    assert all(before != after for before, after in itertools.pairwise(told))
+
+
+@pytest.mark.parametrize("arguments", [["listen", "--speed", "8", "--source"], ["file", "--hop-s", "0.2"]])
+@pytest.mark.parametrize(
+    ("option", "variables"),
+    [(["--ascii"], {}), ([], {"PYTHONIOENCODING": "latin-1"}), (["--ascii"], {"NO_COLOR": "1"})],
+)
+def test_a_terminal_without_unicode_gets_ascii(arguments, option, variables, tmp_path):
+    song = tmp_path / "é日.ogg"
+    song.symlink_to(METAL)
+    shown = on_a_terminal(*arguments, song, *option, TERM="xterm-256color", **variables)
+    assert shown.isascii()
+    assert b"###" in shown
+    assert (b";2;0;90;73" in shown or b"38;5;" in shown) == ("NO_COLOR" not in variables)  # the colour of metal
+
+
+def test_the_terminal_is_given_back(wav):
+    shown = on_a_terminal("listen", "--source", wav, "--speed", "inf", TERM="xterm-256color")
+    assert b"Ctrl-C ends" in shown
     assert shown.index(b"\x1b[?1049h") < shown.rindex(b"\x1b[?1049l")
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
     assert b"in 8 chunks" in shown[shown.rindex(b"\x1b[?1049l") :]
@@ -422,7 +455,7 @@ def test_a_terminal_that_is_closed_without_a_signal_ends_the_listening(tmp_path)
     ) as process:  # fmt: skip
         os.close(theirs)
         shown = b""
-        while b"last minute" not in shown:
+        while b"Ctrl-C ends" not in shown:
             shown += os.read(ours, 65_536)
         os.close(ours)
         closed_s = time.monotonic()

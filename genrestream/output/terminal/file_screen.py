@@ -10,8 +10,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from genrestream.output.screen_parts import STYLES, bars, console_of, shortened
 from genrestream.output.sink import Sink, no_position
+from genrestream.output.terminal.bars import Bars
+from genrestream.output.terminal.console import Terminal, console_of, glyphs_of
+from genrestream.output.terminal.lines import STYLES, as_text, shortened
 from genrestream.output.text import clock, last_chunk_in_words, printable, verdict_in_words, votes_in_words
 from genrestream.streaming.predictions import Prediction, Verdict
 
@@ -31,10 +33,17 @@ class Row:
 
 
 class FileScreen(Sink):
-    """A live view of one source after another, a line for each that is done, a table of all at the end."""
+    """A live view of one source after another, a line for each that is done, a table of all at the end.
 
-    def __init__(self, n_sources: int, console: Console | None = None):
-        self._console = console or console_of()
+    Args:
+        n_sources: How many sources there will be.
+        terminal: Where to draw; standard output where None.
+        console: The console to draw with, in its place.
+    """
+
+    def __init__(self, n_sources: int, terminal: Terminal | None = None, console: Console | None = None):
+        self._console = console or console_of(terminal)
+        self._glyphs = glyphs_of(self._console)
         self._n_sources = n_sources
         self._done: list[Row] = []
         self._live: Live | None = None
@@ -42,12 +51,13 @@ class FileScreen(Sink):
         self._duration_s: float | None = None
         self._position_s = no_position
         self._prediction: Prediction | None = None
+        self._bars = Bars(self._glyphs)
         self._began_s = 0.0
 
     def begin(self, source: str, duration_s: float | None, position_s: Callable[[], float] = no_position) -> None:
         """Start a source."""
         self._source, self._duration_s, self._position_s = source, duration_s, position_s
-        self._prediction, self._began_s = None, time.monotonic()
+        self._prediction, self._began_s, self._bars = None, time.monotonic(), Bars(self._glyphs)
         # Drawn four times a second by a thread of rich's, so that the time moves where no chunk comes for long.
         self._live = Live(console=self._console, transient=True, get_renderable=self._view)
         self._live.start()
@@ -60,7 +70,8 @@ class FileScreen(Sink):
         """Replace the bars by the closing line."""
         self._end()
         final, speed = verdict.final, verdict.duration_s / max(1e-3, time.monotonic() - self._began_s)
-        self._console.print(Text(f"{verdict_in_words(verdict)} at {speed:.0f}x", STYLES[final.state]))
+        words = self._glyphs.shown(f"{verdict_in_words(verdict)} at {speed:.0f}x")
+        self._console.print(Text(words, STYLES[final.state]))
         row = Row(
             verdict.source, final.state, verdict.genre, note="; ".join((clock(verdict.duration_s), *verdict.problems))
         )
@@ -87,13 +98,11 @@ class FileScreen(Sink):
     def _view(self) -> RenderableType:
         prediction, now_s = self._prediction, self._position_s()
         if not now_s and not prediction:
-            return shortened(f"opening {self._source} …", self._console.width)
+            return Text(f"opening {shortened(self._source, self._console.width - 8, self._glyphs)}")
         now_s = max(now_s, prediction.end_s if prediction else 0.0)
         parts: list[RenderableType] = [self._head(now_s)]
         if prediction:
-            running = prediction.running
-            ranked = [label for label, _ in running.ranked(N_BARS)]
-            parts += [bars(running, ranked, lambda label: "green" if label in running.genres else "cyan")]
+            parts += map(as_text, self._bars.rows(prediction.running, self._console.width, N_BARS))
             parts += [self._foot(prediction)]
         return Group(*parts, *self._progress(now_s))
 
@@ -101,7 +110,7 @@ class FileScreen(Sink):
         total = f" of {clock(self._duration_s)}" if self._duration_s else ""
         speed = now_s / max(1e-3, time.monotonic() - self._began_s)
         times = f"{clock(now_s)}{total}  {speed:.0f}x  "
-        return Text.assemble(times, shortened(self._source, self._console.width - len(times)))
+        return Text.assemble(times, shortened(self._source, self._console.width - len(times), self._glyphs))
 
     def _progress(self, now_s: float) -> list[Table]:
         """Return a bar over all sources, or over the one; none where a length is not known."""
@@ -133,7 +142,9 @@ class FileScreen(Sink):
         table.add_column("length", overflow="fold")
         room = max(16, self._console.width - 50)
         for row in self._done:
-            genre = shortened(row.genre, 20)
+            source, genre = (
+                Text(shortened(text, cells, self._glyphs)) for text, cells in ((row.source, room), (row.genre, 20))
+            )
             genre.stylize(STYLES[row.state])
-            table.add_row(shortened(row.source, room), genre, row.probability, row.votes, Text(printable(row.note)))
+            table.add_row(source, genre, row.probability, row.votes, Text(self._glyphs.shown(row.note)))
         return table

@@ -3,15 +3,16 @@ import io
 import pytest
 from rich.console import Console
 
-from genrestream.output.file_screen import FileScreen
-from genrestream.output.screen_parts import shortened
+from genrestream.output.terminal.console import ASCII, UNICODE
+from genrestream.output.terminal.file_screen import FileScreen
+from genrestream.output.terminal.lines import shortened
 from tests.conftest import METAL
 
 
 def show(model, width, sources, **options):
     """Return what a terminal of this width was sent, with its control sequences."""
     console = Console(file=io.StringIO(), force_terminal=True, width=width, height=24, highlight=False)
-    screen = FileScreen(len(sources), console)
+    screen = FileScreen(len(sources), console=console)
     for source in sources:
         with model.stream(source, **options) as stream:
             screen.begin(str(source), stream.source.duration_s)
@@ -38,13 +39,16 @@ def test_several_sources_end_in_a_table(model):
 
 def test_a_failed_source_is_in_the_table(model):
     console = Console(file=io.StringIO(), force_terminal=True, width=80)
-    screen = FileScreen(2, console)
+    screen = FileScreen(2, console=console)
     screen.error("a.wav", "a.wav: is empty")
     screen.close()
     assert "is empty" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_long_names_keep_their_end():
-    assert shortened("a/very/long/name.wav", 10).plain == "…/name.wav"
-    assert shortened("short.wav", 10).plain == "short.wav"
-    assert "\x1b" not in shortened("a\x1bb", 10).plain
+    assert shortened("a/very/long/name.wav", 10, UNICODE) == "…/name.wav"
+    assert shortened("a/very/long/name.wav", 10, ASCII) == "...ame.wav"
+    assert shortened("short.wav", 10, UNICODE) == "short.wav"
+    assert shortened("日本日本日本.wav", 8, UNICODE) == "…本.wav"
+    assert "\x1b" not in shortened("a\x1bb", 10, UNICODE)
+    assert shortened("é", 10, ASCII) == "\\xe9"

@@ -1,0 +1,1 @@
+"""What a terminal shows: the screens, and plain lines in their place."""
