@@ -6,6 +6,9 @@ on the tracks of the first two::
 
     python -m benchmarks.live runs/musicnn-yamnet --data ../shared/data/gtzan --more ../shared/data/songs
     python -m benchmarks.live … --choose     # also all candidates
+
+A medley has tracks of one dataset. Single tracks tell whether the vote costs accuracy where nothing changes, and how often
+one is called a mix.
 """
 
 import collections
@@ -20,6 +23,7 @@ import tyro
 
 from genrestream.api import Classifier
 from genrestream.audio.source import AudioSource
+from genrestream.inference import checkpoint, shipped
 from genrestream.inference.program import use_compile_cache
 from genrestream.streaming.history import History
 from genrestream.streaming.predictions import Prediction
@@ -35,6 +39,7 @@ from train.evaluation.metrics import calibration_error
 from train.evaluation.runs import find_system
 
 PIECES, SHORTEST_S, LONGEST_S = 8, 15.0, 40.0  # in a medley; of a piece
+SHORTEST_SINGLE_S = 14.0  # shorter tracks are single excerpts of 2 to 3 s
 HOP_S, FRAME_S = 1.0, 0.1
 CHANGES = [
     Changes(mean_s, 0.1, evidence, limit)
@@ -57,7 +62,8 @@ class Config:
         run: A run of folds.
         data: The folder of labelled tracks that it was trained on.
         more: Further ones.
-        n_medleys: Medleys to choose on, and as many to score on.
+        calibrated: The published model of the run, whose temperature and sharpness the folds' models get.
+        n_medleys: Medleys of each dataset to score on; half as many to choose on.
         choose: Print all candidates.
         seed: Of the medleys.
     """
@@ -65,6 +71,7 @@ class Config:
     run: tyro.conf.Positional[str]
     data: Path
     more: tuple[Path, ...] = ()
+    calibrated: str = "musicnn-yamnet"
     n_medleys: int = 40
     choose: bool = False
     seed: int = 0
@@ -124,6 +131,7 @@ def _with_interval(values: Sequence[Sequence[float]], statistic: Callable[[np.nd
     return f"{statistic(np.concatenate(values)):.2f} ({low:.2f} to {high:.2f})"
 
 
+Part = tuple[Classifier, Sequence[Track]]
 Headline = Callable[[Sequence[Prediction], tuple[str, ...]], list[tuple[str, float]]]
 
 
@@ -131,23 +139,20 @@ def main(config: Config) -> None:
     """Choose how sticky vote and segments are, and print the tables of docs/results.md."""
     use_compile_cache()
     tracks = read_all(config.data, config.more).tracks
-    parts = find_system(config.run, tracks).seeds[0]
-    labels = parts[0].model.card.labels
-    chosen_on, scored_on = (
-        [
-            medley
-            for part, count in zip(some, _shares(config.n_medleys, len(some)), strict=True)
-            for medley in _medleys(Classifier(part.model), part.tracks, count, config.seed)
-        ]
-        for some in (parts[:2], parts[2:])
-    )
+    card = checkpoint.read(shipped.find(config.calibrated)).card
+    parts = [
+        (Classifier(dataclasses.replace(part.model, card=_calibrated(part.model.card, card))), part.tracks)
+        for part in find_system(config.run, tracks).seeds[0]
+    ]
+    labels, domains = card.labels, list(dict.fromkeys(track.domain for track in tracks))
+    chosen_on = [
+        medley for domain in domains for medley in _of_domain(parts[:2], domain, config.n_medleys // 2, config.seed)
+    ]
     best = _choose(chosen_on, labels, config.choose)
     print(f"chosen for the headline: {best}; in use: {FOLLOW}")
     hindsight = max(STICKY, key=lambda sticky: _calm_segments(chosen_on, labels, sticky))
-    print(f"chosen for segments: {hindsight}; in use: {HINDSIGHT}")
-    print("\n| headline | frames right | change to right headline, s | changes shown for each | calibration error |")
-    print("|---|---|---|---|---|")
-    for name, headline in {
+    print(f"chosen for segments: {hindsight}; in use: {HINDSIGHT}", flush=True)
+    headlines: dict[str, Headline] = {
         "each chunk alone": _alone,
         "mean": lambda predictions, names: _voted(predictions, names, lambda: Vote(len(names))),
         "decay, half-life 15 s": lambda predictions, names: _voted(
@@ -155,14 +160,50 @@ def main(config: Config) -> None:
         ),
         "follow (in use)": lambda predictions, names: _voted(predictions, names, lambda: Follow(len(names))),
         "follow (chosen)": lambda predictions, names: _voted(predictions, names, lambda: Follow(len(names), best)),
-    }.items():
-        print(f"| {name} | {_score(scored_on, labels, headline)} |")
-    for name, sticky in (("in use", HINDSIGHT), ("chosen", hindsight)):
-        right, found = _segments_score(scored_on, labels, sticky)
-        frames = _with_interval([[share] for share in right], np.mean)
-        print(f"segments in hindsight ({name}): frames right {frames}, {found:.2f} changes found for each")
-    mixes = [bool(_history(medley.predictions, labels).mix) for medley in scored_on]
-    print(f"medleys called a mix: {sum(mixes)} of {len(mixes)}")
+    }
+    for domain in domains:
+        medleys = list(_of_domain(parts[2:], domain, config.n_medleys, config.seed))
+        print(
+            f"\n{domain}\n\n| headline | frames right | to the right headline, s | changes shown | calibration error |"
+        )
+        print("|---|---|---|---|---|")
+        for name, headline in headlines.items():
+            print(f"| {name} | {_score(medleys, labels, headline)} |", flush=True)
+        right, found = _segments_score(medleys, labels, HINDSIGHT)
+        print(
+            f"segments in hindsight: frames right {_with_interval([[one] for one in right], np.mean)}, changes {found:.2f}"
+        )
+        mixes = [bool(_history(medley.predictions, labels).mix) for medley in medleys]
+        print(f"medleys called a mix: {sum(mixes)} of {len(mixes)}", flush=True)
+        _print_single(parts, domain, labels)
+
+
+def _calibrated(card: checkpoint.Card, like: checkpoint.Card) -> checkpoint.Card:
+    return dataclasses.replace(card, temperature=like.temperature, sharpness=like.sharpness)
+
+
+def _of_domain(parts: Sequence[Part], domain: str, count: int, seed: int) -> Iterator[Medley]:
+    for (model, tracks), share in zip(parts, _shares(count, len(parts)), strict=True):
+        yield from _medleys(model, [track for track in tracks if track.domain == domain], share, seed)
+
+
+def _print_single(parts: Sequence[Part], domain: str, labels: tuple[str, ...]) -> None:
+    """Print how often the last headline and the mean are right on single tracks, and how often one is called a mix."""
+    right: dict[str, list[bool]] = {"mean": [], "follow": []}
+    n_mixes = 0
+    for model, tracks in parts:
+        for track in tracks:
+            if track.domain != domain or _duration_s(track) < SHORTEST_SINGLE_S:
+                continue
+            predictions = list(model.stream(track.path))
+            for name, vote in {"mean": Vote(len(labels)), "follow": Follow(len(labels))}.items():
+                right[name].append(_voted(predictions, labels, lambda vote=vote: vote)[-1][0] == track.genre)
+            n_mixes += bool(_history(predictions, labels).mix)
+    both = np.array(right["follow"], float) - np.array(right["mean"], float)
+    for name, values in right.items():
+        print(f"single tracks, {name}: {_with_interval([[one] for one in values], np.mean)}")
+    print(f"follow less mean: {_with_interval([[one] for one in both], np.mean)}")
+    print(f"single tracks called a mix: {n_mixes} of {len(both)}", flush=True)
 
 
 def _shares(total: int, n_parts: int) -> list[int]:

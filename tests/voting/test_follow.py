@@ -96,8 +96,8 @@ def test_after_an_interruption_nothing_is_left():
 
 
 def test_chunks_that_overlap_do_not_make_it_surer():
-    sparse = played(Follow(3, sharpness=1.0), [0] * 2, hop_s=3.0, prob=0.6)
-    dense = played(Follow(3, sharpness=1.0), [0] * 13, hop_s=0.25, prob=0.6)
+    sparse = played(Follow(3), [0] * 2, hop_s=3.0, prob=0.6)
+    dense = played(Follow(3), [0] * 13, hop_s=0.25, prob=0.6)
     assert dense.probs[0] == pytest.approx(sparse.probs[0], abs=0.02)
 
 
