@@ -170,9 +170,8 @@ def main(config: Config) -> None:
         for name, headline in headlines.items():
             print(f"| {name} | {_score(medleys, labels, headline)} |", flush=True)
         right, found = _segments_score(medleys, labels, HINDSIGHT)
-        print(
-            f"segments in hindsight: frames right {_with_interval([[one] for one in right], np.mean)}, changes {found:.2f}"
-        )
+        frames = _with_interval([[one] for one in right], np.mean)
+        print(f"segments in hindsight: frames right {frames}, changes {found:.2f}")
         mixes = [bool(_history(medley.predictions, labels).mix) for medley in medleys]
         print(f"medleys called a mix: {sum(mixes)} of {len(mixes)}", flush=True)
         _print_single(parts, domain, labels)
