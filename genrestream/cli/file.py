@@ -42,10 +42,7 @@ def run(options: FileOptions) -> int:
 
 def _check(options: FileOptions, sources: list[str]) -> None:
     """Check before any work that the outputs can be written."""
-    if options.plot:
-        check_plot(options.plot, len(sources))
-    elif options.plot_level:
-        raise UsageError("--plot-level: needs --plot FILE")
+    check_plot(options.plot, options.plot_level, len(sources))
     if options.segments:
         check_segments(options.segments, len(sources))
     check_outputs(options.results, {"--plot": options.plot, "--segments": options.segments}, sources)

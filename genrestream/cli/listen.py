@@ -55,10 +55,7 @@ def _check(options: ListenOptions) -> None:
     check_outputs(options.results, outputs, [options.input.source or "-"])
     if options.segments:
         check_segments(options.segments)
-    if options.plot:
-        check_plot(options.plot)
-    elif options.plot_level:
-        raise UsageError("--plot-level: needs --plot FILE")
+    check_plot(options.plot, options.plot_level)
     check_recording(options.record, options.rotate_h)
 
 

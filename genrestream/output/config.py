@@ -53,18 +53,6 @@ class OutputConfig:
             raise UsageError(f"--output {self.output}: {rule}")
         return SUFFIXES[suffix]
 
-    def check(self, *others: str | None) -> None:
-        """Check before any work that the results have a format and, of a quiet run, a place.
-
-        Args:
-            *others: What else is written, such as a plot.
-
-        Raises:
-            UsageError: They have not.
-        """
-        if self.chosen_format and self.quiet and not any((self.file, *others)):
-            raise UsageError("--quiet: the results would be nowhere; give --output FILE")
-
 
 @dataclasses.dataclass(frozen=True)
 class ViewConfig:

@@ -31,7 +31,8 @@ def check_outputs(config: OutputConfig, more: dict[str, str | None], sources: Se
     Raises:
         UsageError: The results have no format or place, or two of the files are one.
     """
-    config.check(*more.values())
+    if config.quiet and not any((config.file, *more.values())):
+        raise UsageError("--quiet: the results would be nowhere; give --output FILE")
     outputs = [("--output", config.file), *more.items()]
     if config.chosen_format == "csv" and not config.verdicts_only:
         outputs += [("--output", str(path)) for path in beside(config.file).values()]

@@ -8,6 +8,10 @@ from genrestream.output.sink import Sink, no_position
 from genrestream.streaming.predictions import Decision, Prediction, Verdict
 from genrestream.streaming.status import Event
 
+NO_MUSIC = {
+    "silence": "silence: nothing loud enough to name a genre", "speech": "speech, not music",
+    "noise": "noise, not music", "nothing": "nothing was classified",
+}  # fmt: skip
 MAX_SHOWN = 20  # stretches of a mix in one line
 # What begins like a formula; the last four are the full-width forms.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -24,6 +28,15 @@ def clock(seconds: float, tenths: bool = True) -> str:
     if minutes < 60:
         return f"{int(minutes)}:{rest_s:04.1f}" if tenths else f"{minutes}:{rest_s:02}"
     return f"{int(minutes // 60)}:{int(minutes % 60):02}:{int(rest_s):02}"
+
+
+def answer_in_words(decision: Decision) -> str:
+    """Return the answer, such as ``rock 0.71``, ``unsure, rock leads with 0.40`` or ``silence``."""
+    if decision.state == "music":
+        return " + ".join(f"{label} {decision.probs[label]:.2f}" for label in decision.genres)
+    if decision.state == "unsure" and decision.n_votes:
+        return f"unsure, {decision.leader} leads with {decision.probability:.2f}"
+    return decision.state
 
 
 def votes_in_words(decision: Decision) -> str:
@@ -43,9 +56,7 @@ def in_words(prediction: Prediction) -> str:
     """Return one chunk's line."""
     alone = last_chunk_in_words(prediction)
     running = prediction.running
-    ranked = (
-        ", ".join(f"{label} {prob:.2f}" for label, prob in running.ranked(3)) if running.n_votes else "no votes yet"
-    )
+    ranked = ", ".join(f"{label} {prob:.2f}" for label, prob in running.ranked(3)) if running.n_votes else "no votes"
     notes = f" | padded {prediction.padded_s:.1f} s" if prediction.padded_s >= 0.1 else ""
     votes = f"{running.rule}, {votes_in_words(running)}" if running.n_votes else running.rule
     return f"{clock(prediction.start_s):>8}  {alone:<20} | {running.genre}: {ranked} | {votes}{notes}"
@@ -53,39 +64,30 @@ def in_words(prediction: Prediction) -> str:
 
 def verdict_in_words(verdict: Verdict) -> str:
     """Return a stream's closing line."""
+    if verdict.final.state == "mix":
+        return f"{printable(verdict.source)}: {_mix_in_words(verdict)}"
     final = verdict.final
+    named = NO_MUSIC.get(final.state) or answer_in_words(final)
     counts = {"silent": verdict.n_silent, "speech": verdict.n_speech, "noise": verdict.n_noise}
     others = "".join(f", {count} {kind}" for kind, count in counts.items() if count)
     dropped = f", last {verdict.dropped_s:.1f} s dropped" if verdict.dropped_s >= 0.1 else ""
     padded = f", last chunk padded by {verdict.padded_s:.1f} s" if verdict.padded_s >= 0.1 else ""
-    if final.state == "mix":
-        return f"{printable(verdict.source)}: {mix_in_words(verdict)}"
-    if final.state == "silence":
-        named = "silence: nothing loud enough to name a genre"
-    elif final.state in ("speech", "noise"):
-        named = f"{final.state}, not music"
-    elif final.state == "nothing":
-        named = "nothing was classified"
-    elif final.state == "unsure":
-        named = f"unsure: {final.leader} leads with {final.probability:.2f}"
-    else:
-        named = " + ".join(f"{label} {final.probs[label]:.2f}" for label in final.genres)
     votes = f"votes {votes_in_words(final)}, {final.rule}; " if final.n_votes else ""
-    lasted = f"; {lasted_in_words(verdict)}" if len(verdict.seconds) > 1 else ""
+    lasted = f"; {_lasted_in_words(verdict)}" if len(verdict.seconds) > 1 else ""
     return f"{printable(verdict.source)}: {named} ({votes}{_length(verdict)}{others}{padded}{dropped}{lasted})"
 
 
-def lasted_in_words(verdict: Verdict) -> str:
+def _lasted_in_words(verdict: Verdict) -> str:
     """Return how long each genre and state lasted, such as ``silence 15:29.0, country 1:39.0``."""
     return ", ".join(f"{name} {clock(seconds)}" for name, seconds in verdict.seconds.items())
 
 
-def mix_in_words(verdict: Verdict) -> str:
+def _mix_in_words(verdict: Verdict) -> str:
     """Return the stretches of a mix, and how long each genre lasted."""
     shown = verdict.segments[:MAX_SHOWN]
     stretches = [f"{clock(one.start_s)}-{clock(one.end_s)} {one.genre}" for one in shown]
     more = [f"and {len(verdict.segments) - len(shown)} more"] if len(verdict.segments) > len(shown) else []
-    return f"mix: {', '.join([*stretches, *more])} ({lasted_in_words(verdict)}; {_length(verdict)})"
+    return f"mix: {', '.join([*stretches, *more])} ({_lasted_in_words(verdict)}; {_length(verdict)})"
 
 
 def _length(verdict: Verdict) -> str:

@@ -184,7 +184,7 @@ def test_ticks_of_seconds_after_an_hour():
             "unsure, jazz leads with 0.90 · 0:30 · musicnn",
         ),
         (
-            {"final": dataclasses.replace(decision("jazz"), state="mix"), "seconds": {"jazz": 12.0, "metal": 18.0}},
+            {"final": dataclasses.replace(decision("jazz"), state="mix"), "seconds": {"metal": 18.0, "jazz": 12.0}},
             "mix · metal 0:18, jazz 0:12 · 0:30 in all · musicnn",
         ),
     ],

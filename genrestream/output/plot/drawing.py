@@ -17,6 +17,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
+from genrestream.inference.tree import ARROW
 from genrestream.output.colours import colour, text_colour
 from genrestream.output.plot.lettering import cut_end, cut_start, families, width_in
 from genrestream.output.plot.ticks import ticks
@@ -65,7 +66,7 @@ class _Picture:
     def __init__(self, timeline: Timeline, segments: Sequence[Segment], with_level: bool):
         self._timeline, self._segments, self._with_level = timeline, segments, with_level
         self._rows = _rows(timeline, segments)
-        self._names = [cut_end(row, NAME_SIZE, "bold", MAX_NAME_IN) for row in self._rows]
+        self._names = [_shortened(row) for row in self._rows]
         self._rows_in = len(self._rows) * (ROW_IN + ROW_GAP_IN)
         self._lane_low_in = self._rows_in + GAP_IN
         self._height_in = self._lane_low_in + (LANE_IN + with_level * LEVEL_IN if segments else 0)
@@ -202,6 +203,11 @@ def _rows(timeline: Timeline, segments: Sequence[Segment]) -> list[str]:
     longest = sorted(seconds, key=lambda genre: -seconds[genre])[:MAX_ROWS]
     in_order = [genre for genre in seconds if genre in longest]
     return [*in_order, *(label for label, _ in timeline.n_led.most_common() if label not in seconds)][:MAX_ROWS]
+
+
+def _shortened(name: str) -> str:
+    """Return a row's name; of a path such as ``electronic › drum and bass`` the end tells more than the start."""
+    return (cut_start if ARROW in name else cut_end)(name, NAME_SIZE, "bold", MAX_NAME_IN)
 
 
 def _fitting(name: str, wide_in: float, tall_in: float) -> dict[str, Any] | None:

@@ -6,22 +6,26 @@ from pathlib import Path
 
 from genrestream.errors import UsageError
 from genrestream.files import writing
-from genrestream.output.plot.ticks import length
 from genrestream.output.plot.timeline import Timeline
 from genrestream.output.sink import Sink
+from genrestream.output.text import answer_in_words, clock
 from genrestream.streaming.predictions import Prediction, Segment, Verdict
 
 SUFFIXES = (".png", ".svg", ".pdf")
 N_LENGTHS = 5  # how many genres the title gives the length of
 
 
-def check_plot(path: str, n_sources: int = 1) -> None:
-    """Check before any work that the picture can be made.
+def check_plot(path: str | None, with_level: bool = False, n_sources: int = 1) -> None:
+    """Check before any work that the picture, where one is asked for, can be made.
 
     Raises:
         UsageError: There is not exactly one source, the suffix names no format, the folder cannot be written, or
             matplotlib is missing.
     """
+    if path is None:
+        if with_level:
+            raise UsageError("--plot-level: needs --plot FILE")
+        return
     if n_sources != 1:
         raise UsageError(f"--plot {path}: draws one input, {n_sources} are given")
     if Path(path).suffix.lower() not in SUFFIXES:
@@ -75,16 +79,13 @@ class Plot(Sink):
 
 def summary(verdict: Verdict) -> str:
     """Return a verdict in short: the answer, how long each genre lasted where there are several, length and model."""
-    final = verdict.final
-    answer = final.state
-    if answer == "music":
-        answer = " + ".join(f"{label} {final.probs[label]:.2f}" for label in final.genres)
-    elif answer == "unsure":
-        answer = f"unsure, {final.leader} leads with {final.probability:.2f}"
-    lengths = ""
+    lengths, total = "", _length(verdict.duration_s)
     if len(verdict.seconds) > 1:
-        longest = sorted(verdict.seconds.items(), key=lambda item: -item[1])
-        lengths = ", ".join(f"{name} {length(seconds)}" for name, seconds in longest[:N_LENGTHS])
-        lengths += ", …" * (len(longest) > N_LENGTHS)
-    total = f"{length(verdict.duration_s)} in all" if lengths else length(verdict.duration_s)
-    return " · ".join(filter(None, (answer, lengths, total, verdict.model)))
+        lengths = ", ".join(f"{name} {_length(seconds)}" for name, seconds in list(verdict.seconds.items())[:N_LENGTHS])
+        lengths += ", …" * (len(verdict.seconds) > N_LENGTHS)
+        total += " in all"
+    return " · ".join(filter(None, (answer_in_words(verdict.final), lengths, total, verdict.model)))
+
+
+def _length(seconds: float) -> str:
+    return clock(round(seconds), tenths=False)

@@ -19,17 +19,12 @@ def ticks(start_s: float, end_s: float) -> tuple[np.ndarray, list[str], str]:
     step_s = step_s or DAY_S * math.ceil(length_s / DAY_S / MAX_TICKS)
     places = np.arange(math.ceil(start_s / step_s), math.floor(end_s / step_s + 1e-6) + 1) * step_s
     form = "m:ss" if end_s < HOUR_S else "h:mm" if step_s >= MINUTE_S else "h:mm:ss"
-    return places, [in_form(float(place), form) for place in places], form
+    return places, [_in_form(float(place), form) for place in places], form
 
 
-def in_form(seconds: float, form: str) -> str:
+def _in_form(seconds: float, form: str) -> str:
     """Return a time as ``m:ss``, ``h:mm`` or ``h:mm:ss``."""
     minutes, rest_s = divmod(round(seconds), 60)
     if form == "m:ss":
         return f"{minutes}:{rest_s:02}"
     return f"{minutes // 60}:{minutes % 60:02}" + (f":{rest_s:02}" if form == "h:mm:ss" else "")
-
-
-def length(seconds: float) -> str:
-    """Return a length as ``m:ss``, or ``h:mm:ss`` from an hour on."""
-    return in_form(seconds, "m:ss" if round(seconds) < HOUR_S else "h:mm:ss")

@@ -31,18 +31,18 @@ class OnChange(VerdictsOnly):
 
     def __init__(self, sink: Sink):
         super().__init__(sink)
-        self._answers: dict[str, tuple[object, ...]] = {}
+        self._answer: tuple[str, ...] = ()
 
     def begin(self, source: str, duration_s: float | None, position_s: Callable[[], float] = no_position) -> None:
         """Start a source."""
-        self._answers.pop(source, None)
+        self._answer = ()
         self._sink.begin(source, duration_s, position_s)
 
     def chunk(self, source: str, prediction: Prediction) -> None:
         """Hand on a chunk after which the answer is another one."""
         answer = prediction.running.state, *prediction.running.genres
-        if answer != self._answers.get(source):
-            self._answers[source] = answer
+        if answer != self._answer:
+            self._answer = answer
             self._sink.chunk(source, prediction)
 
     def event(self, source: str, event: Event) -> None:

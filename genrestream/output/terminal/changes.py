@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from genrestream.output.sink import Sink, no_position
-from genrestream.output.text import clock, printable, verdict_in_words
+from genrestream.output.text import answer_in_words, clock, printable, verdict_in_words
 from genrestream.streaming.predictions import Prediction, Verdict
 from genrestream.streaming.status import LIVE, Event, LiveState, Status, state_after
 
@@ -52,12 +52,7 @@ class Changes(Sink):
         if self._last == frozenset(named):
             return
         self._last = frozenset(named)
-        if state == "music":
-            self._line(time_s, " + ".join(f"{label} {running.probs[label]:.2f}" for label in named))
-        elif state == "unsure" and running.n_votes:
-            self._line(time_s, f"unsure, {running.leader} leads with {running.probability:.2f}")
-        else:
-            self._line(time_s, state)
+        self._line(time_s, answer_in_words(running) if state == running.state else state)
 
     def _line(self, time_s: float, words: str) -> None:
         self._print(f"{clock(time_s, tenths=False)} {printable(words)}")

@@ -14,7 +14,7 @@ from genrestream.output.sink import Sink, no_position
 from genrestream.output.terminal.bars import Bars
 from genrestream.output.terminal.console import Terminal, console_of, glyphs_of
 from genrestream.output.terminal.lines import STYLES, as_text, shortened
-from genrestream.output.text import clock, last_chunk_in_words, printable, verdict_in_words, votes_in_words
+from genrestream.output.text import clock, last_chunk_in_words, verdict_in_words, votes_in_words
 from genrestream.streaming.predictions import Prediction, Verdict
 
 N_BARS = 10
@@ -131,7 +131,7 @@ class FileScreen(Sink):
             ("   level ", "dim"), f"{prediction.level_db:.0f} dB", ("   vote ", "dim"), now.rule,
         )  # fmt: skip
         if prediction.title:
-            foot.append("   title ", "dim").append(printable(prediction.title))
+            foot.append("   title ", "dim").append(self._glyphs.shown(prediction.title))
         foot.truncate(self._console.width, overflow="ellipsis")
         return foot
 
