@@ -1,1 +1,1 @@
-"""Chunks to predictions: the session, the vote and the segments. No thread, no terminal, no file."""
+"""Chunks to predictions: the session, the segments and the history. No thread, no terminal, no file."""

@@ -9,6 +9,7 @@ from genrestream.voting.steps import OTHERS
 
 MAX_SEGMENTS = 1000  # that are kept of a long run
 NO_INPUT = "no input"
+NO_GENRE = (*OTHERS, NO_INPUT)  # what is counted beside the labels
 # A stream is a mix where two genres each have a stretch as long and as clear as this (docs/results.md).
 MIX_S, MIX_CONFIDENCE = 12.0, 0.6
 
@@ -62,5 +63,5 @@ class History:
             self._segments.append(segment)
             length_s = segment.end_s - segment.start_s
             self._seconds[segment.genre] += length_s
-            if segment.genre not in (*OTHERS, NO_INPUT) and length_s >= MIX_S and segment.confidence >= MIX_CONFIDENCE:
+            if segment.genre not in NO_GENRE and length_s >= MIX_S and segment.confidence >= MIX_CONFIDENCE:
                 self._genres.add(segment.genre)

@@ -13,14 +13,14 @@ State = Literal["music", "mix", "unsure", "speech", "noise", "silence", "nothing
 
 @dataclasses.dataclass(frozen=True)
 class Segment:
-    """A stretch of one genre, or of silence, speech or noise.
+    """A stretch of one genre, or of silence, speech, noise or lost input.
 
     Attributes:
         start_s: Where it starts in the stream, in seconds.
         end_s: Where it ends.
-        genre: The label, or ``silence``, ``speech`` or ``noise``.
+        genre: The label, or ``silence``, ``speech``, ``noise`` or ``no input``.
         confidence: For a label, its mean probability over the chunks, 0 to 1; for the others, the share of chunks that
-            are of that kind.
+            are of that kind; 1 for lost input.
     """
 
     start_s: float
@@ -44,12 +44,13 @@ class Decision:
 
     Attributes:
         state: ``music`` where it names a genre, ``mix`` where a whole stream is of several genres one after another,
-            ``unsure`` where no running probability reaches the minimum,
-            ``speech`` or ``noise`` where less than a quarter of the chunks with sound were music, ``silence`` where
-            nothing was loud enough, ``nothing`` before the first chunk.
-        genres: The named labels, most probable first: one of a genre model, any number of a tag model, none
-            unless ``state`` is ``music``. A label with a parent is ``rock › punk``, here and everywhere, and then
-            ``rock`` is not named as well.
+            ``unsure`` where no running probability reaches the minimum, ``nothing`` before the first chunk. With the
+            follow vote ``speech``, ``noise`` and ``silence`` are what is on now. With the others, and in a verdict, the
+            stream is ``silence`` where less than a tenth of its chunks have sound, and ``speech`` or ``noise`` where
+            less than a quarter of those with sound are music.
+        genres: The named labels, most probable first: one of a genre model, any number of a tag model, those of a mix
+            with the longest first; none in the other states. A label with a parent is ``rock › punk``, here and
+            everywhere, and then ``rock`` is not named as well.
         probs: Running probability of each label, 0 to 1, calibrated.
         votes: How many chunks chose each label; with the follow vote since ``since_s``, with the decay vote in the last
             four half-lives.
@@ -169,7 +170,7 @@ class Verdict:
         ending: How a file or network stream ended, and what of it was damaged; ``problems`` says so in words.
         segments: The stretches of one genre, of silence, speech or noise, and of lost input, in order; of a long run
             the last thousand.
-        seconds: How long each genre lasted, and silence, speech, noise and lost input (``no input``).
+        seconds: How long each genre lasted, and silence, speech, noise and lost input (``no input``); the longest first.
     """
 
     source: str

@@ -222,7 +222,7 @@ class Session:
             most = np.arange(len(probs)) == probs.argmax()
             chosen = probs >= self._thresholds if self.card.multi_label else most
         start_s, end_s = chunk.start / sample_rate, (chunk.start + chunk.n_received) / sample_rate
-        for vote in {id(vote): vote for vote in (self._vote, self._whole)}.values():
+        for vote in {self._vote, self._whole}:  # often one
             vote.add(kind, probs, chosen, start_s, end_s)
         prediction = Prediction(
             start_s=start_s,

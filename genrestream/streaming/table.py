@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from genrestream.streaming.history import NO_INPUT
+from genrestream.streaming.history import NO_GENRE
 from genrestream.streaming.predictions import Decision, Prediction, Verdict
-from genrestream.voting.steps import OTHERS
 
 DECISION = ("state", "genre", "probability", "votes", "n_votes", "rule", "since_s")
 CHUNK = (
@@ -15,7 +14,6 @@ VERDICT = (
     "source", "model", *DECISION, "duration_s", "dropped_s", "padded_s", "n_chunks", "n_silent", "n_speech", "n_noise",
     "ending", "problems", "notes",
 )  # fmt: skip
-NO_GENRE = (*OTHERS, NO_INPUT)  # what Verdict.seconds counts beside the labels
 
 
 def chunk_columns(labels: Sequence[str]) -> list[str]:

@@ -14,8 +14,6 @@ import numpy as np
 from genrestream.voting.steps import OTHERS, Step
 
 MAX_UNDECIDED = 2000  # steps; where the candidates never agree, the best of them decides the oldest half
-
-
 SURE = 20.0  # log-likelihood by which silence is told from all else
 
 
