@@ -135,7 +135,7 @@ def _due(number: int, times: int, n_blocks: int) -> int:
 def run(config: Config) -> list[str]:
     """Run it; print the memory of each hour and what happened, and return what was wrong, a line each."""
     feed = Feed()
-    stream = StreamConfig(hop_s=config.hop_s, vote="decay")
+    stream = StreamConfig(hop_s=config.hop_s)
     session = genrestream.load(config.model).session(**vars(stream))
     device = Device(config, feed)
     options = ListenConfig(source="soak", speed=math.inf, stream=stream)

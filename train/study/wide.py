@@ -112,9 +112,9 @@ def card(thresholds: dict[str, float], metrics: dict[str, Any], facts: dict[str,
     )
 
 
-def write(*parts: Any) -> checkpoint.Checkpoint:
+def write(thresholds: dict[str, float], metrics: dict[str, Any], facts: dict[str, Any]) -> checkpoint.Checkpoint:
     """Write the checkpoint with the card of these parts, and its model card."""
-    model = checkpoint.write(CHECKPOINT, card(*parts), {}, shipped.find("yamnet").glob("NOTICE*"))
+    model = checkpoint.write(CHECKPOINT, card(thresholds, metrics, facts), {}, shipped.find("yamnet").glob("NOTICE*"))
     model_card.write(model)
     return model
 
@@ -123,7 +123,7 @@ def answers(tracks: Sequence[Track], longest_s: float, words: str) -> list[Decis
     """Return what the model says of each track."""
     model, decisions = genrestream.load(CHECKPOINT), []
     for one in progress(tracks, words, console=Console(stderr=True)):
-        with model.stream(one.path) as stream:
+        with model.stream(one.path, vote="mean") as stream:
             heard = itertools.takewhile(lambda prediction: prediction.start_s < longest_s, stream)
             decisions.append([prediction.running for prediction in heard][-1])
     return decisions
