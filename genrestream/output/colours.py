@@ -1,4 +1,4 @@
-"""One colour for each genre, the same on the screen, in plots and in reports.
+"""One colour for each genre, the same on the screens and in plots.
 
 The ten genres' colours were searched for: the least distance between any two, for usual sight and with each of the
 three kinds of colour blindness, is as large as it gets while all are seen on black and on white
