@@ -104,7 +104,8 @@ def _of_url(url: str, may_be_list: bool = True) -> Opened:
         raise ValueError("is not audio that FFmpeg can decode") from error
     n_bytes = max(0, container.size)
     if container.format.name != "ogg":
-        return (_of_station(url, container) if not n_bytes else None) or Opened(container, n_bytes=n_bytes)
+        titled = None if n_bytes else _of_station(url, container)
+        return titled or Opened(container, n_bytes=n_bytes)
     container.close()
     stream = NetworkBytes(url)
     return dataclasses.replace(_of_ogg(Ogg(stream.read), stream), n_bytes=n_bytes)

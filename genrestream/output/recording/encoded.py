@@ -58,7 +58,8 @@ class EncodedFile:
     Args:
         file: Where it goes; closed with it.
         n_channels: Channels of the input, at most 8.
-        sample_rate: Its rate in Hz; where the encoder does not take it, the next higher one that it takes is used.
+        sample_rate: Its rate in Hz; an encoder that does not take it gets the next higher one that it takes, or its
+            highest.
         encoding: How it is encoded.
     """
 
