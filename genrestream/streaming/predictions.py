@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from genrestream.audio.reading.ending import Ending
+from genrestream.voting.steps import Kind
+from genrestream.voting.vote import KindOrNothing
 
-Kind = Literal["music", "speech", "noise", "silence"]
-State = Literal["music", "mix", "unsure", "speech", "noise", "silence", "nothing"]
+State = Literal[KindOrNothing, "mix", "unsure"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +171,7 @@ class Verdict:
         ending: How a file or network stream ended, and what of it was damaged; ``problems`` says so in words.
         segments: The stretches of one genre, of silence, speech or noise, and of lost input, in order; of a long run
             the last thousand.
-        seconds: How long each genre lasted, and silence, speech, noise and lost input (``no input``); the longest first.
+        seconds: How long each genre lasted, silence, speech, noise and lost input (``no input``), the longest first.
     """
 
     source: str

@@ -18,10 +18,11 @@ from genrestream.errors import OptionError, UsageError, check_number
 from genrestream.inference.checkpoint import Card
 from genrestream.inference.tree import Tree
 from genrestream.streaming.history import History
-from genrestream.streaming.predictions import Decision, Kind, Prediction, State, Verdict
+from genrestream.streaming.predictions import Decision, Prediction, State, Verdict
 from genrestream.streaming.samples import block_of
 from genrestream.streaming.turn import OneThread
 from genrestream.voting.follow import Follow
+from genrestream.voting.steps import Kind
 from genrestream.voting.vote import Rule, Vote, check_half_life
 
 VoteName = Literal["follow", "mean", "majority", "decay"]

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from genrestream.voting.steps import OTHERS, Steps
+from genrestream.voting.steps import OTHERS, Kind, Steps
 from genrestream.voting.vote import KindOrNothing
 
 LEAST = 1e-12
@@ -101,7 +101,7 @@ class Follow:
         self.since_s: float | None = None
         self.counts, self.n_votes = np.zeros(self._n_labels, int), 0
 
-    def add(self, kind: str, probs: np.ndarray, chosen: np.ndarray, start_s: float, end_s: float) -> None:
+    def add(self, kind: Kind, probs: np.ndarray, chosen: np.ndarray, start_s: float, end_s: float) -> None:
         """Count one chunk; see ``Vote.add``."""
         step = self._steps.step(kind, probs, start_s, end_s)
         is_silent, is_music = kind == "silence", kind == "music"

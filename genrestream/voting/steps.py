@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+Kind = Literal["music", "speech", "noise", "silence"]  # of a chunk
 OTHERS: tuple[Literal["silence"], Literal["speech"], Literal["noise"]] = ("silence", "speech", "noise")
 
 
@@ -39,7 +40,7 @@ class Steps:
         self.n_states = n_labels + len(OTHERS)
         self._middle_s: float | None = None
 
-    def step(self, kind: str, probs: np.ndarray, start_s: float, end_s: float) -> Step:
+    def step(self, kind: Kind, probs: np.ndarray, start_s: float, end_s: float) -> Step:
         """Return a chunk as a step.
 
         Args:
@@ -60,7 +61,7 @@ class Steps:
             confidences=self._confidences(kind, probs),
         )
 
-    def _confidences(self, kind: str, probs: np.ndarray) -> np.ndarray:
+    def _confidences(self, kind: Kind, probs: np.ndarray) -> np.ndarray:
         if kind != "music":
             return np.eye(self.n_states)[OTHERS.index(kind) - len(OTHERS)]
         return np.append(probs / max(1.0, probs.sum()), np.zeros(len(OTHERS)))  # those of tags may sum to more than 1

@@ -6,9 +6,10 @@ from typing import Literal, get_args
 import numpy as np
 
 from genrestream.errors import OptionError, check_number
+from genrestream.voting.steps import Kind
 
 Rule = Literal["mean", "majority", "decay"]
-KindOrNothing = Literal["music", "speech", "noise", "silence", "nothing"]
+KindOrNothing = Literal[Kind, "nothing"]
 MUSIC_SHARE = 0.25  # of the chunks with sound; with less music the stream is what most of them are
 SOUND_SHARE = 0.1  # of all chunks; with less sound the stream is silence
 TINY_S = 1e-9  # the shortest half-life, in seconds: in effect the last chunk alone counts
@@ -52,7 +53,7 @@ class Vote:
         self._time_s = 0.0
         self._recent: deque[tuple[float, np.ndarray | str]] = deque()
 
-    def add(self, kind: str, probs: np.ndarray, chosen: np.ndarray, start_s: float, end_s: float) -> None:
+    def add(self, kind: Kind, probs: np.ndarray, chosen: np.ndarray, start_s: float, end_s: float) -> None:
         """Count one chunk.
 
         Args:

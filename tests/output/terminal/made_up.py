@@ -1,6 +1,7 @@
 """Answers made up for the screens' parts."""
 
-from genrestream.streaming.predictions import Decision, Kind, Prediction
+from genrestream.streaming.predictions import Decision, Prediction
+from genrestream.voting.steps import Kind
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 

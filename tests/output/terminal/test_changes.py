@@ -1,8 +1,9 @@
 import io
 
 from genrestream.output.terminal.changes import Changes
-from genrestream.streaming.predictions import Decision, Kind
+from genrestream.streaming.predictions import Decision
 from genrestream.streaming.status import Event, Status
+from genrestream.voting.steps import Kind
 from tests.output.terminal.made_up import answer, decision
 
 
