@@ -7,8 +7,8 @@ on the tracks of the first two::
     python -m benchmarks.live runs/musicnn-yamnet --data ../shared/data/gtzan --more ../shared/data/songs
     python -m benchmarks.live … --choose     # also all candidates
 
-A medley has tracks of one dataset. Single tracks tell whether the vote costs accuracy where nothing changes, and how often
-one is called a mix.
+A medley has tracks of one dataset. Single tracks tell whether the vote costs accuracy where nothing changes, and how
+often one is called a mix.
 """
 
 import collections
