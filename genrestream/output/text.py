@@ -61,7 +61,7 @@ def verdict_in_words(verdict: Verdict) -> str:
     if final.state == "mix":
         return f"{printable(verdict.source)}: {mix_in_words(verdict)}"
     if final.state == "silence":
-        named = "silence: nothing loud enough to name a genre"
+        named = "silence, but for a moment" if final.n_votes else "silence: nothing loud enough to name a genre"
     elif final.state in ("speech", "noise"):
         named = f"{final.state}, not music"
     elif final.state == "nothing":
@@ -76,14 +76,14 @@ def verdict_in_words(verdict: Verdict) -> str:
 
 
 def lasted_in_words(verdict: Verdict) -> str:
-    """Return how long each genre and state lasted, such as ``silence 15:29.0, country 1:39.0``."""
-    return ", ".join(f"{name} {clock(seconds)}" for name, seconds in verdict.seconds.items())
+    """Return how long each genre and state lasted, such as ``silence 15:29, country 1:39``."""
+    return ", ".join(f"{name} {clock(seconds, tenths=False)}" for name, seconds in verdict.seconds.items())
 
 
 def mix_in_words(verdict: Verdict) -> str:
     """Return the stretches of a mix, and how long each genre lasted."""
     shown = verdict.segments[:MAX_SHOWN]
-    stretches = [f"{clock(one.start_s)}-{clock(one.end_s)} {one.genre}" for one in shown]
+    stretches = [f"{clock(one.start_s, tenths=False)}-{clock(one.end_s, tenths=False)} {one.genre}" for one in shown]
     more = [f"and {len(verdict.segments) - len(shown)} more"] if len(verdict.segments) > len(shown) else []
     return f"mix: {', '.join([*stretches, *more])} ({lasted_in_words(verdict)}; {_length(verdict)})"
 
