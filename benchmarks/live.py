@@ -42,7 +42,7 @@ PIECES, SHORTEST_S, LONGEST_S = 8, 15.0, 40.0  # in a medley; of a piece
 SHORTEST_SINGLE_S = 14.0  # shorter tracks are single excerpts of 2 to 3 s
 HOP_S, FRAME_S = 1.0, 0.1
 CHANGES = [
-    Changes(mean_s, 0.1, evidence, limit)
+    Changes(mean_s, 0.1, evidence, limit, 0.2)
     for mean_s, evidence, limit in itertools.product((10.0, 20.0, 40.0, 80.0), (2.0, 4.0, 8.0, 16.0), (5.0, 8.0, 12.0))
 ]
 STICKY = [

@@ -68,6 +68,8 @@ def verdict_in_words(verdict: Verdict) -> str:
         return f"{printable(verdict.source)}: {_mix_in_words(verdict)}"
     final = verdict.final
     named = NO_MUSIC.get(final.state) or answer_in_words(final)
+    if final.state == "silence" and final.n_votes:
+        named = "silence, but for a moment"
     counts = {"silent": verdict.n_silent, "speech": verdict.n_speech, "noise": verdict.n_noise}
     others = "".join(f", {count} {kind}" for kind, count in counts.items() if count)
     dropped = f", last {verdict.dropped_s:.1f} s dropped" if verdict.dropped_s >= 0.1 else ""
@@ -78,14 +80,14 @@ def verdict_in_words(verdict: Verdict) -> str:
 
 
 def _lasted_in_words(verdict: Verdict) -> str:
-    """Return how long each genre and state lasted, such as ``silence 15:29.0, country 1:39.0``."""
-    return ", ".join(f"{name} {clock(seconds)}" for name, seconds in verdict.seconds.items())
+    """Return how long each genre and state lasted, such as ``silence 15:29, country 1:39``."""
+    return ", ".join(f"{name} {clock(seconds, tenths=False)}" for name, seconds in verdict.seconds.items())
 
 
 def _mix_in_words(verdict: Verdict) -> str:
     """Return the stretches of a mix, and how long each genre lasted."""
     shown = verdict.segments[:MAX_SHOWN]
-    stretches = [f"{clock(one.start_s)}-{clock(one.end_s)} {one.genre}" for one in shown]
+    stretches = [f"{clock(one.start_s, tenths=False)}-{clock(one.end_s, tenths=False)} {one.genre}" for one in shown]
     more = [f"and {len(verdict.segments) - len(shown)} more"] if len(verdict.segments) > len(shown) else []
     return f"mix: {', '.join([*stretches, *more])} ({_lasted_in_words(verdict)}; {_length(verdict)})"
 

@@ -14,7 +14,7 @@ from genrestream.voting.steps import OTHERS, Step, Steps
 from genrestream.voting.viterbi import OnlineViterbi, Stickiness
 
 # Chosen on medleys of tracks that the scored models were trained on: benchmarks/live.py.
-HINDSIGHT = Stickiness(mean_s=10.0, floor=0.002, evidence=1.0)
+HINDSIGHT = Stickiness(mean_s=10.0, floor=0.01, evidence=1.0)
 
 
 class Segmenter:

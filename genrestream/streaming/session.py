@@ -101,7 +101,8 @@ class Session:
         self._chunker = Chunker(frontend.n_samples, round(config.hop_s * frontend.sample_rate), frontend.sample_rate)
         whole: Rule = "mean" if config.vote == "follow" else config.vote
         self._whole = Vote(len(card.labels), whole, config.half_life_s, card.sharpness)
-        self._vote = Follow(len(card.labels)) if config.vote == "follow" else self._whole
+        follow = Follow(len(card.labels), is_exclusive=not card.multi_label)
+        self._vote = follow if config.vote == "follow" else self._whole
         self._history = History(card.paths)
         self._n_samples = self._n_chunks = 0
         self._n_of: Counter[str] = Counter()

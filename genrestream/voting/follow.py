@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from genrestream.voting.steps import OTHERS, Kind, Steps
-from genrestream.voting.vote import KindOrNothing
+from genrestream.voting.vote import KindOrNothing, sharpened
 
 LEAST = 1e-12
 MAX_RUNS = 100  # the least probable one is dropped
@@ -26,16 +26,19 @@ class Changes:
         prior: How many chunks the even distribution counts that a run starts with.
         evidence: What the likeness of a chunk to a run counts.
         limit: The most that one chunk may say for or against a run, as a logarithm.
+        sharpness: See ``voting.vote.sharpened``; less than a model's own, since the answer is also wrong while a change
+            goes unnoticed.
     """
 
     mean_s: float
     prior: float
     evidence: float
     limit: float
+    sharpness: float
 
 
 # Chosen on medleys of tracks that the scored models were trained on: benchmarks/live.py.
-FOLLOW = Changes(mean_s=40.0, prior=0.1, evidence=8.0, limit=12.0)
+FOLLOW = Changes(mean_s=80.0, prior=0.1, evidence=8.0, limit=12.0, sharpness=0.2)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -78,6 +81,7 @@ class Follow:
     Args:
         n_labels: Labels that are voted on.
         changes: What makes a change probable.
+        is_exclusive: Whether one label holds at a time; of tags several do.
 
     Attributes:
         since_s: Since when the most probable label, or what is there instead of music, is so, in seconds of the stream;
@@ -88,8 +92,8 @@ class Follow:
 
     rule = "follow"
 
-    def __init__(self, n_labels: int, changes: Changes = FOLLOW):
-        self._n_labels, self._changes = n_labels, changes
+    def __init__(self, n_labels: int, changes: Changes = FOLLOW, is_exclusive: bool = True):
+        self._n_labels, self._changes, self._is_exclusive = n_labels, changes, is_exclusive
         self.interrupt()
 
     def interrupt(self) -> None:
@@ -161,8 +165,10 @@ class Follow:
             return np.zeros(self._n_labels)
         runs = self._runs
         weights = runs.weights * (runs.n_votes > 0)
-        # Not sharpened: while a change goes unnoticed the answer is wrong however much the chunks agree.
-        return weights @ (runs.probs / np.maximum(1, runs.n_votes)[:, None]) / weights.sum()
+        probs = weights @ (runs.probs / np.maximum(1, runs.n_votes)[:, None]) / weights.sum()
+        if not self._is_exclusive:
+            return probs
+        return sharpened(probs, float(runs.weights @ runs.sizes), self._changes.sharpness)
 
     def __str__(self) -> str:
         return self.rule

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from genrestream.voting.follow import MAX_RUNS, Changes, Follow
 from genrestream.voting.steps import OTHERS
 
-CHANGES = Changes(mean_s=20.0, prior=0.1, evidence=4.0, limit=8.0)
+CHANGES = Changes(mean_s=20.0, prior=0.1, evidence=4.0, limit=8.0, sharpness=0.0)
 
 
 def ballot(label, prob=0.9, n_labels=3):
@@ -113,7 +113,7 @@ def test_days_take_constant_memory():
 
 
 def test_tags_are_means_since_the_last_change():
-    vote = Follow(3)
+    vote = Follow(3, is_exclusive=False)
     for number in range(20):
         probs = np.array([0.9, 0.8, 0.1]) if number < 10 else np.array([0.02, 0.02, 0.9])
         vote.add("music", probs, probs > 0.5, 3.0 * number, 3.0 * number + 3)

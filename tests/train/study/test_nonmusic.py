@@ -14,7 +14,7 @@ from train.study.nonmusic.archives import SUFFIXES, expand
 from train.study.nonmusic.build import build, of_package
 from train.study.nonmusic.clips import Chunk, chunks, crowds, cut, is_loud, noisy
 from train.study.nonmusic.rules import KINDS, Rule, files_of, listed
-from train.study.nonmusic.scoring import Call, calls, report, shares
+from train.study.nonmusic.scoring import Call, calls, packages_of_folds, report, shares
 from train.study.nonmusic.synthetic import CHUNK, RATE, SOUNDS, made
 from train.study.packages import unpack
 
@@ -204,6 +204,15 @@ def test_a_model_without_states_calls_all_sound_music(made_folder, model):
     assert {call.package for call in found} == {"sounds"}
     path = made_folder / "speech" / "sounds" / "0000.wav"
     assert found[0].is_named == (genrestream.load("musicnn").classify(path).final.state == "music")
+
+
+@needs_dpkg
+def test_each_package_is_left_out_of_the_training_of_one_fold(made_folder):
+    folds = packages_of_folds(made_folder, 3)
+    with (made_folder / "list.csv").open(newline="") as lines:
+        packages = sorted({row["package"] for row in csv.DictReader(lines)})
+    assert sorted(package for fold in folds for package in fold) == packages
+    assert all(folds)
 
 
 def test_a_folder_without_a_list_is_named(tmp_path, model):

@@ -6,9 +6,11 @@ Debian 12's archive (3.6 GB; what the rules take is kept). Synthetic sounds, cro
     python -m train.study.nonmusic runs/nonmusic                       # fetches once; the same for the same seed
     python -m train.study.nonmusic runs/few --only alsa-utils klettres-data
     python -m train.study.nonmusic runs/nonmusic --score musicnn       # called music, speech, noise or silence
+    python -m train.study.nonmusic runs/nonmusic --score runs/musicnn-yamnet   # a run of folds
 
 The folder holds ``speech/PACKAGE/0000.wav``, ``noise/PACKAGE/0000.wav``, each of 3 s at 16 kHz, and ``list.csv``. A
-model that was trained on the folder is scored fairly only on packages that it was not trained on.
+model that was trained on the folder is scored fairly only on packages that it was not trained on; of a run of folds,
+each model is scored on those that its training left out.
 """
 
 import dataclasses
@@ -25,7 +27,7 @@ from genrestream.inference.program import use_compile_cache
 from train.command.entry import entry
 from train.study.nonmusic.build import build
 from train.study.nonmusic.rules import listed
-from train.study.nonmusic.scoring import calls, report
+from train.study.nonmusic.scoring import calls, packages_of_folds, report
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Config:
 
     Attributes:
         output: The folder to make, or to score with.
-        score: A shipped model's name or a model's folder to score on the folder; nothing is made.
+        score: A shipped model's name, a model's folder or a run of folds to score on the folder; nothing is made.
         only: Packages to use; all by default. Of a folder to score, synthetic-tone and such as well.
         packages: Where unpacked packages are kept; by default in genrestream's cache folder.
         seed: Of all draws.
@@ -70,7 +72,16 @@ def main() -> None:
         make(config)
         return
     use_compile_cache()
-    found = calls(genrestream.load(config.score), config.output, config.score, config.only)
+    folds = sorted(Path(config.score).glob("fold*/model"))
+    if folds and config.only:
+        raise UsageError("--only: cannot be used with a run of folds, whose models are scored on their own packages")
+    only = packages_of_folds(config.output, len(folds)) if folds else [config.only]
+    models = [str(fold) for fold in folds] or [config.score]
+    found = [
+        call
+        for model, packages in zip(models, only, strict=True)
+        for call in calls(genrestream.load(model), config.output, model, packages)
+    ]
     print("\n".join(report(config.score, found)))
 
 

@@ -11,8 +11,10 @@ from rich.progress import track as progress
 
 from genrestream.api import Classifier
 from genrestream.errors import UsageError
+from train.data.readers.folders import read
 from train.evaluation.metrics import accuracy_interval
 from train.evaluation.report.markdown import interval, table
+from train.transfer.states import source_folds
 
 CALLS = ("music", "speech", "noise", "silence")
 HEAD = ("chunks", "called music", "and a genre named", "called speech", "noise", "silence")
@@ -58,6 +60,20 @@ def calls(model: Classifier, folder: Path, words: str, only: Sequence[str] = ())
         )
     return [
         call for row in progress(rows, words, console=Console(stderr=True)) for call in _of_file(model, folder, row)
+    ]
+
+
+def packages_of_folds(folder: Path, n_folds: int) -> list[tuple[str, ...]]:
+    """Return the packages that the training of each fold leaves out.
+
+    Raises:
+        UsageError: The folder holds no such files.
+    """
+    tracks = read(folder).tracks
+    folds = source_folds(tracks, n_folds)
+    names = [track.name.split("/")[1] for track in tracks]
+    return [
+        tuple(sorted({name for name, its in zip(names, folds, strict=True) if its == fold})) for fold in range(n_folds)
     ]
 
 
