@@ -167,6 +167,7 @@ def _limits(card: Card) -> Iterator[str]:
     for figures in _scored(card).values():
         if weak := [f"{genre} ({recall:.2f})" for genre, recall in figures["recall"].items() if recall < WEAK_RECALL]:
             yield f"- Fewer than {WEAK_RECALL:.0%} of the tracks are found for: {', '.join(weak)}."
+    if _scored(card):
         yield "- The figures are of models trained on a part of the tracks; these weights were trained on all of them."
     yield ""
 

@@ -28,8 +28,11 @@ def check_tree(tree: Any, labels: Sequence[str]) -> None:
         raise UsageError(
             f"tree: the label {paths[0]!r} must be without {ARROW!r}, which stands between parent and child"
         )
+    known = set(labels)
     for label, parent in tree.items():
-        if strange := [name for name in (label, parent) if name not in labels]:
+        if not isinstance(parent, str):
+            raise UsageError(f"tree: {parent!r:.60}, the parent of {label!r:.60}, must be one of the labels")
+        if strange := [name for name in (label, parent) if name not in known]:
             raise UsageError(f"tree: {strange[0]!r:.60} must be one of the labels")
         if parent in tree:
             raise UsageError(
@@ -46,8 +49,9 @@ def check_thresholds(thresholds: Any, least: float, tree: Mapping[str, str], lab
     """
     if not isinstance(thresholds, dict):
         raise UsageError("thresholds must be a dict: a label, and the least probability at which it is named")
+    known = set(labels)
     for label, threshold in thresholds.items():
-        if label not in labels:
+        if label not in known:
             raise UsageError(f"thresholds: {label!r:.60} must be one of the labels")
         if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
             raise UsageError(f"thresholds: {threshold!r:.60} of {label!r} must be a number from 0 to 1")
@@ -73,8 +77,9 @@ class Tree:
     """
 
     def __init__(self, tree: Mapping[str, str], labels: Sequence[str]):
-        self._children = np.array([labels.index(label) for label in tree], int)
-        self._parents = np.array([labels.index(parent) for parent in tree.values()], int)
+        places = {label: place for place, label in enumerate(labels)}
+        self._children = np.array([places[label] for label in tree], int)
+        self._parents = np.array([places[parent] for parent in tree.values()], int)
 
     def lifted(self, probs: np.ndarray) -> np.ndarray:
         """Return the probabilities, each parent's raised to the most probable of its children's."""

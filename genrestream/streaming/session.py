@@ -136,8 +136,8 @@ class Session:
         with self._turn:
             self._check_open("skip")
             predictions = self._drain()
-            self._history.skip(self._chunker.start / self.card.frontend.sample_rate, lost_s)
             if lost_s > SHORT_GAP_S:
+                self._history.skip(self._chunker.start / self.card.frontend.sample_rate, lost_s)
                 self._vote.interrupt()
             self._chunker.skip(round(lost_s * self.card.frontend.sample_rate))
             if self._leveller:

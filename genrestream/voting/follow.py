@@ -108,19 +108,20 @@ class Follow:
     def add(self, kind: Kind, probs: np.ndarray, chosen: np.ndarray, start_s: float, end_s: float) -> None:
         """Count one chunk; see ``Vote.add``."""
         step = self._steps.step(kind, probs, start_s, end_s)
+        confidences = step.confidences / max(LEAST, step.confidences.sum())  # those of tags may sum to less than 1
         is_silent, is_music = kind == "silence", kind == "music"
         if is_silent != self._was_silent:
             self._runs = None  # silence is measured, not guessed
         self._was_silent = is_silent
         runs = self._runs or _Runs.none(self._n_labels, len(step.confidences))
         change = 1 - math.exp(-step.new_s / self._changes.mean_s) if self._runs else 1.0
-        likely = np.exp(self._likeness(runs, step.confidences) * step.share)
+        likely = np.exp(self._likeness(runs, confidences) * step.share)
         weights = np.append(change, (1 - change) * runs.weights * likely)
         runs = _Runs(
             weights / weights.sum(),
             np.append(step.start_s, runs.starts_s),
             _grown(runs.sizes, step.share),
-            _grown(runs.confidences, step.share * step.confidences),
+            _grown(runs.confidences, step.share * confidences),
             _grown(runs.n_votes, float(is_music)),
             _grown(runs.probs, probs if is_music else 0.0),
             _grown(runs.counts, chosen if is_music else 0.0),
@@ -145,7 +146,7 @@ class Follow:
         """Return how much better each run explains a chunk than a new stretch does, as a logarithm; (n_runs,)."""
         n_states, prior = len(confidences), self._changes.prior
         means = (runs.confidences + prior / n_states) / (runs.sizes + prior)[:, None]
-        expected = n_states * means @ confidences / max(LEAST, confidences.sum())
+        expected = n_states * means @ confidences
         likeness = self._changes.evidence * np.log(np.maximum(LEAST, expected))
         return np.clip(likeness, -self._changes.limit, self._changes.limit)
 
@@ -168,7 +169,7 @@ class Follow:
         probs = weights @ (runs.probs / np.maximum(1, runs.n_votes)[:, None]) / weights.sum()
         if not self._is_exclusive:
             return probs
-        return sharpened(probs, float(runs.weights @ runs.sizes), self._changes.sharpness)
+        return sharpened(probs, float(weights @ runs.sizes / weights.sum()), self._changes.sharpness)
 
     def __str__(self) -> str:
         return self.rule

@@ -126,3 +126,12 @@ def test_a_chunk_without_any_probability_is_borne():
     for number in range(3):
         vote.add("music", np.zeros(3), np.zeros(3, bool), 3.0 * number, 3.0 * number + 3)
     assert np.isfinite(vote.probs).all()
+
+
+def test_faint_tags_are_music_still():
+    vote = Follow(3, is_exclusive=False)
+    for number in range(4):
+        vote.add("music", np.array([0.1, 0.05, 0.02]), np.zeros(3, bool), 3.0 * number, 3.0 * number + 3)
+    vote.add("noise", np.empty(0), np.empty(0, bool), 12.0, 15.0)
+    vote.add("music", np.array([0.1, 0.05, 0.02]), np.zeros(3, bool), 15.0, 18.0)
+    assert vote.kind == "music"
