@@ -40,7 +40,10 @@ def interrupted(*sources, **options):
         time.sleep(0.4)
         began_s = time.monotonic()
         process.send_signal(signal.SIGINT)
-        code = process.wait(10)
+        try:
+            code = process.wait(10)
+        finally:
+            process.kill()  # where it hangs, the test fails and does not hang as well
         return code, process.stdout.read(), time.monotonic() - began_s
 
 
