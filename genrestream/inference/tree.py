@@ -30,9 +30,7 @@ def check_tree(tree: Any, labels: Sequence[str]) -> None:
         )
     known = set(labels)
     for label, parent in tree.items():
-        if not isinstance(parent, str):
-            raise UsageError(f"tree: {parent!r:.60}, the parent of {label!r:.60}, must be one of the labels")
-        if strange := [name for name in (label, parent) if name not in known]:
+        if strange := [name for name in (label, parent) if not isinstance(name, str) or name not in known]:
             raise UsageError(f"tree: {strange[0]!r:.60} must be one of the labels")
         if parent in tree:
             raise UsageError(
