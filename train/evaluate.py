@@ -83,7 +83,8 @@ def evaluate(config: Config) -> None:
         if system.warning:
             print(f"warning: {system.warning}", file=sys.stderr)
     scores = {system.name: [_calibrated(_scored(config, seed), seed) for seed in system.seeds] for system in systems}
-    datasets = _datasets(tracks)
+    scored = {name for seeds in scores.values() for seed in seeds for name in seed.tracks}
+    datasets = _datasets([track for track in tracks if track.name in scored])
     main = {name: [seed.select(datasets[0][1]) for seed in seeds] for name, seeds in scores.items()}
     figures = {system.name: _figures(config, system, main[system.name]) for system in systems}
     for name, values in figures.items():
@@ -105,7 +106,7 @@ def evaluate(config: Config) -> None:
 
 
 def _datasets(tracks: Sequence[Track]) -> list[tuple[str, list[str]]]:
-    """Return the tracks' names by dataset, in the order in which the datasets were given."""
+    """Return the names of the scored tracks by dataset, in the order in which the datasets were given."""
     names = dict.fromkeys(track.domain for track in tracks)
     return [(name, [track.name for track in tracks if track.domain == name]) for name in names]
 
