@@ -84,7 +84,8 @@ def evaluate(config: Config) -> None:
             print(f"warning: {system.warning}", file=sys.stderr)
     scores = {system.name: [_calibrated(_scored(config, seed), seed) for seed in system.seeds] for system in systems}
     scored = {name for seeds in scores.values() for seed in seeds for name in seed.tracks}
-    datasets = _datasets([track for track in tracks if track.name in scored])
+    held_out = {track.name: track for system in systems for part in system.seeds[0] for track in part.tracks}
+    datasets = _datasets([track for name, track in held_out.items() if name in scored], tracks)
     main = {name: [seed.select(datasets[0][1]) for seed in seeds] for name, seeds in scores.items()}
     figures = {system.name: _figures(config, system, main[system.name]) for system in systems}
     for name, values in figures.items():
@@ -105,10 +106,13 @@ def evaluate(config: Config) -> None:
     print(f"written: {config.output / 'report.md'}")
 
 
-def _datasets(tracks: Sequence[Track]) -> list[tuple[str, list[str]]]:
+def _datasets(scored: Sequence[Track], tracks: Sequence[Track]) -> list[tuple[str, list[str]]]:
     """Return the names of the scored tracks by dataset, in the order in which the datasets were given."""
+    order = {track.name: place for place, track in enumerate(tracks)}
+    ranked = sorted(scored, key=lambda track: order.get(track.name, len(order)))
     names = dict.fromkeys(track.domain for track in tracks)
-    return [(name, [track.name for track in tracks if track.domain == name]) for name in names]
+    found = [(name, [track.name for track in ranked if track.domain == name]) for name in names]
+    return [(name, its) for name, its in found if its]
 
 
 def _apart(systems: Sequence[System], given: Sequence[str]) -> list[System]:

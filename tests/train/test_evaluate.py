@@ -65,6 +65,13 @@ def test_the_report_of_two_runs(data, runs, tmp_path, model):
     assert before == {file: file.stat().st_mtime_ns for file in (tmp_path / "scores").iterdir()}, "scored once"
 
 
+def test_a_run_may_hold_out_a_part_of_the_data(data, tmp_path):
+    half = run(tmp_path / "half", "half", [["blues-1", "metal-0"]])
+    evaluate(Config((str(half),), data, output=tmp_path / "report", robustness_tracks=0))
+    numbers = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert [system["n_tracks"] for system in numbers["systems"].values()] == [2]
+
+
 def test_each_fold_is_scored_on_what_it_held_out(runs, tracks):
     system = find_system(str(runs[0]), tracks)
     assert [[track.name for track in part.tracks] for part in system.seeds[0]] == FOLDS
