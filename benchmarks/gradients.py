@@ -30,7 +30,7 @@ from train.loop.config import RunConfig
 from train.loop.sharding import keep_memory, use_every_core
 
 NETWORKS: dict[str, Callable[..., RunConfig]] = {"cnn": cnn.Config, "crnn": crnn.Config}
-SETTINGS = ("compiler_options", "keep_memory", "use_every_core")
+SETTINGS = ("keep_memory", "use_every_core")
 IN_A_ROW = 5  # steps of a turn
 
 
@@ -62,8 +62,6 @@ def serve(network: str, without: tuple[str, ...]) -> None:
         use_every_core(run.step.batch_size)
     if "keep_memory" not in without:
         keep_memory()
-    if "compiler_options" in without:
-        steps.compiler_options = dict
     with only_fast(*(name for name in FAST if name not in without)):
         step = steps.Step(steps.Network(run.design.module(N_CLASSES, seed=0)), None, N_CLASSES, config=run.step)
         batch, state = step.to_devices(made_up(run.design, run.step.batch_size)), step.start()

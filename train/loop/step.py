@@ -17,7 +17,7 @@ from genrestream.inference.network import Parts, inferring, weights_of
 from train.augment.config import OFF, AugmentConfig
 from train.augment.spectrogram import mixup, mixup_shares, spec_augment
 from train.loop.optimizer import StepConfig, optimizer
-from train.loop.sharding import compiler_options, mesh
+from train.loop.sharding import mesh
 from train.loop.state import TrainState, Weights
 
 Batch = Mapping[str, jax.Array]
@@ -90,7 +90,7 @@ class Step:
         if config.batch_size % self.mesh.size:
             raise UsageError(f"--batch-size {config.batch_size}: must be divisible by the {self.mesh.size} devices")
         self.optimizer = optimizer(config, n_steps)
-        self.train = jax.jit(self._train, donate_argnums=0, compiler_options=compiler_options())
+        self.train = jax.jit(self._train, donate_argnums=0)
         self._whole = NamedSharding(self.mesh, PartitionSpec())
         self.probs = jax.jit(self._probs, out_shardings=self._whole)
 
