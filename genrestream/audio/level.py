@@ -13,13 +13,13 @@ CLIPPED_S = 1.0  # for how long the mark stays
 class Level:
     """A meter that rises at once and falls slowly.
 
+    Args:
+        quiet_db: Loudness under which a block is quiet, in dB below full scale.
+
     Attributes:
         rms_db: Loudness in dB below full scale.
         peak_db: The loudest sample, in dB below full scale.
         quiet_s: Seconds for which all blocks were weaker than ``quiet_db``.
-
-    Args:
-        quiet_db: Loudness under which a block is quiet, in dB below full scale.
     """
 
     def __init__(self, quiet_db: float = -60.0):

@@ -90,8 +90,6 @@ class Follow:
         n_votes: How many chunks voted since then; 0 where no music plays.
     """
 
-    rule = "follow"
-
     def __init__(self, n_labels: int, changes: Changes = FOLLOW, is_exclusive: bool = True):
         self._n_labels, self._changes, self._is_exclusive = n_labels, changes, is_exclusive
         self.interrupt()
@@ -172,7 +170,7 @@ class Follow:
         return sharpened(probs, float(weights @ runs.sizes / weights.sum()), self._changes.sharpness)
 
     def __str__(self) -> str:
-        return self.rule
+        return "follow"
 
 
 def _grown(sums: np.ndarray, new: np.ndarray | float) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from genrestream.voting.steps import OTHERS, Step
 
 MAX_UNDECIDED = 2000  # steps; where the candidates never agree, the best of them decides the oldest half
-SURE = 20.0  # log-likelihood by which silence is told from all else
+SURE = 20.0  # log-likelihood between silence and all else
 
 
 @dataclasses.dataclass(frozen=True)

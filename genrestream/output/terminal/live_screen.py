@@ -102,7 +102,7 @@ class LiveScreen(Sink):
         return [cut(line, width) for line in lines[:height]]
 
     def _now_s(self, status: Status) -> float:
-        """Return the time in the stream; while the input is lost it is told by the clock."""
+        """Return the time in the stream; while the input is lost, the clock goes on."""
         if status.state != "no input":
             self._lost_at_s = None
             return status.time_s
