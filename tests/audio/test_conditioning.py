@@ -11,7 +11,6 @@ from tests.conftest import music
 
 RATE = 22_050
 SONG = music(4, RATE)[0]
-RNG = np.random.default_rng(0)
 
 
 def conditioned(block: np.ndarray, n_block: int = 4096, **options) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -23,7 +22,7 @@ def conditioned(block: np.ndarray, n_block: int = 4096, **options) -> tuple[np.n
 
 
 def on_one_of(n_channels: int, channel: int, noise: float = 0.0) -> np.ndarray:
-    block = noise * RNG.normal(size=(n_channels, len(SONG)))
+    block = noise * np.random.default_rng(channel).normal(size=(n_channels, len(SONG)))
     block[channel] += SONG
     return block
 
