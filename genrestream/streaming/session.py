@@ -26,6 +26,7 @@ from genrestream.voting.steps import Kind
 from genrestream.voting.vote import Rule, Vote, check_half_life
 
 VoteName = Literal["follow", "mean", "majority", "decay"]
+Looked = tuple[Kind, np.ndarray]  # what a chunk is, and the logits of its labels where it is music
 LONGEST_GAP_S = 1e9
 SHORT_GAP_S = 2.0  # up to this the music goes on after a gap
 
@@ -74,8 +75,30 @@ def check_hop(hop_s: float) -> None:
     check_number("hop_s", hop_s, 0.05, 3600, "from 0.05 to 3600 seconds")
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Heard:
+    """A chunk on its way to its answer.
+
+    Attributes:
+        chunk: Its samples and place.
+        position: Samples of the stream that had arrived when it was whole.
+        level_db: Its loudness.
+        gain: The factor that brings it to the model's loudness.
+        is_silent: Whether it is silence, which no network sees.
+    """
+
+    chunk: Chunk
+    position: int
+    level_db: float
+    gain: float
+    is_silent: bool
+
+
 class Session:
     """One stream on its way through a model.
+
+    ``push`` does all at once. It has three stages, for a caller that works on several chunks at a time: ``hear`` (in
+    the order of the stream), ``look`` (the network; any thread, any order), ``decide`` (in the order of the stream).
 
     Args:
         card: The model's card.
@@ -104,7 +127,7 @@ class Session:
         follow = Follow(len(card.labels), is_exclusive=not card.multi_label)
         self._vote = follow if config.vote == "follow" else self._whole
         self._history = History(card.paths)
-        self._n_samples = self._n_chunks = 0
+        self._n_heard = self._n_samples = self._n_chunks = 0
         self._n_of: Counter[str] = Counter()
         self._dropped_s = self._padded_s = 0.0
         self._turn, self._is_over = OneThread("this session"), False
@@ -127,15 +150,14 @@ class Session:
     def push_block(self, block: np.ndarray, sample_rate: int) -> list[Prediction]:
         """Take a decoded block, float32, shape (n_channels, n_samples), and return what became ready."""
         with self._turn:
-            self._check_open("push")
-            return [one for mono, rate in self._conditioner.push(block, sample_rate) for one in self._take(mono, rate)]
+            return self._answered(self.hear(block, sample_rate))
 
     def skip(self, lost_s: float) -> list[Prediction]:
         """Begin a new chunk after a gap of so many seconds; return what was ready before it."""
         check_number("lost_s", lost_s, 0, LONGEST_GAP_S, "from 0 seconds, and finite")
         with self._turn:
             self._check_open("skip")
-            predictions = self._drain()
+            predictions = self._answered(self._drain())
             if lost_s > SHORT_GAP_S:
                 self._history.skip(self._chunker.start / self.card.frontend.sample_rate, lost_s)
                 self._vote.interrupt()
@@ -159,10 +181,57 @@ class Session:
         with self._turn:
             if self._is_over:
                 return []
-            predictions = self._drain()
-            chunks, self._dropped_s = self._chunker.flush()
-            self._is_over = True
-            return predictions + [self._classify(chunk) for chunk in chunks]
+            return self._answered(self.hear_end())
+
+    def hear(self, block: np.ndarray, sample_rate: int) -> list[Heard]:
+        """Take a decoded block, as ``push_block`` does, and return the chunks that became whole."""
+        self._check_open("push")
+        return [one for mono, rate in self._conditioner.push(block, sample_rate) for one in self._take(mono, rate)]
+
+    def hear_end(self) -> list[Heard]:
+        """End the stream and return the chunks that were left."""
+        heard = self._drain()
+        chunks, self._dropped_s = self._chunker.flush()
+        self._is_over = True
+        return heard + [self._measured(chunk) for chunk in chunks]
+
+    def look(self, heard: Heard) -> Looked:
+        """Return what a chunk is, and the logits of its labels where it is music."""
+        if heard.is_silent:
+            return "silence", np.empty(0)
+        outputs = self._logits_of(np.float32(heard.gain) * heard.chunk.waveform[None])[0]
+        logits, states = np.split(outputs, [len(self.card.labels)])
+        return (self.card.states[int(states.argmax())] if len(states) else "music"), logits
+
+    def decide(self, heard: Heard, looked: Looked) -> Prediction:
+        """Let a chunk vote, and return its prediction with the running decision after it."""
+        chunk, sample_rate = heard.chunk, self.card.frontend.sample_rate
+        self._n_samples = heard.position
+        self._n_chunks += 1
+        padded_s = (len(chunk.waveform) - chunk.n_received) / sample_rate
+        self._padded_s += padded_s
+        probs, chosen = np.empty(0), np.zeros(len(self.card.labels), bool)
+        kind, logits = looked
+        self._n_of[kind] += 1
+        if kind == "music":
+            probs = self._tree.lifted(probabilities(logits, self.card.temperature, self.card.multi_label))
+            most = np.arange(len(probs)) == probs.argmax()
+            chosen = probs >= self._thresholds if self.card.multi_label else most
+        start_s, end_s = chunk.start / sample_rate, (chunk.start + chunk.n_received) / sample_rate
+        for vote in {self._vote, self._whole}:  # often one
+            vote.add(kind, probs, chosen, start_s, end_s)
+        prediction = Prediction(
+            start_s=start_s,
+            end_s=end_s,
+            padded_s=padded_s,
+            level_db=heard.level_db,
+            probs=dict(zip(self._labels, map(float, probs), strict=False)),
+            chosen=tuple(self._labels[label] for label in np.flatnonzero(self._tree.deepest(chosen))),
+            running=self._decision(self._vote),
+            kind=kind,
+        )
+        self._history.push(prediction)
+        return prediction
 
     def verdict(self, problems: tuple[str, ...] = (), ending: Ending | None = None) -> Verdict:
         """Return what is known of the stream so far."""
@@ -194,70 +263,47 @@ class Session:
         if self._is_over:
             raise UsageError(f"{method}: this session was flushed, so its stream is over; begin another session")
 
-    def _take(self, mono: np.ndarray, sample_rate: int) -> list[Prediction]:
-        """Take a conditioned piece, shape (n_samples,), and classify the chunks that became whole."""
+    def _take(self, mono: np.ndarray, sample_rate: int) -> list[Heard]:
+        """Take a conditioned piece, shape (n_samples,), and return the chunks that became whole."""
         self.level.push(mono[None], len(mono) / sample_rate)
-        return self._process(self._resampler.push(mono, sample_rate))
+        return self._cut(self._resampler.push(mono, sample_rate))
 
-    def _process(self, waveform: np.ndarray) -> list[Prediction]:
-        self._n_samples += len(waveform)
+    def _cut(self, waveform: np.ndarray) -> list[Heard]:
+        self._n_heard += len(waveform)
         if self._leveller:
             self._leveller.push(waveform)
-        return [self._classify(chunk) for chunk in self._chunker.push(waveform)]
+        return [self._measured(chunk) for chunk in self._chunker.push(waveform)]
 
-    def _drain(self) -> list[Prediction]:
-        """Classify what the conditioning and the resampler still hold."""
-        predictions = [one for mono, rate in self._conditioner.flush() for one in self._take(mono, rate)]
-        return predictions + self._process(self._resampler.flush())
+    def _drain(self) -> list[Heard]:
+        """Return the chunks of what the conditioning and the resampler still hold."""
+        heard = [one for mono, rate in self._conditioner.flush() for one in self._take(mono, rate)]
+        return heard + self._cut(self._resampler.flush())
 
-    def _classify(self, chunk: Chunk) -> Prediction:
+    def _measured(self, chunk: Chunk) -> Heard:
         sample_rate = self.card.frontend.sample_rate
-        self._n_chunks += 1
-        level_db = loudness_db(chunk.waveform, sample_rate)
-        padded_s = (len(chunk.waveform) - chunk.n_received) / sample_rate
-        self._padded_s += padded_s
-        probs, chosen = np.empty(0), np.zeros(len(self.card.labels), bool)
-        kind, logits = self._look(chunk)
-        self._n_of[kind] += 1
-        if kind == "music":
-            probs = self._tree.lifted(probabilities(logits, self.card.temperature, self.card.multi_label))
-            most = np.arange(len(probs)) == probs.argmax()
-            chosen = probs >= self._thresholds if self.card.multi_label else most
-        start_s, end_s = chunk.start / sample_rate, (chunk.start + chunk.n_received) / sample_rate
-        for vote in {self._vote, self._whole}:  # often one
-            vote.add(kind, probs, chosen, start_s, end_s)
-        prediction = Prediction(
-            start_s=start_s,
-            end_s=end_s,
-            padded_s=padded_s,
-            level_db=level_db,
-            probs=dict(zip(self._labels, map(float, probs), strict=False)),
-            chosen=tuple(self._labels[label] for label in np.flatnonzero(self._tree.deepest(chosen))),
-            running=self._decide(self._vote),
-            kind=kind,
+        return Heard(
+            chunk=chunk,
+            position=self._n_heard,
+            level_db=loudness_db(chunk.waveform, sample_rate),
+            # Of silence too: the leveller forgets old loudness only here.
+            gain=self._leveller.gain(chunk.start + chunk.n_received) if self._leveller else 1.0,
+            is_silent=is_silent(chunk.waveform, sample_rate, self.config.silence_db),
         )
-        self._history.push(prediction)
-        return prediction
 
-    def _look(self, chunk: Chunk) -> tuple[Kind, np.ndarray]:
-        """Return what a chunk is, and the logits of its labels where it is music."""
-        # Before the return for silence: the leveller forgets old loudness only here.
-        gain = self._leveller.gain(chunk.start + chunk.n_received) if self._leveller else 1.0
-        if is_silent(chunk.waveform, self.card.frontend.sample_rate, self.config.silence_db):
-            return "silence", np.empty(0)
-        outputs = self._logits_of(np.float32(gain) * chunk.waveform[None])[0]
-        logits, states = np.split(outputs, [len(self.card.labels)])
-        return (self.card.states[int(states.argmax())] if len(states) else "music"), logits
+    def _answered(self, heard: list[Heard]) -> list[Prediction]:
+        predictions = [self.decide(one, self.look(one)) for one in heard]
+        self._n_samples = self._n_heard
+        return predictions
 
     def _final(self, history: History) -> Decision:
         """Return the decision on the whole stream."""
-        decision = self._decide(self._whole)
+        decision = self._decision(self._whole)
         is_followed = self._vote is not self._whole and not self.card.multi_label
         if is_followed and history.mix and decision.state in ("music", "unsure"):
             return dataclasses.replace(decision, state="mix", genres=history.mix)
         return decision
 
-    def _decide(self, vote: Vote | Follow) -> Decision:
+    def _decision(self, vote: Vote | Follow) -> Decision:
         labels, probs = self._labels, vote.probs
         reached = probs >= self._thresholds
         is_named = bool(vote.n_votes and reached.any())
