@@ -35,13 +35,14 @@ class Classifier:
 
     Attributes:
         card: What is known of the model: labels, front end, metrics, provenance.
+        program: The compiled network.
     """
 
     def __init__(self, model: checkpoint.Checkpoint):
-        from genrestream.inference.program import logits_program  # jax: listing models or devices does not need it
+        from genrestream.inference.program import Program  # jax: listing models or devices does not need it
 
         self.card = model.card
-        self._logits_of = logits_program(model)
+        self.program = Program(model)
 
     def __repr__(self) -> str:
         card = self.card
@@ -59,7 +60,9 @@ class Classifier:
             UsageError: There is no such option, or it has a value that it cannot have.
         """
         _check_options(options, _fields(StreamConfig))
-        return Session(self.card, self._logits_of, StreamConfig(**options), source)
+        config = StreamConfig(**options)
+        overlap = self.program.overlap(round(config.hop_s * self.card.frontend.sample_rate))
+        return Session(self.card, self.program, config, source, overlap)
 
     def stream(
         self,

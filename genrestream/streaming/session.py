@@ -16,6 +16,7 @@ from genrestream.audio.resample import Resampler
 from genrestream.audio.silence import is_silent, loudness_db
 from genrestream.errors import OptionError, UsageError, check_number
 from genrestream.inference.checkpoint import Card
+from genrestream.inference.overlap import Overlap
 from genrestream.inference.tree import Tree
 from genrestream.streaming.history import History
 from genrestream.streaming.predictions import Decision, Prediction, State, Verdict
@@ -26,8 +27,9 @@ from genrestream.voting.steps import Kind
 from genrestream.voting.vote import Rule, Vote, check_half_life
 
 VoteName = Literal["follow", "mean", "majority", "decay"]
-Looked = tuple[Kind, np.ndarray]  # what a chunk is, and the logits of its labels where it is music
+Inferred = tuple[Kind, np.ndarray]  # what a chunk is, and the logits of its labels where it is music
 LONGEST_GAP_S = 1e9
+HOLD_DB = 1.0  # at short hops the gain stays while it is right to this
 SHORT_GAP_S = 2.0  # up to this the music goes on after a gap
 
 
@@ -76,7 +78,7 @@ def check_hop(hop_s: float) -> None:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Heard:
+class MeasuredChunk:
     """A chunk on its way to its answer.
 
     Attributes:
@@ -97,8 +99,9 @@ class Heard:
 class Session:
     """One stream on its way through a model.
 
-    ``push`` does all at once. It has three stages, for a caller that works on several chunks at a time: ``hear`` (in
-    the order of the stream), ``look`` (the network; any thread, any order), ``decide`` (in the order of the stream).
+    ``push`` does all at once. It has three stages, for a caller that works on several chunks at a time: ``chunks`` (in
+    the order of the stream), ``infer`` (the network; in any thread, and in any order unless ``in_order``), ``decide``
+    (in the order of the stream).
 
     Args:
         card: The model's card.
@@ -106,10 +109,19 @@ class Session:
             shape (1, n_labels + n_states).
         config: How to cut, vote and decide.
         source: The stream's name, for the verdict.
+        overlap: The model for chunks that overlap, where it can use the work on one for the next.
+
+    Attributes:
+        in_order: Whether ``infer`` must take the chunks in order, since each uses the work on the one before.
     """
 
     def __init__(
-        self, card: Card, logits_of: Callable[[np.ndarray], np.ndarray], config: StreamConfig, source: str = "stream"
+        self,
+        card: Card,
+        logits_of: Callable[[np.ndarray], np.ndarray],
+        config: StreamConfig,
+        source: str = "stream",
+        overlap: Overlap | None = None,
     ):
         frontend = card.frontend
         self.config, self.card, self.source = config, card, source
@@ -117,17 +129,21 @@ class Session:
         of_label = card.thresholds if config.min_probability is None else {}
         self._thresholds = np.array([of_label.get(label, least) for label in card.labels])
         self._tree, self._labels = Tree(card.tree, card.labels), card.paths
-        self._logits_of = logits_of
+        self._logits_of, self._overlap = logits_of, overlap
         self._conditioner, self._resampler = Conditioner(config.channel), Resampler(frontend.sample_rate)
-        self._leveller = Leveller(frontend.level, frontend.sample_rate) if frontend.level else None
         self.level = Level(config.silence_db)
-        self._chunker = Chunker(frontend.n_samples, round(config.hop_s * frontend.sample_rate), frontend.sample_rate)
+        hop = round(config.hop_s * frontend.sample_rate)
+        self.in_order = overlap is not None
+        # Earlier work is of use only for the same frames at the same gain.
+        grid, hold_db = (overlap.frame, HOLD_DB) if overlap else (1, 0.0)
+        self._leveller = Leveller(frontend.level, frontend.sample_rate, hold_db) if frontend.level else None
+        self._chunker = Chunker(frontend.n_samples, hop, frontend.sample_rate, grid)
         whole: Rule = "mean" if config.vote == "follow" else config.vote
         self._whole = Vote(len(card.labels), whole, config.half_life_s, card.sharpness)
         follow = Follow(len(card.labels), is_exclusive=not card.multi_label)
         self._vote = follow if config.vote == "follow" else self._whole
         self._history = History(card.paths)
-        self._n_heard = self._n_samples = self._n_chunks = 0
+        self._n_cut = self._n_samples = self._n_chunks = 0
         self._n_of: Counter[str] = Counter()
         self._dropped_s = self._padded_s = 0.0
         self._turn, self._is_over = OneThread("this session"), False
@@ -150,7 +166,7 @@ class Session:
     def push_block(self, block: np.ndarray, sample_rate: int) -> list[Prediction]:
         """Take a decoded block, float32, shape (n_channels, n_samples), and return what became ready."""
         with self._turn:
-            return self._answered(self.hear(block, sample_rate))
+            return self._answered(self.chunks(block, sample_rate))
 
     def skip(self, lost_s: float) -> list[Prediction]:
         """Begin a new chunk after a gap of so many seconds; return what was ready before it."""
@@ -181,37 +197,42 @@ class Session:
         with self._turn:
             if self._is_over:
                 return []
-            return self._answered(self.hear_end())
+            return self._answered(self.last_chunks())
 
-    def hear(self, block: np.ndarray, sample_rate: int) -> list[Heard]:
+    def chunks(self, block: np.ndarray, sample_rate: int) -> list[MeasuredChunk]:
         """Take a decoded block, as ``push_block`` does, and return the chunks that became whole."""
         self._check_open("push")
         return [one for mono, rate in self._conditioner.push(block, sample_rate) for one in self._take(mono, rate)]
 
-    def hear_end(self) -> list[Heard]:
+    def last_chunks(self) -> list[MeasuredChunk]:
         """End the stream and return the chunks that were left."""
-        heard = self._drain()
+        measured = self._drain()
         chunks, self._dropped_s = self._chunker.flush()
         self._is_over = True
-        return heard + [self._measured(chunk) for chunk in chunks]
+        return measured + [self._measured(chunk) for chunk in chunks]
 
-    def look(self, heard: Heard) -> Looked:
+    def infer(self, measured: MeasuredChunk) -> Inferred:
         """Return what a chunk is, and the logits of its labels where it is music."""
-        if heard.is_silent:
+        if measured.is_silent:
             return "silence", np.empty(0)
-        outputs = self._logits_of(np.float32(heard.gain) * heard.chunk.waveform[None])[0]
+        chunk, gain = measured.chunk, measured.gain
+        waveform, is_complete = chunk.waveform[None], chunk.n_received == len(chunk.waveform)
+        if self._overlap:
+            outputs = self._overlap(waveform, chunk.start, gain, is_complete)[0]
+        else:
+            outputs = self._logits_of(np.float32(gain) * waveform)[0]
         logits, states = np.split(outputs, [len(self.card.labels)])
         return (self.card.states[int(states.argmax())] if len(states) else "music"), logits
 
-    def decide(self, heard: Heard, looked: Looked) -> Prediction:
+    def decide(self, measured: MeasuredChunk, inferred: Inferred) -> Prediction:
         """Let a chunk vote, and return its prediction with the running decision after it."""
-        chunk, sample_rate = heard.chunk, self.card.frontend.sample_rate
-        self._n_samples = heard.position
+        chunk, sample_rate = measured.chunk, self.card.frontend.sample_rate
+        self._n_samples = measured.position
         self._n_chunks += 1
         padded_s = (len(chunk.waveform) - chunk.n_received) / sample_rate
         self._padded_s += padded_s
         probs, chosen = np.empty(0), np.zeros(len(self.card.labels), bool)
-        kind, logits = looked
+        kind, logits = inferred
         self._n_of[kind] += 1
         if kind == "music":
             probs = self._tree.lifted(probabilities(logits, self.card.temperature, self.card.multi_label))
@@ -224,7 +245,7 @@ class Session:
             start_s=start_s,
             end_s=end_s,
             padded_s=padded_s,
-            level_db=heard.level_db,
+            level_db=measured.level_db,
             probs=dict(zip(self._labels, map(float, probs), strict=False)),
             chosen=tuple(self._labels[label] for label in np.flatnonzero(self._tree.deepest(chosen))),
             running=self._decision(self._vote),
@@ -263,36 +284,36 @@ class Session:
         if self._is_over:
             raise UsageError(f"{method}: this session was flushed, so its stream is over; begin another session")
 
-    def _take(self, mono: np.ndarray, sample_rate: int) -> list[Heard]:
+    def _take(self, mono: np.ndarray, sample_rate: int) -> list[MeasuredChunk]:
         """Take a conditioned piece, shape (n_samples,), and return the chunks that became whole."""
         self.level.push(mono[None], len(mono) / sample_rate)
         return self._cut(self._resampler.push(mono, sample_rate))
 
-    def _cut(self, waveform: np.ndarray) -> list[Heard]:
-        self._n_heard += len(waveform)
+    def _cut(self, waveform: np.ndarray) -> list[MeasuredChunk]:
+        self._n_cut += len(waveform)
         if self._leveller:
             self._leveller.push(waveform)
         return [self._measured(chunk) for chunk in self._chunker.push(waveform)]
 
-    def _drain(self) -> list[Heard]:
+    def _drain(self) -> list[MeasuredChunk]:
         """Return the chunks of what the conditioning and the resampler still hold."""
-        heard = [one for mono, rate in self._conditioner.flush() for one in self._take(mono, rate)]
-        return heard + self._cut(self._resampler.flush())
+        measured = [one for mono, rate in self._conditioner.flush() for one in self._take(mono, rate)]
+        return measured + self._cut(self._resampler.flush())
 
-    def _measured(self, chunk: Chunk) -> Heard:
+    def _measured(self, chunk: Chunk) -> MeasuredChunk:
         sample_rate = self.card.frontend.sample_rate
-        return Heard(
+        return MeasuredChunk(
             chunk=chunk,
-            position=self._n_heard,
+            position=self._n_cut,
             level_db=loudness_db(chunk.waveform, sample_rate),
             # Of silence too: the leveller forgets old loudness only here.
             gain=self._leveller.gain(chunk.start + chunk.n_received) if self._leveller else 1.0,
             is_silent=is_silent(chunk.waveform, sample_rate, self.config.silence_db),
         )
 
-    def _answered(self, heard: list[Heard]) -> list[Prediction]:
-        predictions = [self.decide(one, self.look(one)) for one in heard]
-        self._n_samples = self._n_heard
+    def _answered(self, measured: list[MeasuredChunk]) -> list[Prediction]:
+        predictions = [self.decide(one, self.infer(one)) for one in measured]
+        self._n_samples = self._n_cut
         return predictions
 
     def _final(self, history: History) -> Decision:
