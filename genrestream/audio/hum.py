@@ -7,7 +7,8 @@ import numpy as np
 LOWEST_HZ = 25.0  # below it there is offset, handling noise and no music
 MAINS_HZ = (50.0, 60.0)
 NOTCH_WIDTH_HZ = 6.0
-N_TOGETHER = 128  # samples that one matrix product filters; with more, BLAS takes threads that wait for each other
+N_TOGETHER = 128  # samples that one row of a matrix product filters
+N_RUNS = 15  # rows of one product: with 16 or more OpenBLAS takes all cores, which then wait for each other
 
 Section = tuple[np.ndarray, np.ndarray]  # numerator and denominator of a biquad
 
@@ -43,7 +44,10 @@ class HumFilter:
         for run in range(n_runs):
             states[:, run] = self._state
             self._state = self._state @ self._powers[N_TOGETHER] + driven[:, run]
-        filtered = runs @ self._direct + (states @ self._observe).astype(np.float32)
+        filtered = np.empty_like(runs)
+        for at in range(0, n_runs, N_RUNS):
+            part = slice(at, at + N_RUNS)
+            filtered[:, part] = runs[:, part] @ self._direct + (states[:, part] @ self._observe).astype(np.float32)
         whole = filtered.reshape(len(block), -1)
         if not n_left:
             return whole

@@ -302,13 +302,14 @@ class Session:
 
     def _measured(self, chunk: Chunk) -> MeasuredChunk:
         sample_rate = self.card.frontend.sample_rate
+        level_db = loudness_db(chunk.waveform, sample_rate)
         return MeasuredChunk(
             chunk=chunk,
             position=self._n_cut,
-            level_db=loudness_db(chunk.waveform, sample_rate),
+            level_db=level_db,
             # Of silence too: the leveller forgets old loudness only here.
             gain=self._leveller.gain(chunk.start + chunk.n_received) if self._leveller else 1.0,
-            is_silent=is_silent(chunk.waveform, sample_rate, self.config.silence_db),
+            is_silent=is_silent(chunk.waveform, sample_rate, self.config.silence_db, level_db),
         )
 
     def _answered(self, measured: list[MeasuredChunk]) -> list[Prediction]:
