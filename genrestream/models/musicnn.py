@@ -25,8 +25,8 @@ class MusiCNNConfig(Sizes):
     """Sizes of a MusiCNN.
 
     Attributes:
-        n_timbral: Filters of each timbral shape.
-        n_temporal: Filters of each temporal shape.
+        n_timbral: Filters of each timbral shape; by default the live ones of the pretrained network, which has 204.
+        n_temporal: Filters of each temporal shape; by default the live ones of the pretrained network, which has 51.
         n_midend: Filters of each mid-end layer.
         n_penultimate: Units of the penultimate dense layer.
         head: Input of the output layer: ``penultimate`` as in the original, or ``pooled`` for the penultimate
@@ -34,8 +34,8 @@ class MusiCNNConfig(Sizes):
         dropout: Rate before each dense layer, in training.
     """
 
-    n_timbral: int = 204
-    n_temporal: int = 51
+    n_timbral: tuple[int, ...] = (24, 14)
+    n_temporal: tuple[int, ...] = (3, 7, 17)
     n_midend: int = 64
     n_penultimate: int = 200
     head: Literal["penultimate", "pooled"] = "penultimate"
@@ -136,20 +136,25 @@ class MusiCNN(nnx.Module):
         rngs: Source of the initial weights and of dropout.
 
     Raises:
-        ValueError: The input has too few mel bands.
+        ValueError: The input has too few mel bands, or the config another number of shapes.
     """
 
     def __init__(self, config: MusiCNNConfig, shape: tuple[int, ...], n_classes: int, *, rngs: nnx.Rngs):
         if shape[1] < max(TIMBRAL_MELS):
             raise ValueError(f"n_mels={shape[1]} must be at least {max(TIMBRAL_MELS)}")
+        if (len(config.n_timbral), len(config.n_temporal)) != (len(TIMBRAL_MELS), len(TEMPORAL_FRAMES)):
+            raise ValueError(
+                f"n_timbral={config.n_timbral} and n_temporal={config.n_temporal} must be {len(TIMBRAL_MELS)} and"
+                f" {len(TEMPORAL_FRAMES)} sizes, one a shape"
+            )
         self.config = config
-        n_front = len(TIMBRAL_MELS) * config.n_timbral + len(TEMPORAL_FRAMES) * config.n_temporal
+        n_front = sum(config.n_timbral) + sum(config.n_temporal)
         n_pooled = 2 * (n_front + 3 * config.n_midend)
         n_head = config.n_penultimate + (n_pooled if config.head == "pooled" else 0)
         self.input_norm = _norm(1, rngs)
         self.front = nnx.List(
-            [TimbralBlock(config.n_timbral, n_mels, rngs) for n_mels in TIMBRAL_MELS]
-            + [TemporalBlock(config.n_temporal, n_frames, rngs) for n_frames in TEMPORAL_FRAMES]
+            [TimbralBlock(n, n_mels, rngs) for n, n_mels in zip(config.n_timbral, TIMBRAL_MELS, strict=True)]
+            + [TemporalBlock(n, n_frames, rngs) for n, n_frames in zip(config.n_temporal, TEMPORAL_FRAMES, strict=True)]
         )
         self.mid = nnx.List([MidBlock(n, config.n_midend, rngs) for n in (n_front, config.n_midend, config.n_midend)])
         self.pooled_norm = _norm(n_pooled, rngs)
