@@ -4,9 +4,9 @@ import dataclasses
 from typing import Literal
 
 from genrestream.audio.formats import RawFormat
+from genrestream.errors import OptionError, UsageError
 from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
-from genrestream.errors import OptionError, UsageError
 from genrestream.output.config import OutputConfig, ViewConfig
 from genrestream.serve.config import HistoryConfig, ServeConfig
 from genrestream.streaming.session import StreamConfig
@@ -18,9 +18,9 @@ METAVARS = {
     "sources": "SOURCE", "names": "MODEL", "model": "NAME", "output": "FILE", "plot": "FILE", "segments": "FILE",
     "record": "FILE", "rotate_h": "HOURS", "device": "NAME", "source": "SOURCE", "speed": "FACTOR",
     "duration_s": "SECONDS", "hop_s": "SECONDS", "half_life_s": "SECONDS", "min_probability": "P", "silence_db": "DB",
-    "raw_rate": "HZ", "channel": "CHANNEL", "raw_channels": "N", "raw_format": "FORMAT", "to": "URL", "every_s": "SECONDS",
-    "input": "NAME=SOURCE", "host": "ADDRESS", "token": "SECRET", "allow_host": "NAME", "max_minutes": "MINUTES",
-    "max_upload_mb": "MB", "history": "FILE", "keep_days": "DAYS", "day": "DATE",
+    "raw_rate": "HZ", "channel": "CHANNEL", "raw_channels": "N", "raw_format": "FORMAT", "to": "URL",
+    "every_s": "SECONDS", "input": "NAME=SOURCE", "host": "ADDRESS", "token": "SECRET", "allow_host": "NAME",
+    "max_minutes": "MINUTES", "max_upload_mb": "MB", "history": "FILE", "keep_days": "DAYS", "day": "DATE",
 }  # fmt: skip
 
 

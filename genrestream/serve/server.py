@@ -4,6 +4,7 @@ import contextlib
 import logging
 import socket
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from genrestream.serve.hearing import Counts
 from genrestream.serve.history import Entry, HistoryFile
 from genrestream.serve.hub import Hub
 from genrestream.serve.inputs import Input, InputConfig, Keep
+from genrestream.serve.stretches import Stretch
 from genrestream.serve.turns import SharedModel
-from genrestream.serve.web.app import Parts, application
+from genrestream.serve.web.app import Parts
 from genrestream.serve.web.deadlines import Deadlines
 from genrestream.serve.web.security import App
 from genrestream.serve.web.visitors import Places, Visits
@@ -93,12 +95,10 @@ def prepared(
         stack.callback(keeper.close)
         told = stack.enter_context(senders(ways, report))
         hub, name = Hub(), model.card.name
-        opened = {
-            one.name: Input(
-                one, model, device, hub.publish, [Teller(one.name, name, ways.every_s, told)], _kept(keeper, one.name, name)
-            )
-            for one, device in inputs
-        }  # fmt: skip
+        opened = {}
+        for one, device in inputs:
+            sinks, keep = [Teller(one.name, name, ways.every_s, told)], _kept(keeper, one.name, name)
+            opened[one.name] = Input(one, model, device, hub.publish, sinks, keep)
         visits = Visits(
             model, Counts(), Places(config.max_sessions), config.max_upload_mb << 20, 60 * config.max_minutes
         )
@@ -110,7 +110,9 @@ def prepared(
 
 def run(app: App, hub: Hub, listening: socket.socket) -> None:
     """Serve until a signal comes."""
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    log = logging.getLogger("uvicorn.error")
+    log.setLevel(logging.ERROR)
+    log.addFilter(lambda record: "without completing" not in str(record.msg))  # of visitors who read no more
     settings = uvicorn.Config(
         app, http=Deadlines, ws="wsproto", ws_max_size=MAX_MESSAGE, ws_per_message_deflate=False, lifespan="off",
         log_config=None, access_log=False, server_header=False, proxy_headers=False, timeout_keep_alive=10,
@@ -145,17 +147,12 @@ def _history_path(kept: HistoryConfig, stack: contextlib.ExitStack) -> Path:
 
 def _kept(keeper: Sender[Entry], name: str, model: str) -> Keep:
     """Return what gives an input's stretches to the history: those that ended at once, the others now and then."""
-    import time
-
     before_s = 0.0
 
-    def keep(ended, still_open) -> None:  # noqa: ANN001
+    def keep(ended: Sequence[Stretch], still_open: Sequence[Stretch]) -> None:
         nonlocal before_s
         if ended or time.monotonic() - before_s > OPEN_S:
             before_s = time.monotonic()
             keeper.put(Entry(name, model, tuple(ended), tuple(still_open)))
 
     return keep
-
-
-__all__ = ["allow_sockets", "application", "bound", "prepared", "run"]

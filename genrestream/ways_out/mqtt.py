@@ -138,7 +138,8 @@ SENSORS: dict[str, dict[str, Any]] = {
         "value_template": "{{ value_json.level_db | round(0) }}",
     },
     "title": {
-        "name": "Title", "icon": "mdi:radio", "value_template": "{{ value_json.title[:250] }}", "enabled_by_default": False
+        "name": "Title", "icon": "mdi:radio", "enabled_by_default": False,
+        "value_template": "{{ value_json.title[:250] }}",
     },
 }  # fmt: skip
 
@@ -146,5 +147,3 @@ SENSORS: dict[str, dict[str, Any]] = {
 def level(name: str) -> str:
     """Return a name as one level of a topic or address."""
     return re.sub(r"[^\w.-]", "_", name)
-
-

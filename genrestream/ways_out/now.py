@@ -66,7 +66,11 @@ class Now:
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         rounded = {name: round(value, 4) for name, value in fields.items() if isinstance(value, float)}
         probs = {label: round(prob, 4) for label, prob in self.probs.items()}
-        return fields | rounded | {"genre": self.genre, "genres": list(self.genres), "probs": probs, "time": iso(self.time)}
+        return (
+            fields
+            | rounded
+            | {"genre": self.genre, "genres": list(self.genres), "probs": probs, "time": iso(self.time)}
+        )
 
 
 def now_of(name: str, source: str, model: str, status: Status) -> Now:
@@ -79,12 +83,12 @@ def now_of(name: str, source: str, model: str, status: Status) -> Now:
         status: The status, which the listener goes on changing.
     """
     running = status.prediction.running if status.prediction else None
-    is_live = running is not None and status.state in LIVE and running.n_votes > 0
+    live = running if running and status.state in LIVE and running.n_votes else None
     return Now(
         input=name, source=source, model=model, time=datetime.now().astimezone(), time_s=status.time_s,
-        state=status.state, genres=running.genres if running and status.state == "music" else (),
-        probability=running.probability if running and is_live else None, probs=running.probs if running else {},
-        votes=votes_in_words(running) if running and is_live else "", since_s=running.since_s if running and is_live else None,
+        state=status.state, genres=live.genres if live and status.state == "music" else (),
+        probability=live.probability if live else None, probs=running.probs if running else {},
+        votes=votes_in_words(live) if live else "", since_s=live.since_s if live else None,
         level_db=status.level_db, peak_db=status.peak_db, is_clipped=status.is_clipped, delay_s=status.delay_s,
         hop_s=status.hop_s, n_dropped=status.n_dropped, title=status.title, notice=status.notice,
     )  # fmt: skip

@@ -101,7 +101,9 @@ class Sender(Generic[T]):
         if not self.n_dropped:
             return ""
         n_all = self.n_sent + self.n_dropped
-        return f"--to {self.name}: {self.n_dropped} of {n_all} messages were dropped ({self.problem or 'it is too slow'})"
+        return (
+            f"--to {self.name}: {self.n_dropped} of {n_all} messages were dropped ({self.problem or 'it is too slow'})"
+        )
 
     def _run(self) -> None:
         while (message := self._next()) is not None:

@@ -308,7 +308,8 @@ function drawHour(all) {
   if (!canvas.clientWidth) return;
   const [context, wide, high, unit] = fitted(canvas), tall = high - 20 * unit;
   const isFile = view === "file", until = isFile ? Math.max(1, ...all.map((one) => one.end)) : Date.now() / 1000;
-  const long = isFile ? until : HOUR_S, since = until - long;
+  const oldest = all.length ? until - all[0].start : 0; // a server that began lately fills its strip all the same
+  const long = isFile ? until : Math.min(HOUR_S, Math.max(300, 1.02 * oldest)), since = until - long;
   context.clearRect(0, 0, wide, high);
   context.fillStyle = css("--track");
   context.fillRect(0, 0, wide, tall);
@@ -320,7 +321,7 @@ function drawHour(all) {
   context.font = `${11 * unit}px ${css("--font")}`;
   context.textBaseline = "bottom";
   context.textAlign = "center";
-  const room = 64 * unit, step = [5, 10, 30, 60, 300, 600, 900, 1800].find((one) => (wide * one) / long >= room) || 3600;
+  const room = 64 * unit, step = [5, 10, 30, 60, 300, 600, 900, 1800].filter((one) => isFile || one >= 60).find((one) => (wide * one) / long >= room) || 3600;
   for (let at = Math.ceil(since / step) * step; at <= until; at += step) {
     const x = (wide * (at - since)) / long;
     if (x > 20 * unit && x < wide - 20 * unit) context.fillText(isFile ? clock(at) : timeOf(at).slice(0, 5), x, high);
@@ -372,7 +373,9 @@ function take(which, message) {
     addColumns(message);
     requestAnimationFrame(drawMel);
   } else if (message.type === "chunk") noteChunk(message);
-  else if (message.type === "event") note(message.message, message.state === "no input");
+  else if (message.type === "event") {
+    if (message.message !== message.state) note(message.message, message.state === "no input");
+  }
   else if (message.type === "segments") showHour();
 }
 
@@ -531,8 +534,9 @@ function over(which, event) {
   ending = null;
   end();
   if (event.code !== 1000) {
-    hint($("hint").hidden ? `The server ended this${event.reason ? `: ${event.reason}` : ""}.` : $("hint").textContent);
+    if ($("hint").hidden) hint(event.reason ? `The server ended this: ${event.reason}.` : "The connection broke off.");
     if (which === "mic") show("server");
+    else noAnswer();
   }
 }
 
@@ -553,7 +557,7 @@ async function listenToFile(file) {
     const message = JSON.parse(event.data);
     if (message.type === "chunk") {
       noteChunk(message);
-      showNow({ ...message.running, title: file.name, probability: message.running.n_votes ? Math.max(...Object.values(message.running.probs)) : null });
+      showNow(nowOf(message.running, file.name));
     } else if (message.type === "verdict") showVerdict(message);
     else if (message.type === "error") failed = message.error;
   };
@@ -562,6 +566,7 @@ async function listenToFile(file) {
     if (failed) {
       hint(failed);
       note(failed, true);
+      noAnswer();
     }
     over("file", failed ? { code: 1000 } : event);
   };
@@ -574,20 +579,26 @@ async function listenToFile(file) {
   if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: "end" }));
 }
 
+function nowOf(running, title) {
+  const { probs, n_votes, state } = running, names = Object.keys(probs);
+  const leader = running.genres[0] ?? names.reduce((best, one) => (probs[one] > probs[best] ? one : best));
+  const isMusic = ["music", "mix", "unsure"].includes(state) && n_votes > 0;
+  const votes = isMusic ? `${leader} ${running.votes[leader] || 0}/${n_votes}` : "";
+  return { ...running, state: state === "mix" ? "music" : state, title, votes, probability: isMusic ? probs[leader] : null };
+}
+
+function noAnswer() {
+  $("genre").textContent = "no answer";
+  $("state").textContent = $("detail").textContent = "";
+}
+
 function showVerdict(verdict) {
   const parts = verdict.segments.map((one) => ({ ...one, start_s: one.start, end_s: one.end }));
-  addStretchesOfFile(parts);
-  const now = { ...verdict, title: verdict.source, probability: Math.max(...Object.values(verdict.probs)), votes: "" };
-  if (verdict.state === "mix") showNow({ ...now, state: "music" });
-  else showNow({ ...now, probability: ["music", "unsure"].includes(verdict.state) ? now.probability : null });
+  pasts.file = parts;
+  showNow(nowOf(verdict, verdict.source));
   $("state").textContent = verdict.state === "mix" ? `a mix, ${clock(verdict.duration_s)}` : `the whole file, ${clock(verdict.duration_s)}`;
   for (const line of [...verdict.problems, ...verdict.notes]) note(line, verdict.problems.includes(line));
   showHour();
-}
-
-function addStretchesOfFile(parts) {
-  pasts.file = parts;
-  opens.file = [];
 }
 
 // Which of them is shown ---------------------------------------------------------------------------------------------

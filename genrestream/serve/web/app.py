@@ -89,7 +89,7 @@ def application(parts: Parts) -> App:
         Route("/api/history", past),
         Route("/events", Events(parts.hub, parts.inputs), methods=["GET"]),
         Route("/classify", Classify(parts.visits), methods=["POST"]),
-        WebSocketRoute("/listen", Listen(parts.visits)),
+        WebSocketRoute("/listen", Listen(parts.visits).answer),
         Route("/healthz", health),
         Route("/metrics", figures),
     ]
@@ -108,7 +108,9 @@ def _content(name: str) -> bytes:
 
 def _now(parts: Parts) -> dict[str, Any]:
     """Return what is on at each input, and what the page must know of model and server."""
-    labels = [{"label": label, "colour": colour(label), "ink": text_colour(colour(label))} for label in parts.card.paths]
+    labels = [
+        {"label": label, "colour": colour(label), "ink": text_colour(colour(label))} for label in parts.card.paths
+    ]
     states = [{"state": state, "colour": colour(state)} for state in STATES]
     config = parts.config
     return {
@@ -145,4 +147,3 @@ async def _history(parts: Parts, request: Request) -> Response:
 
 def _rounded(stretch: Any) -> dict[str, Any]:
     return {name: value for name, value in stretch.to_dict().items() if not name.endswith("_s")}
-

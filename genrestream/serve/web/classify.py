@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -13,9 +12,10 @@ from genrestream.serve.hearing import Message
 from genrestream.serve.upload import Upload
 from genrestream.serve.web.outbox import Outbox
 from genrestream.serve.web.security import Receive, Scope, Send
-from genrestream.serve.web.visitors import FullError, Visits, hear_file
+from genrestream.serve.web.visitors import STALLED_S, FullError, Visits, begun, hear_file
 
 IDLE_S = 15.0  # in which the next bytes must come
+GOING_S = 5.0  # in which the thread must have ended
 
 
 class Classify:
@@ -40,28 +40,23 @@ class Classify:
             await answer(scope, receive, send)
 
     async def _hear(self, upload: Upload, receive: Receive, send: Send) -> None:
-        outbox = Outbox()
-
-        def hear() -> None:
-            try:
-                hear_file(self._visits.model, upload, self._visits.counts, outbox.put)
-            finally:
-                outbox.end()
-
+        outbox, visits = Outbox(), self._visits
         first = await _next(receive)  # before the answer begins: a client may wait for "100 continue"
-        thread = threading.Thread(target=hear, name="upload", daemon=True)
-        thread.start()
+        thread = begun(upload.name, outbox, visits.counts, lambda: hear_file(visits, upload, outbox.put))
         reading = asyncio.create_task(self._read(upload, first, receive))
         try:
             headers = [(b"content-type", b"application/x-ndjson"), (b"x-accel-buffering", b"no")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             while (message := await outbox.take()) is not None:
-                await send({"type": "http.response.body", "body": line(message), "more_body": True})
+                async with asyncio.timeout(STALLED_S):
+                    await send({"type": "http.response.body", "body": line(message), "more_body": True})
             await send({"type": "http.response.body", "body": b""})
+        except TimeoutError:  # the connection is closed without an end
+            pass
         finally:
             upload.close()
             reading.cancel()
-            await asyncio.to_thread(thread.join, 5.0)
+            await asyncio.to_thread(thread.join, GOING_S)
 
     async def _read(self, upload: Upload, message: MutableMapping[str, Any] | None, receive: Receive) -> None:
         while True:

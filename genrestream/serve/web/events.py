@@ -28,7 +28,9 @@ class Events:
             await answer(scope, receive, send)
             return
         if self._hub.n_viewers >= MAX_VIEWERS:
-            answer = JSONResponse({"error": f"{MAX_VIEWERS} already watch; try again later"}, 503, {"retry-after": "30"})
+            answer = JSONResponse(
+                {"error": f"{MAX_VIEWERS} already watch; try again later"}, 503, {"retry-after": "30"}
+            )
             await answer(scope, receive, send)
             return
         headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
@@ -49,4 +51,3 @@ class Events:
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-

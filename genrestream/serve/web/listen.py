@@ -1,26 +1,27 @@
 """``WS /listen``: a visitor's microphone, or a file, in; JSON out."""
 
 import asyncio
+import contextlib
 import dataclasses
 import json
-import math
-import threading
 import time
+from collections.abc import Callable, Coroutine
+from typing import cast
 
 import numpy as np
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from genrestream.audio.formats import MAX_CHANNELS, SAMPLE_RATES
-from genrestream.errors import GenrestreamError, UsageError, first_line
+from genrestream.errors import UsageError, check_number
 from genrestream.live.config import ListenConfig
 from genrestream.live.feed import Block, Feed
 from genrestream.live.listener import Listener
-from genrestream.output.records.json_files import error_record, verdict_record
+from genrestream.output.records.json_files import verdict_record
 from genrestream.serve.hearing import Hearing
 from genrestream.serve.upload import Upload
 from genrestream.serve.web.classify import put
 from genrestream.serve.web.outbox import Outbox
-from genrestream.serve.web.visitors import FullError, Visits, hear_file
+from genrestream.serve.web.visitors import STALLED_S, FullError, Visits, begun, hear_file
 
 FORMATS = {"f32le": np.dtype("<f4"), "s16le": np.dtype("<i2")}
 IDLE_S = 15.0  # in which something must come
@@ -99,7 +100,7 @@ class Listen:
     def __init__(self, visits: Visits):
         self._visits = visits
 
-    async def __call__(self, socket: WebSocket) -> None:
+    async def answer(self, socket: WebSocket) -> None:
         """Answer one."""
         await socket.accept()
         try:
@@ -112,61 +113,51 @@ class Listen:
             await _fail(socket, str(error), UNSUPPORTED)
         except TimeoutError:
             await _fail(socket, f"nothing came for {IDLE_S:g} s", TOO_LATE)
-        except WebSocketDisconnect:
-            pass
+        except (WebSocketDisconnect, RuntimeError) as error:  # Starlette raises the second for a socket that is closed
+            if isinstance(error, RuntimeError) and socket.application_state is not WebSocketState.DISCONNECTED:
+                raise
 
     async def _samples(self, socket: WebSocket, asked: Asked) -> None:
-        feed, outbox, model = Feed(), Outbox(), self._visits.model
-        config = ListenConfig()
+        feed, outbox, model, config = Feed(), Outbox(), self._visits.model, ListenConfig()
         hearing = Hearing(VISITOR, asked.name, model.card, outbox.put, self._visits.counts)
         source, session = Socket(asked.name, feed), model.session(config.stream, asked.name)
         listener = Listener(config, session, feed, source, hearing.spectrogram)
 
         def hear() -> None:
-            try:
-                hearing.hear(listener.updates())
-                outcome = listener.outcome()
-                outbox.put(
-                    error_record(asked.name, str(outcome.error)) if outcome.error else verdict_record(outcome.verdict)
-                )
-            except GenrestreamError as error:
-                outbox.put(error_record(asked.name, str(error)))
-            except Exception as bug:
-                outbox.put(error_record(asked.name, f"a fault of genrestream ({type(bug).__name__}: {first_line(bug)})"))
-            finally:
-                feed.end()
-                outbox.end()
+            hearing.hear(listener.updates())
+            outcome = listener.outcome()
+            if outcome.error:
+                raise outcome.error
+            outbox.put(verdict_record(outcome.verdict))
 
-        await self._run(socket, outbox, hear, lambda: self._feed_samples(socket, asked, feed), feed.end)
+        await self._run(socket, asked, outbox, hear, self._feed_samples(socket, asked, feed), feed.end)
 
     async def _file(self, socket: WebSocket, asked: Asked) -> None:
         upload, outbox = Upload(asked.name), Outbox()
 
         def hear() -> None:
-            try:
-                hear_file(self._visits.model, upload, self._visits.counts, outbox.put)
-            finally:
-                outbox.end()
+            hear_file(self._visits, upload, outbox.put)
 
-        await self._run(socket, outbox, hear, lambda: self._feed_file(socket, upload), upload.close)
+        await self._run(socket, asked, outbox, hear, self._feed_file(socket, upload), upload.close)
 
-    async def _run(self, socket: WebSocket, outbox: Outbox, hear, feed, end) -> None:  # noqa: ANN001
+    async def _run(
+        self,
+        socket: WebSocket,
+        asked: Asked,
+        outbox: Outbox,
+        hear: Callable[[], None],
+        feed: Coroutine[None, None, None],
+        end: Callable[[], None],
+    ) -> None:
         """Let a thread hear, feed it what the visitor sends, and send him what it says."""
-        thread = threading.Thread(target=hear, name="visitor", daemon=True)
-        thread.start()
-        sending = asyncio.create_task(_send(socket, outbox))
-        reading = asyncio.create_task(feed())
+        thread = begun(asked.name, outbox, self._visits.counts, hear)
+        sending, reading = asyncio.create_task(_send(socket, outbox)), asyncio.create_task(feed)
         try:
             await asyncio.wait([sending, reading], return_when=asyncio.FIRST_COMPLETED)
             if reading.done():
                 reading.result()
-                async with asyncio.timeout(None):
-                    await sending
-            else:
-                sending.result()
+            await sending
             await socket.close(OVER)
-        except RuntimeError:  # closed meanwhile
-            raise WebSocketDisconnect from None
         finally:
             end()
             for task in (reading, sending):
@@ -181,11 +172,7 @@ class Listen:
             if words.get("type") == "end":
                 break
             if words.get("type") == "lost":
-                seconds = words.get("seconds")
-                is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-                if not is_number or not 0 <= seconds <= MAX_GAP_S or math.isnan(seconds):
-                    raise UsageError(f"seconds must be a number from 0 to {MAX_GAP_S:g}")
-                lost_s += float(seconds)
+                lost_s += _seconds(words.get("seconds"))
             elif data:
                 if time.monotonic() > ends_s:
                     raise UsageError(f"after {self._visits.max_s / 60:g} minutes a session ends; begin another")
@@ -211,7 +198,7 @@ class Listen:
                 return
 
 
-async def _receive(socket: WebSocket) -> tuple[bytes, dict]:
+async def _receive(socket: WebSocket) -> tuple[bytes, dict[str, object]]:
     """Return the next message's bytes, or what its text says.
 
     Raises:
@@ -236,15 +223,20 @@ async def _receive(socket: WebSocket) -> tuple[bytes, dict]:
 
 async def _send(socket: WebSocket, outbox: Outbox) -> None:
     while (message := await outbox.take()) is not None:
-        await socket.send_text(json.dumps(message, ensure_ascii=False))
+        async with asyncio.timeout(STALLED_S):
+            await socket.send_text(json.dumps(message, ensure_ascii=False))
 
 
 async def _fail(socket: WebSocket, why: str, code: int) -> None:
-    try:
-        await socket.send_text(json.dumps({"type": "error", "error": why}))
-        await socket.close(code, why[:120])
-    except (RuntimeError, WebSocketDisconnect):  # gone meanwhile
-        pass
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):  # gone meanwhile, or does not read
+        async with asyncio.timeout(GOING_S):
+            await socket.send_text(json.dumps({"type": "error", "error": why}))
+            await socket.close(code, why[:120])
+
+
+def _seconds(value: object) -> float:
+    check_number("seconds", value, 0, MAX_GAP_S, f"from 0 to {MAX_GAP_S:g}")
+    return float(cast(float, value))
 
 
 def _whole(name: str, text: str, lowest: int, highest: int) -> int:

@@ -41,7 +41,10 @@ def metrics(model: str, inputs: Iterable[Input], hub: Hub, visits: Visits, sende
         ("viewer_messages_dropped_total", "counter", "Messages that viewers were too slow for.", [({}, hub.n_dropped)]),
         ("visitors", "gauge", "Microphones and files that are heard now.", [({}, visits.places.n_taken)]),
         ("visitors_refused_total", "counter", "Visitors that found all places taken.", [({}, visits.places.n_refused)]),
-        ("messages_sent_total", "counter", "Messages to other programs.", [({"to": s.name}, s.n_sent) for s in senders]),
+        (
+            "messages_sent_total", "counter", "Messages to other programs.",
+            [({"to": s.name}, s.n_sent) for s in senders],
+        ),
         (
             "messages_dropped_total", "counter", "Messages to other programs that were lost.",
             [({"to": s.name}, s.n_dropped) for s in senders],
@@ -60,9 +63,7 @@ def _chunks(counted: dict[str, Counts]) -> list[Row]:
 
 
 def _states(inputs: Sequence[Input]) -> list[Row]:
-    return [
-        ({"input": one.name, "state": state}, float(one.now.state == state)) for one in inputs for state in STATES
-    ]
+    return [({"input": one.name, "state": state}, float(one.now.state == state)) for one in inputs for state in STATES]
 
 
 def _of(counted: dict[str, Counts], name: str) -> list[Row]:
@@ -91,5 +92,7 @@ def _family(name: str, kind: str, text: str, rows: Sequence[Row]) -> Iterator[st
 def _labels(labels: dict[str, str]) -> str:
     if not labels:
         return ""
-    escaped = {name: value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") for name, value in labels.items()}
+    escaped = {
+        name: value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") for name, value in labels.items()
+    }
     return "{" + ",".join(f'{name}="{value}"' for name, value in escaped.items()) + "}"

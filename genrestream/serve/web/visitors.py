@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 
 from genrestream.api import Stream
 from genrestream.audio.formats import RawFormat
-from genrestream.errors import GenrestreamError, first_line
+from genrestream.errors import AudioError, GenrestreamError, first_line
 from genrestream.output.records.json_files import chunk_record, error_record, verdict_record
 from genrestream.serve.hearing import Counts, Message
 from genrestream.serve.turns import SharedModel
 from genrestream.serve.upload import Upload
+from genrestream.serve.web.outbox import Outbox
 from genrestream.streaming.session import StreamConfig
 
+STALLED_S = 30.0  # in which a visitor must take what is sent to him
 UPLOAD_S = 900.0  # in which a file must have been heard
 
 
@@ -71,29 +73,55 @@ class Visits:
     max_s: float
 
 
-def hear_file(model: SharedModel, upload: Upload, counts: Counts, put: Callable[[Message], None]) -> None:
-    """Listen to a file while it comes, and put a record for each chunk, then the verdict or the error.
+def begun(name: str, outbox: Outbox, counts: Counts, hear: Callable[[], None]) -> threading.Thread:
+    """Return a thread that hears a visitor; an error is its last record.
 
-    For a thread of its own.
+    Args:
+        name: What the visitor calls the source.
+        outbox: Where records go.
+        counts: What is counted of visitors.
+        hear: Puts records until the source ends.
+    """
+
+    def run() -> None:
+        try:
+            hear()
+        except GenrestreamError as error:
+            counts.n_failures += 1
+            outbox.put(error_record(name, str(error)))
+        except Exception as bug:  # the visitor is told, and the others go on
+            counts.n_failures += 1
+            outbox.put(error_record(name, f"{name}: a fault of genrestream ({type(bug).__name__}: {first_line(bug)})"))
+        finally:
+            outbox.end()
+
+    thread = threading.Thread(target=run, name="visitor", daemon=True)
+    thread.start()
+    return thread
+
+
+def hear_file(visits: Visits, upload: Upload, put: Callable[[Message], None]) -> None:
+    """Listen to a file while it comes, and put a record for each chunk, then the verdict.
+
+    Raises:
+        AudioError: It is no audio, or broke off.
     """
     timer = threading.Timer(UPLOAD_S, upload.end, [f"took longer than {UPLOAD_S / 60:g} minutes"])
     timer.daemon = True
     timer.start()
     try:
-        with Stream(upload.opened(RawFormat()), model.session(StreamConfig(), upload.name)) as stream:
+        with Stream(upload.opened(RawFormat()), visits.model.session(StreamConfig(), upload.name)) as stream:
             for prediction in stream:
-                counts.chunks[prediction.kind, prediction.running.genre] += 1
+                visits.counts.chunks[prediction.kind, prediction.running.genre] += 1
                 put(chunk_record(upload.name, prediction))
-            if upload.problem:
-                put(error_record(upload.name, f"{upload.name}: {upload.problem}"))
-            else:
-                put(verdict_record(stream.verdict()))
-    except GenrestreamError as error:
-        counts.n_failures += 1
-        put(error_record(upload.name, f"{upload.name}: {upload.problem}" if upload.problem else str(error)))
-    except Exception as bug:
-        counts.n_failures += 1
-        put(error_record(upload.name, f"{upload.name}: a fault of genrestream ({type(bug).__name__}: {first_line(bug)})"))
+            verdict = stream.verdict()
+        if not upload.problem:
+            put(verdict_record(verdict))
+    except GenrestreamError:
+        if not upload.problem:
+            raise
     finally:
         timer.cancel()
         upload.close()
+    if upload.problem:
+        raise AudioError(f"{upload.name}: {upload.problem}")
