@@ -108,17 +108,17 @@ def prepared(
         yield Parts(config, model.card, opened, hub, visits, told, path)
 
 
-def run(app: App, hub: Hub, listening: socket.socket) -> None:
-    """Serve until a signal comes."""
+def made(app: App, hub: Hub) -> "Server":
+    """Return a server of the application; its ``run`` serves until a signal comes, or ``should_exit`` is set."""
     log = logging.getLogger("uvicorn.error")
     log.setLevel(logging.ERROR)
-    log.addFilter(lambda record: "without completing" not in str(record.msg))  # of visitors who read no more
+    log.addFilter(_is_no_stalled_visitor)
     settings = uvicorn.Config(
         app, http=Deadlines, ws="wsproto", ws_max_size=MAX_MESSAGE, ws_per_message_deflate=False, lifespan="off",
         log_config=None, access_log=False, server_header=False, proxy_headers=False, timeout_keep_alive=10,
         timeout_graceful_shutdown=int(GOING_S), h11_max_incomplete_event_size=16_384,
     )  # fmt: skip
-    Server(settings, hub).run([listening])
+    return Server(settings, hub)
 
 
 class Server(uvicorn.Server):
@@ -137,6 +137,10 @@ class Server(uvicorn.Server):
         """End."""
         self._hub.close()
         await super().shutdown(sockets)
+
+
+def _is_no_stalled_visitor(record: logging.LogRecord) -> bool:
+    return "without completing" not in str(record.msg)
 
 
 def _history_path(kept: HistoryConfig, stack: contextlib.ExitStack) -> Path:

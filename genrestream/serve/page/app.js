@@ -489,7 +489,7 @@ async function listenToMicrophone() {
   await context.audioWorklet.addModule("worklet.js");
   const node = new AudioWorkletNode(context, "collector", { numberOfInputs: 1, numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" });
   const track = stream.getAudioTracks()[0], name = track.label || "microphone";
-  const socket = opened({ format: "f32le", rate: Math.round(context.sampleRate), channels: 1, name });
+  const socket = opened({ format: "f32le", rate: Math.round(context.sampleRate), channels: 1, live: 1, name });
   let lost = 0;
   node.port.onmessage = ({ data }) => {
     if (socket.readyState !== WebSocket.OPEN) return;

@@ -69,6 +69,11 @@ class Parts:
 
 def application(parts: Parts) -> App:
     """Return the application."""
+    return Security(Starlette(routes=routes(parts)), parts.config)
+
+
+def routes(parts: Parts) -> list[Route | WebSocketRoute]:
+    """Return which address is answered by what."""
 
     async def now(request: Request) -> Response:
         return JSONResponse(_now(parts))
@@ -83,7 +88,7 @@ def application(parts: Parts) -> App:
         text = metrics(parts.card.name, parts.inputs.values(), parts.hub, parts.visits, parts.senders)
         return Response(text, media_type=CONTENT_TYPE)
 
-    routes = [
+    return [
         *(Route(path, _file) for path in FILES),
         Route("/api/now", now),
         Route("/api/history", past),
@@ -93,7 +98,6 @@ def application(parts: Parts) -> App:
         Route("/healthz", health),
         Route("/metrics", figures),
     ]
-    return Security(Starlette(routes=routes), parts.config)
 
 
 async def _file(request: Request) -> Response:

@@ -45,7 +45,11 @@ class Classify:
         thread = begun(upload.name, outbox, visits.counts, lambda: hear_file(visits, upload, outbox.put))
         reading = asyncio.create_task(self._read(upload, first, receive))
         try:
-            headers = [(b"content-type", b"application/x-ndjson"), (b"x-accel-buffering", b"no")]
+            headers = [
+                (b"content-type", b"application/x-ndjson"),
+                (b"x-accel-buffering", b"no"),
+                (b"connection", b"close"),  # the body may not have come to its end
+            ]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             while (message := await outbox.take()) is not None:
                 async with asyncio.timeout(STALLED_S):

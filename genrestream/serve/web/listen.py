@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Callable, Coroutine
 from typing import cast
@@ -40,12 +41,15 @@ class Asked:
         format: ``f32le`` or ``s16le`` for samples, ``file`` for the bytes of a file.
         rate: Of samples, in Hz.
         channels: Of samples, interleaved.
+        is_live: Whether samples come as they are recorded: where this machine is too slow, answers then become rarer.
+            Else they are taken as fast as they can be answered.
         name: What the visitor calls the source.
     """
 
     format: str
     rate: int
     channels: int
+    is_live: bool
     name: str
 
     @classmethod
@@ -61,7 +65,8 @@ class Asked:
         is_file = form == "file"
         rate = _whole("rate", query.get("rate", "16000" if is_file else ""), SAMPLE_RATES[0], SAMPLE_RATES[-1])
         channels = _whole("channels", query.get("channels", "1"), 1, MAX_CHANNELS)
-        return cls(form, rate, channels, query.get("name", "upload" if is_file else "microphone")[:200])
+        is_live = bool(_whole("live", query.get("live", "0"), 0, 1))
+        return cls(form, rate, channels, is_live, query.get("name", "upload" if is_file else "microphone")[:200])
 
     def samples(self, data: bytes) -> np.ndarray:
         """Return a message's samples, float32, shape (n_channels, n_samples).
@@ -118,7 +123,8 @@ class Listen:
                 raise
 
     async def _samples(self, socket: WebSocket, asked: Asked) -> None:
-        feed, outbox, model, config = Feed(), Outbox(), self._visits.model, ListenConfig()
+        feed, outbox, model = Feed(), Outbox(), self._visits.model
+        config = ListenConfig(source=asked.name, speed=1.0 if asked.is_live else math.inf)
         hearing = Hearing(VISITOR, asked.name, model.card, outbox.put, self._visits.counts)
         source, session = Socket(asked.name, feed), model.session(config.stream, asked.name)
         listener = Listener(config, session, feed, source, hearing.spectrogram)
