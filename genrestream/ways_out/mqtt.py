@@ -32,7 +32,7 @@ class Mqtt:
     def __init__(self, target: Target):
         self.name = target.shown
         path, _, query = target.path.partition("?")
-        self._topic = path.strip("/") or TOPIC
+        self._topic = urllib.parse.unquote(path.strip("/")) or TOPIC
         self._discovery = urllib.parse.parse_qs(query, keep_blank_values=True).get("discovery", [DISCOVERY])[0]
         if re.search(r"[#+\x00]", self._topic + self._discovery):
             raise UsageError(f"--to {self.name}: a topic cannot hold #, + or a zero byte; name another")

@@ -58,6 +58,8 @@ def parsed(address: str) -> Target:
         raise UsageError(f"--to {shown}: needs the port that the receiver listens on; write osc://HOST:PORT")
     if any(char.isspace() or not char.isprintable() for char in address):
         raise UsageError(f"--to {shown!r}: has blanks or control characters; write %20 for a blank")
+    if "#" in address:
+        raise UsageError(f"--to {shown}: has a #; write %23 for it")
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     user, password = (urllib.parse.unquote(one) if one else None for one in (parts.username, parts.password))
     return Target(kind, shown, host, port, path, user, password)

@@ -30,7 +30,11 @@ def origin(served):
 
 
 @pytest.mark.parametrize(
-    "stranger", ["http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:1", "http://127.0.0.1.evil.example", "file://"]
+    "stranger",
+    [
+        "http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:1", "http://127.0.0.1.evil.example",
+        "file://",
+    ],
 )  # fmt: skip
 def test_another_sites_page_may_neither_listen_nor_send(served, stranger):
     socket = served.socket(origin=stranger)

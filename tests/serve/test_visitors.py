@@ -18,7 +18,8 @@ RATE = 44_100
 
 @pytest.fixture(scope="module")
 def metal():
-    return np.concatenate([block.mean(axis=0) for block, _ in AudioSource(METAL)])
+    with AudioSource(METAL) as source:
+        return np.concatenate([block.mean(axis=0) for block, _ in source])
 
 
 def pcm(samples, form="f32le"):
