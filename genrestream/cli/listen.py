@@ -22,6 +22,10 @@ from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
 from genrestream.streaming.predictions import Prediction
 from genrestream.streaming.status import Event
+from genrestream.ways_out.now import Now
+from genrestream.ways_out.sender import Sender
+
+MAIN = "main"  # the name of an input that is the only one
 
 
 def run(options: ListenOptions) -> int:
@@ -66,6 +70,9 @@ def _listen(options: ListenOptions, model: Classifier, device: Device | None) ->
         more: list[Sink] = [SegmentFile(options.segments, labels)] if options.segments else []
         if options.plot:
             more.append(Plot(options.plot, options.plot_level))
+        told = stack.enter_context(_told(options))
+        if told:
+            more.append(_teller(options, model, told))
         signals = stack.enter_context(signals_received())
         session = model.session(**vars(options.input.stream))
         live = stack.enter_context(
@@ -74,10 +81,25 @@ def _listen(options: ListenOptions, model: Classifier, device: Device | None) ->
         sinks = stack.enter_context(opened(options.results, labels, 1, view.open, options.view, more))
         _show(live, sinks)
         failed = _conclude(options, live, sinks)
-    if options.stats:
-        for line in live.report():
-            report(line)
+    for line in (*(live.report() if options.stats else ()), *(sender.summary for sender in told if sender.summary)):
+        report(line)
     return _exit_code(signals, view, failed)
+
+
+def _told(options: ListenOptions) -> contextlib.AbstractContextManager[list[Sender[Now]]]:
+    """Return the ways out; what fails is told at once unless a screen is shown, and in any case at the end."""
+    if not options.ways.to:
+        return contextlib.nullcontext([])
+    from genrestream.ways_out.teller import senders  # their clients take a while to import
+
+    has_screen = sys.stdout.isatty() and not options.view.plain
+    return senders(options.ways, (lambda line: None) if has_screen else report)
+
+
+def _teller(options: ListenOptions, model: Classifier, told: list[Sender[Now]]) -> Sink:
+    from genrestream.ways_out.teller import Teller
+
+    return Teller(MAIN, model.card.name, options.ways.every_s, told)
 
 
 class _View:
