@@ -17,10 +17,11 @@ from genrestream.inference import checkpoint, shipped
 from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
 from genrestream.live.live_stream import LiveStream
+from genrestream.streaming.config import StreamConfig
 from genrestream.streaming.predictions import Prediction, Segment, Verdict
 from genrestream.streaming.samples import ArraySource
 from genrestream.streaming.segments import Segmenter
-from genrestream.streaming.session import Session, StreamConfig
+from genrestream.streaming.session import Session
 from genrestream.streaming.turn import OneThread
 
 Source = str | Path | BinaryIO | np.ndarray | Sequence[float]

@@ -7,7 +7,7 @@ from genrestream.audio.formats import RawFormat
 from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
 from genrestream.output.config import OutputConfig, ViewConfig
-from genrestream.streaming.session import StreamConfig
+from genrestream.streaming.config import StreamConfig
 
 SHORT = {"model": "-m", "output": "-o", "format": "-f"}
 # What stands for an option's value in the help, where its type does not say it.

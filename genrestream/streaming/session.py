@@ -3,78 +3,33 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
 from genrestream.audio.chunks import Chunk, Chunker
 from genrestream.audio.conditioning import Conditioner, Leveller
-from genrestream.audio.downmix import Channel, check_channel
 from genrestream.audio.level import Level
 from genrestream.audio.reading.ending import Ending
 from genrestream.audio.resample import Resampler
 from genrestream.audio.silence import is_silent, loudness_db
-from genrestream.errors import OptionError, UsageError, check_number
+from genrestream.errors import UsageError, check_number
 from genrestream.inference.checkpoint import Card
 from genrestream.inference.overlap import Overlap
 from genrestream.inference.tree import Tree
+from genrestream.streaming.config import StreamConfig, check_hop
 from genrestream.streaming.history import History
 from genrestream.streaming.predictions import Decision, Prediction, State, Verdict
 from genrestream.streaming.samples import block_of
 from genrestream.streaming.turn import OneThread
 from genrestream.voting.follow import Follow
 from genrestream.voting.steps import Kind
-from genrestream.voting.vote import Rule, Vote, check_half_life
+from genrestream.voting.vote import Rule, Vote
 
-VoteName = Literal["follow", "mean", "majority", "decay"]
 Inferred = tuple[Kind, np.ndarray]  # what a chunk is, and the logits of its labels where it is music
 LONGEST_GAP_S = 1e9
 HOLD_DB = 1.0  # at short hops the gain stays while it is right to this
 SHORT_GAP_S = 2.0  # up to this the music goes on after a gap
-
-
-@dataclasses.dataclass(frozen=True)
-class StreamConfig:
-    """How a stream is cut, voted on and decided.
-
-    Attributes:
-        hop_s: Seconds from one chunk's start to the next one's.
-        vote: What the running probabilities are: of what plays now, where chunks before a change stop counting
-            (follow); the mean of all chunks' probabilities; the majority of their choices; or a mean in which old
-            chunks fade (decay).
-        half_life_s: For the decay vote: seconds after which a chunk counts half.
-        min_probability: Under it the answer is unsure; of a tag model, tags under it are not named. The model's own,
-            or its thresholds for each label, where not given.
-        silence_db: Chunks quieter than this, in dB below full scale, are silence and do not vote, unless they vary as
-            music from a quiet microphone does.
-        channel: Which channel to use: auto mixes what carries sound; mid, left, right, or a number from 1.
-    """
-
-    hop_s: float = 3.0
-    vote: VoteName = "follow"
-    half_life_s: float = 15.0
-    min_probability: float | None = None
-    silence_db: float = -60.0
-    channel: Channel = "auto"
-
-    def __post_init__(self) -> None:
-        check_hop(self.hop_s)
-        if self.min_probability is not None:
-            check_number("min_probability", self.min_probability, 0, 1, "from 0 to 1")
-        check_number("silence_db", self.silence_db, -200, 0, "from -200 to 0 dB")
-        check_channel(self.channel)
-        if self.vote not in get_args(VoteName):
-            raise OptionError("vote", self.vote, f"must be one of {', '.join(get_args(VoteName))}")
-        check_half_life(self.half_life_s)
-
-
-def check_hop(hop_s: float) -> None:
-    """Make sure that a hop is possible.
-
-    Raises:
-        OptionError: It is not.
-    """
-    check_number("hop_s", hop_s, 0.05, 3600, "from 0.05 to 3600 seconds")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
