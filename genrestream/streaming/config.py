@@ -1,12 +1,14 @@
 """How a stream is cut, voted on and decided: the options that all commands and the Python interface share."""
 
 import dataclasses
+import os
 from typing import Literal, get_args
 
 from genrestream.audio.formats import Channel, check_channel
 from genrestream.errors import OptionError, check_number
 from genrestream.voting.half_life import check_half_life
 
+MAX_JOBS = 16  # as many chunks are read ahead
 VoteName = Literal["follow", "mean", "majority", "decay"]
 
 
@@ -52,3 +54,19 @@ def check_hop(hop_s: float) -> None:
         OptionError: It is not.
     """
     check_number("hop_s", hop_s, 0.05, 3600, "from 0.05 to 3600 seconds")
+
+
+def n_cores() -> int:
+    """Return how many cores this process may use, at most ``MAX_JOBS``."""
+    n_allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(n_allowed, MAX_JOBS)
+
+
+def check_jobs(jobs: object) -> None:
+    """Make sure that so many chunks may be in work at once.
+
+    Raises:
+        OptionError: They may not.
+    """
+    if not isinstance(jobs, int) or isinstance(jobs, bool) or not 1 <= jobs <= MAX_JOBS:
+        raise OptionError("jobs", jobs, f"must be a whole number from 1 to {MAX_JOBS}")

@@ -42,6 +42,7 @@ class MeasuredChunk:
         level_db: Its loudness.
         gain: The factor that brings it to the model's loudness.
         is_silent: Whether it is silence, which no network sees.
+        notes: What a listener should know of the input by then.
     """
 
     chunk: Chunk
@@ -49,6 +50,7 @@ class MeasuredChunk:
     level_db: float
     gain: float
     is_silent: bool
+    notes: tuple[str, ...]
 
 
 class Session:
@@ -56,7 +58,7 @@ class Session:
 
     ``push`` does all at once. It has three stages, for a caller that works on several chunks at a time: ``chunks`` (in
     the order of the stream), ``infer`` (the network; in any thread, and in any order unless ``in_order``), ``decide``
-    (in the order of the stream).
+    (in the order of the stream). At the end ``last_chunks`` and, after the last decision, ``settle``.
 
     Args:
         card: The model's card.
@@ -100,7 +102,8 @@ class Session:
         self._history = History(card.paths)
         self._n_cut = self._n_samples = self._n_chunks = 0
         self._n_of: Counter[str] = Counter()
-        self._dropped_s = self._padded_s = 0.0
+        self._unused_s = self._dropped_s = self._padded_s = 0.0
+        self._notes: tuple[str, ...] = ()
         self._turn, self._is_over = OneThread("this session"), False
 
     def push(self, samples: Any, sample_rate: int) -> list[Prediction]:
@@ -162,7 +165,7 @@ class Session:
     def last_chunks(self) -> list[MeasuredChunk]:
         """End the stream and return the chunks that were left."""
         measured = self._drain()
-        chunks, self._dropped_s = self._chunker.flush()
+        chunks, self._unused_s = self._chunker.flush()
         self._is_over = True
         return measured + [self._measured(chunk) for chunk in chunks]
 
@@ -182,7 +185,7 @@ class Session:
     def decide(self, measured: MeasuredChunk, inferred: Inferred) -> Prediction:
         """Let a chunk vote, and return its prediction with the running decision after it."""
         chunk, sample_rate = measured.chunk, self.card.frontend.sample_rate
-        self._n_samples = measured.position
+        self._n_samples, self._notes = measured.position, measured.notes
         self._n_chunks += 1
         padded_s = (len(chunk.waveform) - chunk.n_received) / sample_rate
         self._padded_s += padded_s
@@ -209,6 +212,10 @@ class Session:
         self._history.push(prediction)
         return prediction
 
+    def settle(self) -> None:
+        """Count what came after the last decision; call it when every chunk is decided."""
+        self._n_samples, self._notes, self._dropped_s = self._n_cut, self._conditioner.notes, self._unused_s
+
     def verdict(self, problems: tuple[str, ...] = (), ending: Ending | None = None) -> Verdict:
         """Return what is known of the stream so far."""
         history = self._history.ended()
@@ -224,7 +231,7 @@ class Session:
             n_noise=self._n_of["noise"],
             padded_s=self._padded_s,
             problems=problems,
-            notes=(*(ending.notes if ending else ()), *self._conditioner.notes),
+            notes=(*(ending.notes if ending else ()), *self._notes),
             ending=ending,
             segments=history.segments,
             seconds=history.seconds,
@@ -264,11 +271,12 @@ class Session:
             # Of silence too: the leveller forgets old loudness only here.
             gain=self._leveller.gain(chunk.start + chunk.n_received) if self._leveller else 1.0,
             is_silent=is_silent(chunk.waveform, sample_rate, self.config.silence_db),
+            notes=self._conditioner.notes,
         )
 
     def _answered(self, measured: list[MeasuredChunk]) -> list[Prediction]:
         predictions = [self.decide(one, self.infer(one)) for one in measured]
-        self._n_samples = self._n_cut
+        self.settle()
         return predictions
 
     def _final(self, history: History) -> Decision:
