@@ -13,7 +13,8 @@ import dataclasses
 
 import numpy as np
 
-from genrestream.audio.downmix import Channel, Downmix
+from genrestream.audio.downmix import Downmix
+from genrestream.audio.formats import Channel
 from genrestream.audio.hum import HumFilter
 from genrestream.audio.level import FULL_SCALE
 from genrestream.errors import AudioError, OptionError

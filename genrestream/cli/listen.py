@@ -10,7 +10,6 @@ from genrestream.cli.exits import FAILED, OK
 from genrestream.cli.options import ListenOptions
 from genrestream.cli.std_streams import stdin_is_closed
 from genrestream.errors import AudioError, UsageError
-from genrestream.inference.program import use_compile_cache
 from genrestream.live.devices import Device, pick
 from genrestream.live.live_stream import LiveStream
 from genrestream.live.microphone import quiet_libraries
@@ -41,7 +40,6 @@ def run(options: ListenOptions) -> int:
     with quiet_libraries():
         # Before the model is loaded, so that a wrong device is reported at once.
         device = pick(options.input.device) if options.input.source is None else None
-        use_compile_cache()
         return _listen(options, load(options.model), device)
 
 

@@ -9,7 +9,7 @@ from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
 from genrestream.output.config import OutputConfig, ViewConfig
 from genrestream.serve.config import HistoryConfig, ServeConfig
-from genrestream.streaming.session import StreamConfig
+from genrestream.streaming.config import StreamConfig
 from genrestream.ways_out.config import WaysOutConfig
 
 SHORT = {"model": "-m", "output": "-o", "format": "-f"}

@@ -71,7 +71,7 @@ def load(name: str | Path) -> SharedModel:
         UsageError: Nothing has that name.
         CheckpointError: The folder is missing, foreign, damaged or from a newer version.
     """
-    from genrestream.inference.program import logits_program  # jax
+    from genrestream.inference.program import Program
 
     found = checkpoint.read(shipped.find(name))
-    return SharedModel(found.card, logits_program(found))
+    return SharedModel(found.card, Program(found))

@@ -3,78 +3,33 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
 from genrestream.audio.chunks import Chunk, Chunker
 from genrestream.audio.conditioning import Conditioner, Leveller
-from genrestream.audio.downmix import Channel, check_channel
 from genrestream.audio.level import Level
 from genrestream.audio.reading.ending import Ending
 from genrestream.audio.resample import Resampler
 from genrestream.audio.silence import is_silent, loudness_db
-from genrestream.errors import OptionError, UsageError, check_number
+from genrestream.errors import UsageError, check_number
 from genrestream.inference.checkpoint import Card
 from genrestream.inference.overlap import Overlap
 from genrestream.inference.tree import Tree
+from genrestream.streaming.config import StreamConfig, check_hop
 from genrestream.streaming.history import History
 from genrestream.streaming.predictions import Decision, Prediction, State, Verdict
 from genrestream.streaming.samples import block_of
 from genrestream.streaming.turn import OneThread
 from genrestream.voting.follow import Follow
 from genrestream.voting.steps import Kind
-from genrestream.voting.vote import Rule, Vote, check_half_life
+from genrestream.voting.vote import Rule, Vote
 
-VoteName = Literal["follow", "mean", "majority", "decay"]
 Inferred = tuple[Kind, np.ndarray]  # what a chunk is, and the logits of its labels where it is music
 LONGEST_GAP_S = 1e9
 HOLD_DB = 1.0  # at short hops the gain stays while it is right to this
 SHORT_GAP_S = 2.0  # up to this the music goes on after a gap
-
-
-@dataclasses.dataclass(frozen=True)
-class StreamConfig:
-    """How a stream is cut, voted on and decided.
-
-    Attributes:
-        hop_s: Seconds from one chunk's start to the next one's.
-        vote: What the running probabilities are: of what plays now, where chunks before a change stop counting
-            (follow); the mean of all chunks' probabilities; the majority of their choices; or a mean in which old
-            chunks fade (decay).
-        half_life_s: For the decay vote: seconds after which a chunk counts half.
-        min_probability: Under it the answer is unsure; of a tag model, tags under it are not named. The model's own,
-            or its thresholds for each label, where not given.
-        silence_db: Chunks quieter than this, in dB below full scale, are silence and do not vote, unless they vary as
-            music from a quiet microphone does.
-        channel: Which channel to use: auto mixes what carries sound; mid, left, right, or a number from 1.
-    """
-
-    hop_s: float = 3.0
-    vote: VoteName = "follow"
-    half_life_s: float = 15.0
-    min_probability: float | None = None
-    silence_db: float = -60.0
-    channel: Channel = "auto"
-
-    def __post_init__(self) -> None:
-        check_hop(self.hop_s)
-        if self.min_probability is not None:
-            check_number("min_probability", self.min_probability, 0, 1, "from 0 to 1")
-        check_number("silence_db", self.silence_db, -200, 0, "from -200 to 0 dB")
-        check_channel(self.channel)
-        if self.vote not in get_args(VoteName):
-            raise OptionError("vote", self.vote, f"must be one of {', '.join(get_args(VoteName))}")
-        check_half_life(self.half_life_s)
-
-
-def check_hop(hop_s: float) -> None:
-    """Make sure that a hop is possible.
-
-    Raises:
-        OptionError: It is not.
-    """
-    check_number("hop_s", hop_s, 0.05, 3600, "from 0.05 to 3600 seconds")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,6 +42,7 @@ class MeasuredChunk:
         level_db: Its loudness.
         gain: The factor that brings it to the model's loudness.
         is_silent: Whether it is silence, which no network sees.
+        notes: What a listener should know of the input by then.
     """
 
     chunk: Chunk
@@ -94,6 +50,7 @@ class MeasuredChunk:
     level_db: float
     gain: float
     is_silent: bool
+    notes: tuple[str, ...]
 
 
 class Session:
@@ -101,7 +58,7 @@ class Session:
 
     ``push`` does all at once. It has three stages, for a caller that works on several chunks at a time: ``chunks`` (in
     the order of the stream), ``infer`` (the network; in any thread, and in any order unless ``in_order``), ``decide``
-    (in the order of the stream).
+    (in the order of the stream). At the end ``last_chunks`` and, after the last decision, ``settle``.
 
     Args:
         card: The model's card.
@@ -145,7 +102,8 @@ class Session:
         self._history = History(card.paths)
         self._n_cut = self._n_samples = self._n_chunks = 0
         self._n_of: Counter[str] = Counter()
-        self._dropped_s = self._padded_s = 0.0
+        self._unused_s = self._dropped_s = self._padded_s = 0.0
+        self._notes: tuple[str, ...] = ()
         self._turn, self._is_over = OneThread("this session"), False
 
     def push(self, samples: Any, sample_rate: int) -> list[Prediction]:
@@ -207,7 +165,7 @@ class Session:
     def last_chunks(self) -> list[MeasuredChunk]:
         """End the stream and return the chunks that were left."""
         measured = self._drain()
-        chunks, self._dropped_s = self._chunker.flush()
+        chunks, self._unused_s = self._chunker.flush()
         self._is_over = True
         return measured + [self._measured(chunk) for chunk in chunks]
 
@@ -227,7 +185,7 @@ class Session:
     def decide(self, measured: MeasuredChunk, inferred: Inferred) -> Prediction:
         """Let a chunk vote, and return its prediction with the running decision after it."""
         chunk, sample_rate = measured.chunk, self.card.frontend.sample_rate
-        self._n_samples = measured.position
+        self._n_samples, self._notes = measured.position, measured.notes
         self._n_chunks += 1
         padded_s = (len(chunk.waveform) - chunk.n_received) / sample_rate
         self._padded_s += padded_s
@@ -254,6 +212,10 @@ class Session:
         self._history.push(prediction)
         return prediction
 
+    def settle(self) -> None:
+        """Count what came after the last decision; call it when every chunk is decided."""
+        self._n_samples, self._notes, self._dropped_s = self._n_cut, self._conditioner.notes, self._unused_s
+
     def verdict(self, problems: tuple[str, ...] = (), ending: Ending | None = None) -> Verdict:
         """Return what is known of the stream so far."""
         history = self._history.ended()
@@ -269,7 +231,7 @@ class Session:
             n_noise=self._n_of["noise"],
             padded_s=self._padded_s,
             problems=problems,
-            notes=(*(ending.notes if ending else ()), *self._conditioner.notes),
+            notes=(*(ending.notes if ending else ()), *self._notes),
             ending=ending,
             segments=history.segments,
             seconds=history.seconds,
@@ -310,11 +272,12 @@ class Session:
             # Of silence too: the leveller forgets old loudness only here.
             gain=self._leveller.gain(chunk.start + chunk.n_received) if self._leveller else 1.0,
             is_silent=is_silent(chunk.waveform, sample_rate, self.config.silence_db, level_db),
+            notes=self._conditioner.notes,
         )
 
     def _answered(self, measured: list[MeasuredChunk]) -> list[Prediction]:
         predictions = [self.decide(one, self.infer(one)) for one in measured]
-        self._n_samples = self._n_cut
+        self.settle()
         return predictions
 
     def _final(self, history: History) -> Decision:

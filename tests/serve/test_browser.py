@@ -1,4 +1,4 @@
-"""A real browser: it sees the server's genre, plays a song into the page's microphone, sends a file, loses the server."""
+"""A real browser: the server's genre, a song into the page's microphone, a file, and a lost server."""
 
 import contextlib
 import os

@@ -5,7 +5,8 @@ import pytest
 
 from genrestream.audio.source import AudioSource
 from genrestream.errors import OutputError, UsageError
-from genrestream.streaming.session import Session, StreamConfig
+from genrestream.streaming.config import StreamConfig
+from genrestream.streaming.session import Session
 from tests.conftest import METAL, encode, music
 from tests.made_up import GENRES, scores
 from train.data.tracks import Track

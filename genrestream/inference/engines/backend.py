@@ -1,20 +1,11 @@
-"""Checks that JAX works in this process: bad settings, a missing device or a fork give an error of one line."""
+"""Checks that JAX works in this process: bad settings or a missing device give an error of one line."""
 
 import contextlib
-import functools
 import importlib.metadata
-import os
-import platform
 from collections.abc import Iterator
 
 from genrestream.errors import GenrestreamError, UsageError, first_line
-
-
-def settings() -> list[str]:
-    """Return the environment's settings of JAX and XLA, as ``NAME=value``, sorted."""
-    return sorted(
-        f"{name}={value}" for name, value in os.environ.items() if name.startswith(("JAX_", "XLA_")) and value
-    )
+from genrestream.inference.engines.machine import processor, settings
 
 
 @contextlib.contextmanager
@@ -51,24 +42,6 @@ def check_device() -> None:
         jax.devices()
 
 
-@functools.cache
-def _first_process() -> int:
-    return os.getpid()  # a forked process inherits the answer
-
-
-def check_process() -> None:
-    """Make sure that no model was loaded before this process was forked: JAX would hang.
-
-    Raises:
-        UsageError: A model was loaded before the fork.
-    """
-    if os.getpid() != _first_process():
-        raise UsageError(
-            f"process {os.getpid()} was forked from {_first_process()}, which had loaded a model, and JAX does not"
-            " survive a fork; fork first and load the model after it, or start processes with the method 'spawn'"
-        )
-
-
 def fingerprint() -> str:
     """Return what compiled code depends on besides the program: versions, settings, device and processor."""
     device = jax.devices()[0]
@@ -78,16 +51,7 @@ def fingerprint() -> str:
             importlib.metadata.version("jaxlib"),
             device.platform,
             device.device_kind,
-            _processor(),
+            processor(),
             *settings(),
         ]
     )
-
-
-def _processor() -> str:
-    """Return the processor's instruction sets: machines with different processors may share a home folder."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            return next(line for line in lines if line.startswith(("flags", "Features")))
-    except (OSError, StopIteration):
-        return f"{platform.machine()} {platform.node()}"

@@ -1,6 +1,6 @@
-"""Waiting for what may never come, such as a server, so that Ctrl-C still gets through.
+"""Work in a thread of its own, a few items ahead, so that Ctrl-C still gets through and other work goes on meanwhile.
 
-FFmpeg waits in C, where no exception can reach it, so a network stream is opened and read in a thread of its own.
+FFmpeg waits in C, where no exception can reach it, so a network stream is opened and read in such a thread.
 """
 
 import queue
@@ -23,16 +23,26 @@ class Ahead(Generic[T]):
 
     Args:
         begin: Returns the iterator; called in the thread.
+
+    Attributes:
+        is_stopped: Whether nobody reads any more; the thread then ends after its next item.
     """
 
     def __init__(self, begin: Callable[[], Iterator[T]]):
         self._begin = begin
         self._queue: queue.Queue[tuple[str, Any]] = queue.Queue(N_AHEAD)
-        self._is_stopped = False
+        self._is_started = False
+        self.is_stopped = False
+
+    def start(self) -> None:
+        """Start the thread, if it is not started yet."""
+        if not self._is_started:
+            self._is_started = True
+            threading.Thread(target=self._run, name="source", daemon=True).start()
 
     def items(self) -> Iterator[T]:
         """Yield what the iterator yields; whatever it raises is raised here."""
-        threading.Thread(target=self._run, name="source", daemon=True).start()
+        self.start()
         try:
             while True:
                 kind, item = self._queue.get()
@@ -42,7 +52,7 @@ class Ahead(Generic[T]):
                     raise item
                 yield item
         finally:
-            self._is_stopped = True
+            self.is_stopped = True
 
     def _run(self) -> None:
         try:
@@ -55,7 +65,7 @@ class Ahead(Generic[T]):
 
     def _put(self, kind: str, item: Any) -> bool:
         """Hand on an item when there is room for it; return False where nobody reads any more."""
-        while not self._is_stopped:
+        while not self.is_stopped:
             try:
                 self._queue.put((kind, item), timeout=TICK_S)
             except queue.Full:
