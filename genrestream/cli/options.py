@@ -9,7 +9,7 @@ from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
 from genrestream.output.config import OutputConfig, ViewConfig
 from genrestream.serve.config import HistoryConfig, ServeConfig
-from genrestream.streaming.config import StreamConfig
+from genrestream.streaming.config import StreamConfig, check_jobs
 from genrestream.ways_out.config import WaysOutConfig
 
 SHORT = {"model": "-m", "output": "-o", "format": "-f"}
@@ -44,6 +44,7 @@ class FileOptions:
         raw: The format of standard input where it is bare samples.
         track: Which audio track of a file with several, counted from 1; the default one where not given.
         playlist: Sources that are playlists (.m3u, .pls, .xspf) stand for the files that they list.
+        jobs: Chunks that are in work at once, and files read ahead; as many as there are cores where not given.
         view: How results are shown on a terminal.
     """
 
@@ -57,7 +58,12 @@ class FileOptions:
     raw: RawFormat = dataclasses.field(default_factory=RawFormat)
     track: int | None = None
     playlist: bool = False
+    jobs: int | None = None
     view: ViewConfig = dataclasses.field(default_factory=ViewConfig)
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None:
+            check_jobs(self.jobs)
 
 
 @dataclasses.dataclass(frozen=True)
