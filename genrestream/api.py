@@ -13,7 +13,7 @@ import numpy as np
 
 from genrestream.audio.chunks import MIN_PIECE_S
 from genrestream.audio.formats import RawFormat
-from genrestream.audio.source import AudioSource
+from genrestream.audio.source import AudioSource, Block
 from genrestream.errors import AudioError, GenrestreamError, OptionError, UsageError, first_line
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.overlap import reused_config
@@ -26,7 +26,7 @@ from genrestream.streaming.pipeline import Pipeline, state_of
 from genrestream.streaming.predictions import Prediction, Segment, Verdict
 from genrestream.streaming.samples import ArraySource
 from genrestream.streaming.segments import Segmenter
-from genrestream.streaming.session import MeasuredChunk, Session
+from genrestream.streaming.session import Session
 from genrestream.streaming.turn import OneThread
 
 Source = str | Path | BinaryIO | np.ndarray | Sequence[float]
@@ -209,7 +209,7 @@ class Stream:
         self.source, self._session = source, session
         session.source = source.name
         self._turn = OneThread("this stream")
-        self._pipeline = Pipeline(lambda: _chunks(source, session), session, source, pool)
+        self._pipeline = Pipeline(lambda: _named_blocks(source), session, source, pool)
         self._state = state_of(source)
         self._predictions = self._run()
 
@@ -254,21 +254,9 @@ class Stream:
             )
 
 
-def _chunks(source: AudioSource | ArraySource, session: Session) -> Iterator[MeasuredChunk]:
-    """Yield the chunks of a source."""
-    blocks = iter(source)
-    while block := _block(source, blocks):
-        try:
-            chunks = session.chunks(*block)
-        except AudioError as error:  # samples have no name, their source has
-            raise AudioError(f"{source.name}: {error}") from error
-        yield from chunks
-    yield from session.last_chunks()
-
-
-def _block(source: AudioSource | ArraySource, blocks: Iterator[tuple[np.ndarray, int]]) -> Any:
+def _named_blocks(source: AudioSource | ArraySource) -> Iterator[Block]:
     with _reader_errors(source.name):
-        return next(blocks, None)
+        yield from source
 
 
 def load(name: str | Path = DEFAULT_MODEL, wait: bool = True) -> Classifier:
