@@ -241,12 +241,16 @@ class Stream:
         return self._session.verdict(self._state.problems, self._state.ending)
 
     def _run(self) -> Iterator[Prediction]:
-        with self.source:
-            for chunk, inferred, state in self._pipeline:
-                self._state, prediction = state, self._session.decide(chunk, inferred)
-                yield dataclasses.replace(prediction, title=state.title) if state.title else prediction
-            self._session.settle()
-            self._state = state_of(self.source)
+        try:
+            with self.source:
+                for chunk, inferred, state in self._pipeline:
+                    self._state, prediction = state, self._session.decide(chunk, inferred)
+                    yield dataclasses.replace(prediction, title=state.title) if state.title else prediction
+        except BaseException:  # Ctrl-C, or nobody asks for more
+            self._state = self._state.stopped(self.position_s)
+            raise
+        self._session.settle()
+        self._state = state_of(self.source)
         verdict = self.verdict()
         if verdict.n_chunks == 0:
             raise AudioError(

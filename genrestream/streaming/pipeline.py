@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from genrestream.audio.reading.ahead import Ahead
-from genrestream.audio.reading.ending import Ending
+from genrestream.audio.reading.ending import Ending, EndKind
 from genrestream.audio.source import Block
 from genrestream.errors import AudioError
 from genrestream.streaming.session import Inferred, MeasuredChunk, Session
@@ -37,6 +37,12 @@ class SourceState:
     problems: tuple[str, ...]
     ending: Ending
     title: str
+
+    def stopped(self, at_s: float) -> "SourceState":
+        """Return this where nobody read on after so many seconds."""
+        if self.ending.kind is not EndKind.OPEN:
+            return self
+        return dataclasses.replace(self, ending=dataclasses.replace(self.ending, kind=EndKind.STOPPED, at_s=at_s))
 
 
 def state_of(source: Any) -> SourceState:
@@ -65,7 +71,9 @@ class Pipeline:
 
     def stop(self) -> None:
         """End the threads, after what they do now."""
-        self._read.is_stopped = self._ahead.is_stopped = True
+        error = AudioError(f"{self._source.name}: was closed; open it again to read on")
+        self._read.stop(error)
+        self._ahead.stop(error)
 
     def __iter__(self) -> Iterator[tuple[MeasuredChunk, Inferred, SourceState]]:
         if not self._pool:
