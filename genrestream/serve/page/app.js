@@ -596,7 +596,7 @@ function showVerdict(verdict) {
   const parts = verdict.segments.map((one) => ({ ...one, start_s: one.start, end_s: one.end }));
   pasts.file = parts;
   showNow(nowOf(verdict, verdict.source));
-  $("state").textContent = verdict.state === "mix" ? `a mix, ${clock(verdict.duration_s)}` : `the whole file, ${clock(verdict.duration_s)}`;
+  $("state").textContent = `${verdict.state === "mix" ? "a mix" : "the whole file"}, ${clock(Math.round(verdict.duration_s))}`;
   for (const line of [...verdict.problems, ...verdict.notes]) note(line, verdict.problems.includes(line));
   showHour();
 }
