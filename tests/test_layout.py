@@ -9,8 +9,8 @@ from tests.conftest import ROOT
 
 ORDER = {
     "genrestream": [
-        "errors", "files", "audio", "features", "models", "inference", "voting", "streaming", "output", "live", "api",
-        "cli",
+        "errors", "files", "audio", "features", "models", "inference", "voting", "streaming", "output",
+        "ways_out", "live", "api", "serve", "cli",
     ],
     "train": ["command", "data", "augment", "input", "loop", "transfer", "tabular", "evaluation", "study"],
 }  # fmt: skip

@@ -17,7 +17,7 @@ from genrestream.streaming.predictions import Prediction
 from genrestream.streaming.status import Event, Status, state_after
 from genrestream.ways_out.now import Now, now_of
 
-TICK_S = 0.19  # between two messages of level and spectrogram
+TICK_S = 0.09  # between two messages of level and spectrogram
 NOW_S = 5.0  # between two messages on what is on, where nothing changes
 
 Message = dict[str, Any]  # ready for JSON; its "type" is now, tick, chunk, event or segments

@@ -28,7 +28,8 @@ class Process:
         self.log = open(folder / "stderr", "a")  # noqa: SIM115 - closed by close()
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True, env=env)
         assert self.process.stdout
-        self.url = self.process.stdout.readline().split()[0]
+        self._out = self.process.stdout
+        self.url = self._out.readline().split()[0]
         self.port = int(self.url.rpartition(":")[2].strip("/"))
 
     def json(self, path):
@@ -51,7 +52,7 @@ class Process:
     def close(self):
         self.process.kill()
         self.process.wait()
-        self.process.stdout.close()
+        self._out.close()
         self.log.close()
 
 
