@@ -41,7 +41,7 @@ from genrestream.serve import server, turns
 from genrestream.serve.config import HistoryConfig, ServeConfig
 from genrestream.serve.inputs import InputConfig
 from genrestream.serve.web.app import application
-from genrestream.streaming.session import StreamConfig
+from genrestream.streaming.config import StreamConfig
 from genrestream.ways_out.config import WaysOutConfig
 
 METAL = Path(__file__).parent.parent / "examples" / "metal.ogg"
@@ -272,7 +272,8 @@ def _delays(what: str, delays: Sequence[float]) -> None:
         return
     p50, p95 = np.percentile(delays, [50, 95])
     print(
-        f"{what}: p50 {1000 * p50:.0f} ms, p95 {1000 * p95:.0f} ms, largest {1000 * max(delays):.0f} ms of {len(delays)}"
+        f"{what}: p50 {1000 * p50:.0f} ms, p95 {1000 * p95:.0f} ms,"
+        f" largest {1000 * max(delays):.0f} ms of {len(delays)}"
     )
 
 
@@ -282,7 +283,7 @@ def inputs(config: Config) -> None:
         names = [f"--input=i{number}={METAL}" for number in range(count)]
         with Served(*names, "--loop", "--model", config.model or "musicnn-yamnet", core=0) as served:
             served.until_answers()
-            if not _keeps_up(served, f"{count} inputs", count, config.seconds, lambda: None):
+            if not _keeps_up(served, f"{count} inputs", count, config.seconds, []):
                 return
 
 
@@ -301,7 +302,7 @@ def microphones(config: Config) -> None:
                 speaker.start()
             time.sleep(6)
             what = f"{count} microphones"
-            is_fast = _keeps_up(served, what, count, config.seconds, lambda: problems and problems[0])
+            is_fast = _keeps_up(served, what, count, config.seconds, problems)
             stop.set()
             for speaker in speakers:
                 speaker.join()
@@ -309,14 +310,14 @@ def microphones(config: Config) -> None:
                 return
 
 
-def _keeps_up(served: Served, what: str, count: int, seconds: float, problem: Callable[[], Any]) -> bool:
+def _keeps_up(served: Served, what: str, count: int, seconds: float, problems: Sequence[str]) -> bool:
     """Print a line on a server that works; return whether each stream has an answer a second and loses nothing."""
     before, used = sum(served.metric("genrestream_delay_seconds_count")), share(served, seconds)
     answers = (sum(served.metric("genrestream_delay_seconds_count")) - before) / seconds / count
     dropped = sum(served.metric("genrestream_dropped_blocks"))
     slowest = max(served.metric("genrestream_delay_seconds{")[1::3] or [0.0])
-    is_fast = answers > 0.93 and not dropped and not problem()
-    verdict = problem() or ("" if is_fast else "too many")
+    is_fast = answers > 0.93 and not dropped and not problems
+    verdict = problems[0] if problems else "" if is_fast else "too many"
     print(
         f"{what} on one core: {100 * used:.0f} % of it, {answers:.2f} answers a second each,"
         f" p95 {1000 * slowest:.0f} ms, {dropped:.0f} blocks dropped  {verdict}",

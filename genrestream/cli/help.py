@@ -1,13 +1,7 @@
 """The overview that ``genrestream`` prints, and what stands under each command's help."""
 
-from genrestream.cli.options import (
-    DevicesOptions,
-    FileOptions,
-    HistoryOptions,
-    ListenOptions,
-    ModelsOptions,
-    ServeOptions,
-)
+from genrestream.cli.options import DevicesOptions, FileOptions, ListenOptions, ModelsOptions
+from genrestream.cli.serving.options import HistoryOptions, ServeOptions
 
 COMMANDS: dict[str, type] = {
     "file": FileOptions,
@@ -17,6 +11,7 @@ COMMANDS: dict[str, type] = {
     "devices": DevicesOptions,
     "models": ModelsOptions,
 }
+FOLDERS = {"serve": "serving", "history": "serving"}  # of cli, where a command's file is in one
 EXAMPLES = {
     "file": (
         "genrestream file song.mp3                a live screen, then the genre",
@@ -27,7 +22,7 @@ EXAMPLES = {
         "genrestream listen --device monitor      what this machine plays",
     ),
     "serve": (
-        "genrestream serve                        the default microphone, on a page at http://127.0.0.1:8321/",
+        "genrestream serve                        a page of what the microphone hears",
         "genrestream serve --source http://radio.example/live --to mqtt://localhost",
     ),
     "history": (

@@ -33,7 +33,7 @@ def test_help_fits_and_shows_examples_and_exit_codes(name, width, capsys, monkey
     assert max(map(len, out.splitlines())) <= (width if name else 82)
     assert out.count("  genrestream ") >= 2
     assert name is None or "exit codes:" in out
-    assert not [raw for raw in ("None", "STR", "FLOAT", "``", "(default: )", "[[") if raw in out]
+    assert not [raw for raw in ("None", " STR", "FLOAT", "``", "(default: )", "[[") if raw in out]
 
 
 def test_help_imports_no_jax():
@@ -57,7 +57,7 @@ def test_no_command_is_a_short_help(capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["sing"], "sing: no such command; choose one of file, listen, devices, models"),
+        (["sing"], "sing: no such command; choose one of file, listen, serve, history, devices, models"),
         (["file", "--bogus", METAL], "--bogus: no such option; 'genrestream file --help'"),
         (["file", METAL, "--hop-s", "x"], "--hop-s: 'x' must be a number; see 'genrestream file --help'"),
         (["file", METAL, "-m"], "-m/--model: expected one argument; see 'genrestream file --help'"),
