@@ -117,6 +117,11 @@ class Hearing:
         )
 
     def _status(self, status: Status) -> None:
+        """Take a status, of which a file's short blocks bring hundreds a second."""
+        now_s = time.monotonic()
+        is_due = now_s - self._ticked_s >= TICK_S
+        if not is_due and not self._is_answered:
+            return
         if self._is_answered and status.delay_s is not None:
             self._counts.delays.add(status.delay_s)
             self._counts.delay_sum_s += status.delay_s
@@ -125,12 +130,11 @@ class Hearing:
         for sink in self._sinks:
             sink.show(status)
         self.now = now_of(self._name, self._source, self._model, status)
-        now_s = time.monotonic()
         told = (self.now.state, self.now.genres, self.now.title, self.now.notice, self.now.n_dropped)
         if self._is_answered or told != self._told or now_s - self._told_s > NOW_S:
             self._told, self._told_s, self._is_answered = told, now_s, False
             self._publish({"type": "now", **self.now.to_dict()})
-        if now_s - self._ticked_s >= TICK_S:
+        if is_due:
             self._ticked_s = now_s
             self._publish(self._tick(status))
 

@@ -82,6 +82,7 @@ class Input:
         publish: Takes messages, from this input's thread.
         sinks: What else is told.
         keep: Takes stretches, for the history.
+        report: Takes a line when the input breaks off.
 
     Attributes:
         name: Its name.
@@ -97,10 +98,11 @@ class Input:
         publish: Callable[[Message], None],
         sinks: Sequence[Sink],
         keep: Keep,
+        report: Callable[[str], None] = lambda line: None,
     ):
         self.name, self.counts, self.is_over = config.name, Counts(), False
         self._config, self._model, self._device, self._publish = config.listen, model, device, publish
-        self._sinks, self._keep = sinks, keep
+        self._sinks, self._keep, self._report, self._reported = sinks, keep, report, ""
         self._closing = threading.Event()
         source = config.listen.source or (device.name if device else "microphone")
         self._now = now_of(self.name, source, model.card.name, Status())
@@ -128,12 +130,15 @@ class Input:
             problem = self._listen()
             if problem is None:
                 self.is_over = True
-                self._gone("played to its end; start the server with --loop to play it again and again")
+                self._gone("played to its end; with --loop it is played again and again")
                 return
             if self._closing.is_set():
                 return
             retry_s = FIRST_RETRY_S if time.monotonic() - began_s > LAST_RETRY_S else min(2 * retry_s, LAST_RETRY_S)
             self.counts.n_failures += 1
+            if problem != self._reported:
+                self._report(f"input {self.name}: {problem}; it is tried again")
+                self._reported = problem
             self._gone(f"{problem}; next try in {retry_s:g} s")
             self._closing.wait(retry_s)
 

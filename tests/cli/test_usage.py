@@ -8,7 +8,7 @@ import types
 import pytest
 
 import genrestream
-from genrestream.cli.help import COMMANDS
+from genrestream.cli.help import COMMANDS, FOLDERS
 from genrestream.cli.main import main
 from tests.conftest import METAL, ROOT, command
 
@@ -145,7 +145,8 @@ def test_closed_standard_streams(case, tmp_path):
 
 def test_no_command_is_a_module_that_lacks_run():
     for name in COMMANDS:
-        module = __import__(f"genrestream.cli.{name}", fromlist=["run"])
+        folder = f"{FOLDERS[name]}." if name in FOLDERS else ""
+        module = __import__(f"genrestream.cli.{folder}{name}", fromlist=["run"])
         assert isinstance(module.run, types.FunctionType)
 
 

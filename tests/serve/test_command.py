@@ -72,8 +72,19 @@ def test_killed_it_loses_seconds_and_started_again_it_goes_on(default, tmp_path)
     again = Process(tmp_path, *inputs, port=served.port)
     with contextlib.closing(again):
         assert again.json("api/history?input=bar")["segments"]
-        assert again.end(signal.SIGTERM) == 143
+        assert again.end(signal.SIGHUP) == 129
     assert (tmp_path / "stderr").read_text() == ""
+
+
+def test_a_source_that_is_no_audio_is_said_and_tried_again(default, tmp_path):
+    (tmp_path / "text.wav").write_text("no music\n" * 1000)
+    served = Process(tmp_path, "--source", tmp_path / "text.wav", "--no-history")
+    with contextlib.closing(served):
+        now = served.until(lambda now: now["inputs"][0]["state"] == "no input")
+        assert "is not audio that FFmpeg can decode; next try in" in now["inputs"][0]["notice"]
+        assert served.end(signal.SIGTERM) == 143
+    assert "genrestream: input main: " in (tmp_path / "stderr").read_text()
+    assert not (tmp_path / "genrestream").exists()
 
 
 @pytest.mark.parametrize(

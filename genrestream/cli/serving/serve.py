@@ -42,7 +42,7 @@ def run(options: ServeOptions) -> int:
             parts = server.prepared(options.server, options.kept, options.ways, opened, model, report)
             with parts as ready:
                 _welcome(options.server, listening.getsockname()[1])
-                server.made(application(ready), ready.hub).run([listening])
+                server.made(application(ready), ready.hub, lambda: signals.received).run([listening])
                 senders = ready.senders
         for sender in senders:
             if sender.summary:
