@@ -37,6 +37,7 @@ def run(options: ServeOptions) -> int:
         with server.bound(options.server) as listening, signals_received() as signals:
             server.allow_sockets()
             model = turns.load(options.model)
+            model.session(options.stream)  # compiles what is not in the cache yet, before anybody waits for it
             if signals.received:
                 return signals.exit_code
             parts = server.prepared(options.server, options.kept, options.ways, opened, model, report)

@@ -87,7 +87,7 @@ function showProbs(now) {
     row.children[1].firstChild.style.width = `${100 * prob}%`;
     row.children[2].textContent = percent(prob);
   });
-  const isPast = !isLive && Object.keys(probs).length > 0;
+  const isPast = !isLive && Object.values(probs).some((prob) => prob > 0.005);
   $("probs-note").textContent = isPast ? "of the music before" : names.length > shown.length ? `the first ${shown.length} of ${names.length}` : "";
 }
 
