@@ -22,6 +22,8 @@ from genrestream.ways_out.now import Now, now_of
 
 FIRST_RETRY_S, LAST_RETRY_S = 2.0, 60.0
 CLOSING_S = 3.0
+LONGEST_NAME = 40  # characters
+VISITORS = ("visitor", "visitors")  # in messages and metrics
 
 Keep = Callable[[Sequence[Stretch], Sequence[Stretch]], None]
 
@@ -63,9 +65,11 @@ def named(text: str, base: ListenConfig, loop: bool = False) -> InputConfig:
         UsageError: It is no such pair.
     """
     name, equals, what = text.partition("=")
-    if not equals or not what or not name.replace("-", "").replace("_", "").isalnum() or len(name) > 40:
+    if not equals or not what or not name.replace("-", "").replace("_", "").isalnum() or len(name) > LONGEST_NAME:
         rule = "must be NAME=SOURCE or NAME=DEVICE, the name of letters, digits, - and _, such as bar=song.ogg"
         raise OptionError("input", text, rule)
+    if name in VISITORS:
+        raise OptionError("input", text, "this name is that of what visitors bring; choose another")
     is_source = what == "-" or is_url(what) or os.path.exists(local_path(what))
     is_file = is_source and what != "-" and not is_url(what)
     chosen = {"source": what} if is_source else {"device": what}

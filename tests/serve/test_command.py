@@ -97,6 +97,7 @@ def test_a_source_that_is_no_audio_is_said_and_tried_again(default, tmp_path):
         (["--source", METAL, "--no-input"], 2, "cannot be used together"),
         (["--input", "bar"], 2, "--input bar: must be NAME=SOURCE"),
         (["--input", "a b=x.ogg"], 2, "must be NAME=SOURCE"),
+        (["--input", f"visitors={METAL}"], 2, "choose another"),
         (["--input", f"a={METAL}", "--input", f"a={METAL}"], 2, "there are 2 inputs of this name"),
         (["--input", "a=-", "--input", "b=-"], 2, "only one input can be standard input"),
         (["--loop", "--no-input"], 2, "--loop: needs a file to play again"),
