@@ -1,14 +1,7 @@
 """The overview that ``genrestream`` prints, and what stands under each command's help."""
 
-from genrestream.cli.options import (
-    DevicesOptions,
-    ExportOptions,
-    FileOptions,
-    HistoryOptions,
-    ListenOptions,
-    ModelsOptions,
-    ServeOptions,
-)
+from genrestream.cli.options import DevicesOptions, ExportOptions, FileOptions, ListenOptions, ModelsOptions
+from genrestream.cli.serving.options import HistoryOptions, ServeOptions
 
 COMMANDS: dict[str, type] = {
     "file": FileOptions,
@@ -19,6 +12,9 @@ COMMANDS: dict[str, type] = {
     "models": ModelsOptions,
     "export": ExportOptions,
 }
+FOLDERS = {  # of cli, where a command is in one
+    "serve": "serving", "history": "serving", "models": "modelling", "export": "modelling",
+}  # fmt: skip
 EXAMPLES = {
     "file": (
         "genrestream file song.mp3                a live screen, then the genre",
@@ -29,7 +25,7 @@ EXAMPLES = {
         "genrestream listen --device monitor      what this machine plays",
     ),
     "serve": (
-        "genrestream serve                        the default microphone, on a page at http://127.0.0.1:8321/",
+        "genrestream serve                        a page of what the microphone hears",
         "genrestream serve --source http://radio.example/live --to mqtt://localhost",
     ),
     "history": (

@@ -54,6 +54,7 @@ def _check(options: ListenOptions) -> None:
         raise AudioError("-: standard input is closed; pipe music into it, or name a file")
     options.input.check_source()
     outputs = {"--record": options.record, "--segments": options.segments, "--plot": options.plot}
+    outputs["--to"] = next(iter(options.ways.to), None)  # no file, but then the results are not nowhere
     check_outputs(options.results, outputs, [options.input.source or "-"])
     if options.segments:
         check_segments(options.segments)
