@@ -17,14 +17,14 @@ from av.logging import PANIC, set_level
 from genrestream.audio.formats import RawFormat, is_url, local_path, scheme
 from genrestream.audio.listing.playlists import MAX_BYTES, addresses, listed
 from genrestream.audio.reading.causes import cause, log
-from genrestream.audio.reading.demuxers import allowed, refusal
+from genrestream.audio.reading.demuxers import REMOTE_PLAYLISTS, allowed, refusal
 from genrestream.audio.reading.lengths import Extent, corrected, extent
 from genrestream.audio.reading.ogg import PAGE, Ogg
 from genrestream.audio.reading.pipes import Pipe
 from genrestream.errors import AudioError
 
 if TYPE_CHECKING:
-    from genrestream.audio.reading.network.station import Station
+    from genrestream.audio.reading.network.answer import Answer
 
 NETWORK_TIMEOUT_S = 20.0
 IS_PLAYLIST = "is a playlist; name the files that it lists, or say --playlist"
@@ -44,7 +44,7 @@ class Opened:
         extent: Of a local file: its audio's bytes, where the header tells them.
         duration_s: The length that an Ogg's last page gives, in seconds.
         n_bytes: The length that a server gives, in bytes; 0 where it gives none.
-        station: Of a radio station that tells titles: its stream.
+        answer: Of a server that gives no length: what it sends, unless only FFmpeg can read it.
     """
 
     container: InputContainer
@@ -54,7 +54,7 @@ class Opened:
     extent: Extent | None = None
     duration_s: float | None = None
     n_bytes: int = 0
-    station: "Station | None" = None
+    answer: "Answer | None" = None
     files: tuple[Any, ...] = ()
 
     def close(self) -> None:
@@ -103,30 +103,33 @@ def _of_url(url: str, may_be_list: bool = True) -> Opened:
             raise
         raise ValueError("is not audio that FFmpeg can decode") from error
     n_bytes = max(0, container.size)
-    if container.format.name != "ogg":
-        titled = None if n_bytes else _of_station(url, container)
-        return titled or Opened(container, n_bytes=n_bytes)
-    container.close()
-    stream = NetworkBytes(url)
-    return dataclasses.replace(_of_ogg(Ogg(stream.read), stream), n_bytes=n_bytes)
-
-
-def _of_station(url: str, container: InputContainer) -> Opened | None:
-    """Return a station's stream opened once more, with its titles; None where it has none or cannot be opened so."""
-    if not any(name.startswith("icy-") or name == "StreamTitle" for name in container.metadata):
-        return None
-    from genrestream.audio.reading.network.station import Station  # its HTTP client takes a while to import
-
-    with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
-        station = Station(url, NETWORK_TIMEOUT_S)
-        try:
-            opened = Opened(_container(station, is_remote=True), station=station, files=(station,))
-        except BaseException:
-            station.close()
-            raise
+    answer = None if n_bytes or REMOTE_PLAYLISTS & {*container.format.name.split(",")} else _answer(url)
+    if container.format.name == "ogg":
         container.close()
-        return opened
+        stream = answer or NetworkBytes(url)
+        return dataclasses.replace(_of_ogg(Ogg(stream.read), stream), n_bytes=n_bytes, answer=answer)
+    read_here = _of_answer(answer) if answer else None
+    if read_here:
+        container.close()
+    return read_here or Opened(container, n_bytes=n_bytes)
+
+
+def _answer(url: str) -> "Answer | None":
+    """Ask for a stream once more, to read it here; return None where the server does not send it again."""
+    from genrestream.audio.reading.network.answer import Answer  # its HTTP client takes a while to import
+
+    with contextlib.suppress(OSError, ValueError):
+        return Answer(url, NETWORK_TIMEOUT_S)
     return None
+
+
+def _of_answer(answer: "Answer") -> Opened | None:
+    """Open what a server sends; return None where FFmpeg cannot read it so."""
+    try:
+        return Opened(_container(answer, is_remote=True), answer=answer, files=(answer,))
+    except (av.error.FFmpegError, OSError, ValueError):
+        answer.close()
+        return None
 
 
 def _first_of(urls: list[str]) -> Opened:
