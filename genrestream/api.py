@@ -138,7 +138,7 @@ class Classifier:
         _check_raw(options.get("raw"))
         chosen: dict[str, Any] = {"hop_s": 1.0} | {name: value for name, value in options.items() if name in cut}
         config = ListenConfig(
-            device=None if device is None else str(device),
+            device=() if device is None else (str(device),),
             source=None if source is None else str(source),
             stream=StreamConfig(**chosen),
             **{name: value for name, value in options.items() if name in played},

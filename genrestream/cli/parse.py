@@ -72,7 +72,8 @@ def _built(default: Any, given: dict[str, Any]) -> Any:
         if dataclasses.is_dataclass(value):
             changes[field.name] = _built(value, given)
         elif field.name in given:
-            changes[field.name] = given[field.name]
+            several = isinstance(value, tuple)
+            changes[field.name] = tuple(given[field.name]) if several else given[field.name]
     return dataclasses.replace(default, **changes)
 
 
@@ -129,6 +130,9 @@ def _add_option(group: Any, name: str, hint: Any, default: Any, text: str) -> No
         group.add_argument(*flags, dest=name, action="store_true", help=text)
         return
     kind = _plain(hint)
+    if typing.get_origin(kind) is tuple:  # may be given several times
+        group.add_argument(*flags, dest=name, action="append", metavar=METAVARS.get(name, "VALUE"), help=text)
+        return
     shown = f" (default: {default:g})" if isinstance(default, int | float) else f" (default: {default})"
     text = text.replace("%", "%%") + (shown if default is not None else "")
     if typing.get_origin(kind) is typing.Literal:

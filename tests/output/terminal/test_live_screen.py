@@ -25,7 +25,9 @@ def screen(width=80, height=24, model="musicnn", encoding="utf-8"):
 
 
 def shown(status, width=80, height=24, on=None):
-    return ["".join(text for text, _ in line) for line in (on or screen(width, height)).view(status)]
+    drawn = on or screen(width, height)
+    drawn.show(status)
+    return ["".join(text for text, _ in line) for line in drawn.rows()]
 
 
 def playing(**more):
@@ -49,7 +51,7 @@ def test_it_fills_the_terminal_exactly(tags, which, encoding, width, height):
     if which == "nothing yet":
         status = Status()
     drawn = screen(width, height, "日本" * 30, encoding)
-    drawn.source = "http://日本\n\x1b[31m/" * 30
+    status.source = "http://日本\n\x1b[31m/" * 30
     lines = shown(status, on=drawn)
     assert [cell_len(line) for line in lines] == [width] * height
     assert all(line.isprintable() for line in lines)
@@ -70,7 +72,7 @@ def test_all_that_matters_is_on_80_by_24():
 @pytest.mark.parametrize(("width", "height"), [(60, 15), (40, 8)])
 def test_a_small_terminal_keeps_answer_state_and_strip(width, height):
     drawn = screen(width, height)
-    drawn.chunk("x", answer(44, decision(since_s=0.0)))
+    drawn.chunk("", answer(44, decision(since_s=0.0)))
     lines = shown(playing(), on=drawn)
     assert any("metal 7/8 since 0:41" in line for line in lines)
     assert any(line.startswith("  metal ") for line in lines[-4:])  # the strip
@@ -123,13 +125,14 @@ def test_the_place_of_everything_stays_when_the_answer_changes():
 
 def test_only_lines_that_changed_are_sent():
     drawn, status = screen(), playing()
-    drawn.begin("a.wav", None)
+    drawn.begin("", None)
     file = drawn._console.file
     sent = []
     for level_db in (-12, -12, -30):
         status.level_db = level_db
         before = file.tell()
-        drawn.draw(status)
+        drawn.show(status)
+        drawn.draw()
         sent.append(file.tell() - before)
     drawn.close()
     assert sent[0] > 1000
@@ -140,9 +143,10 @@ def test_only_lines_that_changed_are_sent():
 def test_lost_input_moves_the_strip_on():
     drawn = screen()
     status = playing(state="no input")
-    drawn.view(status)
-    at_s, clock_s = drawn._lost_at_s or pytest.fail("the loss is not noted")
-    drawn._lost_at_s = at_s, clock_s - 60  # as if a minute had passed
+    shown(status, on=drawn)
+    view = drawn._view("")
+    at_s, clock_s = view._lost_at_s or pytest.fail("the loss is not noted")
+    view._lost_at_s = at_s, clock_s - 60  # as if a minute had passed
     lines = shown(status, on=drawn)
     assert "1:44" in lines[0]
     assert "× no input ×" in "".join(lines)  # noqa: RUF001
@@ -151,7 +155,7 @@ def test_lost_input_moves_the_strip_on():
 def test_real_answers_of_a_model(model):
     drawn, status = screen(), Status()
     for prediction in model.stream(METAL):
-        drawn.chunk("x", prediction)
+        drawn.chunk("", prediction)
         status.prediction, status.state, status.time_s = prediction, state_after(prediction), prediction.end_s
     text = "\n".join(shown(status, on=drawn))
     assert "votes metal 10/10" in text
