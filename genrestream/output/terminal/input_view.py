@@ -60,6 +60,8 @@ class InputView:
         if not is_alone and height == 1:
             return [cut(self._only_row(status, width), width)]
         parts = self._parts(status, now_s, width, height, BY_IMPORTANCE if is_alone else AMONG_OTHERS)
+        if not is_alone:  # the name's row divides the inputs
+            parts["header"] = [tuple((text, f"{style} reverse") for text, style in line) for line in parts["header"]]
         if (room := height - sum(map(len, parts.values()))) > 0:
             parts["bars"] = self._body(status, width, room)
         lines = [line for name in ORDER for line in parts.get(name, [])]

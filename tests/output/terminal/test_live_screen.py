@@ -113,6 +113,33 @@ def test_a_notice_goes_when_it_is_old():
     assert "3 blocks dropped" not in "\n".join(shown(status, on=drawn))
 
 
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("n_inputs", [2, 3, 7])
+def test_several_inputs_fill_the_terminal_exactly(n_inputs, width, height):
+    drawn = screen(width, height)
+    for number in range(n_inputs):
+        state = "no input" if number == 1 else "music"
+        drawn.show(playing(source=f"日本 {number}" * 3, state=state, notice="x is gone" * (number == 1)))
+    lines = ["".join(text for text, _ in line) for line in drawn.rows()]
+    assert [cell_len(line) for line in lines] == [width] * height
+    if width >= 40 and height >= n_inputs:
+        assert all(any(f"本 {number}" in line for line in lines) for number in range(n_inputs))
+        assert sum("metal" in line or "0.80" in line for line in lines) >= n_inputs - 1
+
+
+def test_each_of_several_inputs_has_its_answer_and_its_strip():
+    drawn = screen(80, 24)
+    for source, genre in (("hall", "metal"), ("bar", "classical")):
+        drawn.chunk(source, answer(44, decision(genre, since_s=0.0)))
+        drawn.show(playing(source=source, prediction=answer(44, decision(genre, since_s=0.0))))
+    lines = ["".join(text for text, _ in line) for line in drawn.rows()]
+    at = next(row for row, line in enumerate(lines) if line.startswith(" bar "))
+    for source, genre, part in (("hall", "metal", lines[:at]), ("bar", "classical", lines[at:])):
+        assert part[0].startswith(f" {source} ")
+        assert any(f"votes {genre} 7/8" in line for line in part)
+        assert any(line.startswith(f"  {genre} ") for line in part[-4:])
+
+
 def test_the_place_of_everything_stays_when_the_answer_changes():
     drawn = screen()
     states = [playing(), playing(state="silence"), playing(prediction=answer(44, decision("classical", 0.6))), Status()]
