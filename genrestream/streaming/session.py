@@ -25,7 +25,7 @@ from genrestream.voting.follow import Follow
 from genrestream.voting.steps import Kind
 from genrestream.voting.vote import Rule, Vote, check_half_life
 
-VoteName = Literal["follow", "mean", "majority", "decay"]
+VoteName = Literal["follow", Rule]
 LONGEST_GAP_S = 1e9
 SHORT_GAP_S = 2.0  # up to this the music goes on after a gap
 
