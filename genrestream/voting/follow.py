@@ -15,6 +15,7 @@ from genrestream.voting.vote import KindOrNothing, sharpened
 
 LEAST = 1e-12
 MAX_RUNS = 100  # the least probable one is dropped
+LEFT = 0.38  # how much a chunk alone falls short, as a logarithm; at a hop of 1 s this changes nothing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +114,11 @@ class Follow:
         self._was_silent = is_silent
         runs = self._runs or _Runs.none(self._n_labels, len(step.confidences))
         change = 1 - math.exp(-step.new_s / self._changes.mean_s) if self._runs else 1.0
-        likely = np.exp(self._likeness(runs, confidences) * step.share)
+        likeness = self._likeness(runs, confidences) * step.share
+        if kind in ("speech", "noise"):  # what lasts no longer than one chunk is not taken for the end of the music
+            most = max(0.0, -math.log(change) - LEFT)
+            likeness = np.clip(likeness, -most, most)
+        likely = np.exp(likeness)
         weights = np.append(change, (1 - change) * runs.weights * likely)
         runs = _Runs(
             weights / weights.sum(),
