@@ -66,9 +66,13 @@ class AudioSource:
             self._input.close()
             raise
         self.duration_s = self._input.duration_s or claimed_s(self._input.container, self._stream)
+        if self._input.extent and self._input.extent.next_at:
+            self.duration_s = None  # it is the first file's, and others are joined to it
         self.is_endless = self._is_remote and not self._input.n_bytes
         self.ending = Ending(notes=notes)
         self._note_understatement()
+        for error in self._input.failed:
+            self._damage(f"a part that {error}")
 
     def __enter__(self) -> "AudioSource":
         return self

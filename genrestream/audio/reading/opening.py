@@ -18,7 +18,7 @@ from genrestream.audio.formats import RawFormat, is_url, local_path, scheme
 from genrestream.audio.listing.playlists import MAX_BYTES, addresses, listed
 from genrestream.audio.reading.causes import cause, log
 from genrestream.audio.reading.demuxers import REMOTE_PLAYLISTS, allowed, refusal
-from genrestream.audio.reading.lengths import Extent, corrected, extent
+from genrestream.audio.reading.lengths import Extent, Part, corrected, extent
 from genrestream.audio.reading.ogg import PAGE, Ogg
 from genrestream.audio.reading.pipes import Pipe
 from genrestream.errors import AudioError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 NETWORK_TIMEOUT_S = 20.0
 IS_PLAYLIST = "is a playlist; name the files that it lists, or say --playlist"
 MAX_TRIED = 5  # addresses of a playlist
+N_SEARCHED = 1 << 17  # bytes at a file's start in which a page of an Ogg is looked for; a page has 64 KiB at most
 FILE_PROTOCOLS, NETWORK_PROTOCOLS = "file", "http,https,tcp,tls,httpproxy"
 
 
@@ -38,7 +39,8 @@ class Opened:
 
     Attributes:
         container: What FFmpeg reads now.
-        links: Of a chained Ogg: the containers after this one.
+        links: Of a chained Ogg, or of files that were joined: the containers after this one.
+        failed: Why the links before this one could not be opened.
         ogg: Of an Ogg: its pages.
         pipe: What is read of standard input or a FIFO.
         extent: Of a local file: its audio's bytes, where the header tells them.
@@ -49,6 +51,7 @@ class Opened:
 
     container: InputContainer
     links: Iterator[InputContainer | AudioError] = dataclasses.field(default_factory=lambda: iter(()))
+    failed: tuple[AudioError, ...] = ()
     ogg: Ogg | None = None
     pipe: Pipe | None = None
     extent: Extent | None = None
@@ -188,18 +191,55 @@ def _of_path(path: Path) -> Opened:
     if at and at.is_understated:
         file = corrected(path, at)
         return Opened(_container(file), extent=at, files=(file,))
-    container = _container(f"file:{path}")  # "file:" keeps a colon in a name from being a protocol
+    try:
+        container = _container(f"file:{path}")  # "file:" keeps a colon in a name from being a protocol
+    except av.error.FFmpegError:
+        if not _has_page(path):
+            raise
+        return _of_ogg_file(path)  # it may begin in the middle of a stream, and another one follow
     if container.format.name != "ogg":
-        return Opened(container, extent=at)
+        opened = Opened(container, extent=at)
+        opened.links = _joined(path, opened)
+        return opened
     duration_s = container.duration / av.time_base if container.duration else None
     container.close()
+    return dataclasses.replace(_of_ogg_file(path), duration_s=duration_s)
+
+
+def _has_page(path: Path) -> bool:
+    with path.open("rb") as file:
+        return PAGE in file.read(N_SEARCHED)
+
+
+def _of_ogg_file(path: Path) -> Opened:
     file = path.open("rb")
-    return dataclasses.replace(_of_ogg(Ogg(file.read), file), duration_s=duration_s)
+    return _of_ogg(Ogg(file.read), file)
 
 
 def _of_ogg(ogg: Ogg, *files: Any) -> Opened:
-    links = ogg.links()
-    return Opened(_container(next(links)), _containers(links), ogg, files=files)
+    links, failed = _containers(ogg.links()), []
+    for link in links:
+        if not isinstance(link, AudioError):
+            return Opened(link, links, tuple(failed), ogg, files=files)
+        failed.append(link)
+    for file in files:
+        file.close()
+    raise ValueError(str(failed[-1]) if len(failed) > 1 else "is not audio that FFmpeg can decode, or lacks its start")
+
+
+def _joined(path: Path, first: Opened) -> Iterator[InputContainer | AudioError]:
+    """Open the files that were joined to the first one, one after another; the extent is then the present one's."""
+    begin = 0
+    while first.extent and first.extent.next_at:
+        begin += first.extent.next_at
+        first.extent = extent(path, begin)
+        file = Part(path, begin)
+        first.files = (file,)
+        try:
+            yield _container(file)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            yield AudioError(cause(error))
+        file.close()
 
 
 def _containers(links: Iterator[Any]) -> Iterator[InputContainer | AudioError]:
