@@ -130,6 +130,8 @@ class Device:
         loss = _due(number, self._config.losses, self._config.n_blocks)
         if not loss:
             return 0.0
+        while self._feed.waiting_s and not self._feed.is_over:  # a busy machine may lag behind
+            time.sleep(0.01)
         self._feed.connected, self._feed.notice = bool(loss % 2), "soak is gone"
         time.sleep(QUIET_S)
         self._feed.connected = True

@@ -152,10 +152,11 @@ class Stream:
 
     Attributes:
         source: What is being read.
+        session: What it is pushed into.
     """
 
     def __init__(self, source: AudioSource | ArraySource, session: Session):
-        self.source, self._session = source, session
+        self.source, self.session = source, session
         session.source = source.name
         self._turn = OneThread("this stream")
         self._predictions = self._run()
@@ -176,18 +177,18 @@ class Stream:
     @property
     def position_s(self) -> float:
         """Seconds of the source that were processed so far."""
-        return self._session.position_s
+        return self.session.position_s
 
     def verdict(self) -> Verdict:
         """Return what is known so far; at the end of the iteration, of the whole."""
-        return self._session.verdict(tuple(self.source.problems), self.source.ending)
+        return self.session.verdict(tuple(self.source.problems), self.source.ending)
 
     def _run(self) -> Iterator[Prediction]:
         with self.source:
             blocks = iter(self.source)
             while block := self._read(blocks):
                 yield from self._titled(self._push(*block))
-            yield from self._titled(self._session.flush())
+            yield from self._titled(self.session.flush())
         verdict = self.verdict()
         if verdict.n_chunks == 0:
             raise AudioError(
@@ -205,7 +206,7 @@ class Stream:
 
     def _push(self, block: np.ndarray, sample_rate: int) -> list[Prediction]:
         try:
-            return self._session.push_block(block, sample_rate)
+            return self.session.push_block(block, sample_rate)
         except AudioError as error:  # samples have no name, their source has
             raise AudioError(f"{self.source.name}: {error}") from error
 

@@ -15,6 +15,7 @@ from genrestream.output.plot.sink import Plot, check_plot
 from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
 from genrestream.streaming.predictions import Prediction, Verdict
+from genrestream.streaming.session import OnWaveform
 from genrestream.streaming.status import state_after, title_event
 
 
@@ -42,7 +43,7 @@ def run(options: FileOptions) -> int:
 
 def _check(options: FileOptions, sources: list[str]) -> None:
     """Check before any work that the outputs can be written."""
-    check_plot(options.plot, options.plot_level, len(sources))
+    check_plot(options.plot, options.plot_background, len(sources))
     if options.segments:
         check_segments(options.segments, len(sources))
     check_outputs(options.results, {"--plot": options.plot, "--segments": options.segments}, sources)
@@ -53,12 +54,14 @@ def _classify_all(options: FileOptions, sources: list[str], signals: Signals) ->
     use_compile_cache()
     model = load(options.model)
     labels = model.card.paths
-    more: list[Sink] = [Plot(options.plot, options.plot_level)] if options.plot else []
+    plot = Plot(options.plot, options.plot_background) if options.plot else None
+    more: list[Sink] = [plot] if plot else []
     if options.segments:
         more.append(SegmentFile(options.segments, labels))
     screen = functools.partial(_screen, len(sources))
     with opened(options.results, labels, len(sources), screen, options.view, more) as sinks:
-        n_failed = sum(not _classify(options, model, source, sinks, signals) for source in sources)
+        heard = plot.spectrogram.hear if plot and plot.spectrogram else None
+        n_failed = sum(not _classify(options, model, source, sinks, signals, heard) for source in sources)
         signals.end()
     return n_failed
 
@@ -87,12 +90,15 @@ def _screen(n_sources: int, is_ascii: bool) -> Sink:
     return FileScreen(n_sources, Terminal(sys.stdout, is_ascii))
 
 
-def _classify(options: FileOptions, model: Classifier, source: str, sinks: list[Sink], signals: Signals) -> bool:
+def _classify(
+    options: FileOptions, model: Classifier, source: str, sinks: list[Sink], signals: Signals, heard: OnWaveform | None
+) -> bool:
     """Classify one source into the sinks; return whether all went well."""
     try:
         if source == "-" and stdin_is_closed():
             raise AudioError("-: standard input is closed; pipe music into it, or name a file")
         with model.stream(source, options.raw, options.track, **vars(options.stream)) as stream:
+            stream.session.on_waveform = heard
             for sink in sinks:
                 sink.begin(source, stream.source.duration_s, lambda: stream.position_s)
             try:

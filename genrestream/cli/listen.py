@@ -81,7 +81,7 @@ def _check(options: ListenOptions) -> None:
     check_outputs(options.results, outputs, [options.input.source or "-"])
     if options.segments:
         check_segments(options.segments, n_inputs)
-    check_plot(options.plot, options.plot_level, n_inputs)
+    check_plot(options.plot, options.plot_background, n_inputs)
     check_recording(options.record, options.rotate_h, n_inputs)
 
 
@@ -90,21 +90,22 @@ def _listen(options: ListenOptions, model: Classifier, devices: Sequence[Device 
     with contextlib.ExitStack() as stack:
         recording = Recording(options.record, options.rotate_h) if options.record else None
         more: list[Sink] = [SegmentFile(options.segments, labels)] if options.segments else []
-        if options.plot:
-            more.append(Plot(options.plot, options.plot_level))
+        plot = Plot(options.plot, options.plot_background) if options.plot else None
+        more += [plot] if plot else []
         signals = stack.enter_context(signals_received())
+        sessions = [model.session(**vars(options.input.stream)) for _ in devices]
+        if plot and plot.spectrogram:
+            sessions[0].on_waveform = plot.spectrogram.hear
+
+        def should_stop() -> bool:
+            return bool(signals.received) or view.is_gone
+
+        microphone = MicrophoneApart if len(devices) > 1 else Microphone
         runs = [
             stack.enter_context(
-                LiveStream(
-                    _of_one(options.input, number),
-                    model.session(**vars(options.input.stream)),
-                    device,
-                    recording,
-                    lambda: signals.received or view.is_gone,
-                    MicrophoneApart if len(devices) > 1 else Microphone,
-                )
+                LiveStream(_of_one(options.input, number), session, device, recording, should_stop, microphone)
             )
-            for number, device in enumerate(devices)
+            for number, (session, device) in enumerate(zip(sessions, devices, strict=True))
         ]
         is_several = len(runs) > 1
         sinks = stack.enter_context(

@@ -6,7 +6,7 @@ from typing import Literal
 from genrestream.audio.formats import RawFormat
 from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
-from genrestream.output.config import OutputConfig, ViewConfig
+from genrestream.output.config import Background, OutputConfig, ViewConfig
 from genrestream.streaming.session import StreamConfig
 
 SHORT = {"model": "-m", "output": "-o", "format": "-f"}
@@ -33,7 +33,7 @@ class FileOptions:
         model: Name of a shipped model ('genrestream models' lists them), or the path of a model's folder.
         results: Which results are written, where and how.
         plot: Draw the genres over time into this .png, .svg or .pdf; for one input.
-        plot_level: With --plot: draw the loudness in it.
+        plot_background: With --plot: draw the loudness in it (level), or a mel spectrogram (mel).
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels); for one input.
         stream: How the stream is cut, voted on and decided.
         raw: The format of standard input where it is bare samples.
@@ -46,7 +46,7 @@ class FileOptions:
     model: str = DEFAULT_MODEL
     results: OutputConfig = dataclasses.field(default_factory=OutputConfig)
     plot: str | None = None
-    plot_level: bool = False
+    plot_background: Background = "none"
     segments: str | None = None
     stream: StreamConfig = dataclasses.field(default_factory=StreamConfig)
     raw: RawFormat = dataclasses.field(default_factory=RawFormat)
@@ -67,7 +67,7 @@ class ListenOptions:
         rotate_h: Begin another file of the recording after so many hours.
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels).
         plot: Draw the genres over time into this .png, .svg or .pdf when the run ends.
-        plot_level: With --plot: draw the loudness in it.
+        plot_background: With --plot: draw the loudness in it (level), or a mel spectrogram (mel).
         stats: Print delays, time spent, dropped blocks and memory at the end.
         view: How results are shown on a terminal.
     """
@@ -79,7 +79,7 @@ class ListenOptions:
     rotate_h: float | None = None
     segments: str | None = None
     plot: str | None = None
-    plot_level: bool = False
+    plot_background: Background = "none"
     stats: bool = False
     view: ViewConfig = dataclasses.field(default_factory=ViewConfig)
 

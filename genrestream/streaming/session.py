@@ -26,6 +26,7 @@ from genrestream.voting.steps import Kind
 from genrestream.voting.vote import Rule, Vote, check_half_life
 
 VoteName = Literal["follow", Rule]
+OnWaveform = Callable[[float, np.ndarray, int], None]
 LONGEST_GAP_S = 1e9
 SHORT_GAP_S = 2.0  # up to this the music goes on after a gap
 
@@ -83,6 +84,10 @@ class Session:
             shape (1, n_labels + n_states).
         config: How to cut, vote and decide.
         source: The stream's name, for the verdict.
+
+    Attributes:
+        on_waveform: Called with each piece of the stream as chunks are cut from it: where it begins, in seconds; its
+            samples, shape (n_samples,); and their rate in Hz. None for nobody.
     """
 
     def __init__(
@@ -108,6 +113,7 @@ class Session:
         self._n_of: Counter[str] = Counter()
         self._dropped_s = self._padded_s = 0.0
         self._turn, self._is_over = OneThread("this session"), False
+        self.on_waveform: OnWaveform | None = None
 
     def push(self, samples: Any, sample_rate: int) -> list[Prediction]:
         """Take samples and return the predictions that became ready, often none.
@@ -200,6 +206,10 @@ class Session:
         return self._process(self._resampler.push(mono, sample_rate))
 
     def _process(self, waveform: np.ndarray) -> list[Prediction]:
+        if self.on_waveform:
+            self.on_waveform(
+                self._chunker.position / self.card.frontend.sample_rate, waveform, self._chunker.sample_rate
+            )
         self._n_samples += len(waveform)
         if self._leveller:
             self._leveller.push(waveform)
