@@ -157,7 +157,7 @@ class _Picture:
         high_in = self._height_in - HEAD_IN
         shares = heard.shares(self._start_s, self._end_s).T
         pixels = np.zeros((*shares.shape, 4))
-        pixels[..., :3], pixels[..., 3] = to_rgb(INK), np.nan_to_num(shares)
+        pixels[..., :3], pixels[..., 3] = to_rgb(INK), np.nan_to_num(shares) ** 2  # what is loud stands out
         # It begins and ends with whole columns.
         first = round(self._start_s / heard.width_s)
         place = (first * heard.width_s, (first + shares.shape[1]) * heard.width_s, self._lane_low_in, high_in)
