@@ -36,7 +36,7 @@ def main() -> None:
 def costs(model: str, answers: list[Prediction], width: int, height: int) -> list[float]:
     """Return what each frame took of the processor, in milliseconds, while the level meter moves in every frame."""
     console = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=width, height=height)
-    screen, status, rng, taken_ms = LiveScreen(model, console=console), Status(), np.random.default_rng(0), []
+    screen, status, rng, taken_ms = LiveScreen(model, console=console), Status("a stream"), np.random.default_rng(0), []
     screen.begin("a stream", None)
     for number, answer in enumerate(answers):
         began_s = time.thread_time()
@@ -46,7 +46,8 @@ def costs(model: str, answers: list[Prediction], width: int, height: int) -> lis
             status.time_s = number + frame / FRAMES_PER_ANSWER
             status.level_db = -20 + 3 * float(rng.normal())
             status.peak_db = status.level_db + 8
-            screen.draw(status)
+            screen.show(status)
+            screen.draw()
             taken_ms.append(1000 * (time.thread_time() - began_s))
             began_s = time.thread_time()
     screen.close()

@@ -5,8 +5,9 @@
     python -m benchmarks.soak --hours 24
 
 On its way the input is lost, its rate and channels change, and its clock jumps. At the end, memory must have stayed
-flat after the first hour, every second must have been answered, and every loss reported; otherwise the exit code is 1.
-The music is the clips in examples/, repeated. Linux only.
+flat after the first hour, every second must have been answered, every loss reported, and the silence noticed; otherwise
+the exit code is 1. Half of the input is silence, a tenth is noise; the music is the clips in examples/, repeated. Linux
+only.
 """
 
 import dataclasses
@@ -25,6 +26,7 @@ import tyro
 
 import genrestream
 from benchmarks.listen import RATE, _music
+from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
 from genrestream.live.feed import Block, Feed
 from genrestream.live.listener import Listener
@@ -33,7 +35,10 @@ from genrestream.streaming.predictions import Prediction
 from genrestream.streaming.status import Event
 
 FORMATS = ((16_000, 1), (44_100, 1), (22_050, 1), (16_000, 2), (8_000, 1), (48_000, 1))  # Hz, channels
+SOUNDS = (("music", 0.3), ("silence", 0.5), ("noise", 0.1), ("music", 0.1))  # shares of the time in each format
+SILENCE, NOISE = 1e-5, 0.2  # RMS; a microphone is never all zeros
 BLOCK_S, CHUNK_S = 2, 3
+NEAR_S = 5  # a stretch of silence may be taken for so much longer or shorter, a loss in it included
 QUIET_S = 2.5  # an input that delivers nothing for so long counts as lost
 JUMPS_S = (3600.0, -7200.0, 86_400.0, -0.5, 1e6)  # by which the clock of the blocks jumps, forwards and back
 
@@ -51,7 +56,7 @@ class Config:
     """
 
     hours: float = 24.0
-    model: str = "cnn"
+    model: str = DEFAULT_MODEL
     hop_s: float = 1.0
     losses: int = 20
     growth_mb: float = 30.0
@@ -71,6 +76,7 @@ class Device:
 
     Attributes:
         lost_s: Seconds that it did not deliver.
+        silent_s: Seconds of silence that it delivered.
         stretches_s: The lengths of what it delivered without a break, in seconds.
     """
 
@@ -79,8 +85,10 @@ class Device:
     def __init__(self, config: Config, feed: Feed):
         self._config, self._feed = config, feed
         self.problems: list[str] = []
-        self.lost_s, self.stretches_s = 0, [0]
+        self.lost_s, self.silent_s, self.stretches_s = 0, 0, [0]
         self._clock_s, self._music = 0.0, _music()
+        rng = np.random.default_rng(0)
+        self._hiss = rng.normal(size=len(self._music)).astype(np.float32)
         self._thread = threading.Thread(target=self._run, name="soak", daemon=True)
         self._thread.start()
 
@@ -107,16 +115,23 @@ class Device:
         for number, (sample_rate, n_channels) in enumerate(FORMATS):
             n_blocks = n_left // (len(FORMATS) - number)
             n_left -= n_blocks
-            waveform = np.tile(soxr.resample(self._music, RATE, sample_rate), (n_channels, 1))
-            parts = np.split(waveform, range(0, waveform.shape[1], BLOCK_S * sample_rate), axis=1)[1:-1]
-            for part in itertools.islice(itertools.cycle(parts), n_blocks):
-                yield part, sample_rate
+            for sound, n_of_sound in _shared(n_blocks):
+                self.silent_s += BLOCK_S * n_of_sound * (sound == "silence")
+                waveform = np.tile(soxr.resample(self._waveform(sound), RATE, sample_rate), (n_channels, 1))
+                parts = np.split(waveform, range(0, waveform.shape[1], BLOCK_S * sample_rate), axis=1)[1:-1]
+                for part in itertools.islice(itertools.cycle(parts), n_of_sound):
+                    yield part, sample_rate
+
+    def _waveform(self, sound: str) -> np.ndarray:
+        return self._music if sound == "music" else self._hiss * (SILENCE if sound == "silence" else NOISE)
 
     def _fail(self, number: int) -> float:
         """Deliver nothing for a while where that is due; return the seconds that were lost."""
         loss = _due(number, self._config.losses, self._config.n_blocks)
         if not loss:
             return 0.0
+        while self._feed.waiting_s and not self._feed.is_over:  # a busy machine may lag behind
+            time.sleep(0.01)
         self._feed.connected, self._feed.notice = bool(loss % 2), "soak is gone"
         time.sleep(QUIET_S)
         self._feed.connected = True
@@ -130,6 +145,13 @@ def _due(number: int, times: int, n_blocks: int) -> int:
     """Return the how manieth of some evenly spread moments the block is at, from 1; 0 where it is at none."""
     moments = [round(n_blocks * (time + 0.5) / times) for time in range(times)]
     return moments.index(number) + 1 if number in moments else 0
+
+
+def _shared(n_blocks: int) -> Iterator[tuple[str, int]]:
+    """Yield each sound and how many of the blocks are of it."""
+    ends = [round(n_blocks * share) for share in itertools.accumulate(share for _, share in SOUNDS)]
+    for (sound, _), start, end in zip(SOUNDS, [0, *ends], ends, strict=False):
+        yield sound, end - start
 
 
 def run(config: Config) -> list[str]:
@@ -158,12 +180,19 @@ def run(config: Config) -> list[str]:
     print(f"events: {dict(events)}")
     print("\n".join([*listener.report(), *outcome.verdict.problems, *outcome.verdict.notes]))
     reported = f"the input was lost {config.losses} times, {device.lost_s:.1f} s in all"
+    silent_s, n_stretches = outcome.verdict.seconds.get("silence", 0.0), len(FORMATS) + config.losses
+    print(f"{silent_s:.0f} s of silence noticed of {device.silent_s} s")
     n_lost, n_back = events["soak is gone"] + events["soak is silent"], events["soak delivers again"]
     return [
         *([f"memory grew by {growth_mb:.1f} MB"] if growth_mb > config.growth_mb else []),
         *([f"{n_answers} answers, {expected} were due"] if n_answers != expected else []),
         *([f"{feed.n_dropped} blocks dropped"] if feed.n_dropped else []),
         *([f"{n_lost} losses and {n_back} returns reported"] if {n_lost, n_back} != {config.losses} else []),
+        *(
+            [f"{silent_s:.0f} s of silence noticed, {device.silent_s} s were delivered"]
+            if abs(silent_s - device.silent_s) > NEAR_S * n_stretches
+            else []
+        ),
         *([f"not in the verdict: {reported}"] if [reported] != list(outcome.verdict.problems) else []),
     ]
 

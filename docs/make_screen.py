@@ -98,18 +98,19 @@ def main() -> None:
     """Stream the clips up to the moment that is shown, and save the screen as SVG."""
     model = genrestream.load()
     console = Console(width=WIDTH, height=HEIGHT, force_terminal=True, color_system="truecolor")
-    screen, status = LiveScreen(model.card.name, console=console), Status(delay_s=DELAY_S)
-    screen.source = " then ".join(clip.name for clip in CLIPS)  # begin() would take over the terminal
+    source = " then ".join(clip.name for clip in CLIPS)
+    screen, status = LiveScreen(model.card.name, console=console), Status(source, delay_s=DELAY_S)
     session = model.session(**vars(ListenConfig().stream))
     for samples, sample_rate in blocks():
         status.time_s += samples.shape[-1] / sample_rate
         for prediction in session.push(samples.T, sample_rate):
             status.prediction, status.state = prediction, state_after(prediction)
-            screen.chunk(screen.source, prediction)
+            screen.chunk(source, prediction)
         if status.time_s >= SHOWN_AT_S:
             break
     status.level_db, status.peak_db = session.level.rms_db, session.level.peak_db
-    (ROOT / "docs" / "screen.svg").write_text(drawn(screen.view(status)), encoding="utf-8")
+    screen.show(status)  # begin() would take over the terminal
+    (ROOT / "docs" / "screen.svg").write_text(drawn(screen.rows()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -189,7 +189,7 @@ class Classifier:
         _check_raw(options.get("raw"))
         chosen: dict[str, Any] = {"hop_s": 1.0} | {name: value for name, value in options.items() if name in cut}
         config = ListenConfig(
-            device=None if device is None else str(device),
+            device=() if device is None else (str(device),),
             source=None if source is None else str(source),
             stream=StreamConfig(**chosen),
             **{name: value for name, value in options.items() if name in played},
@@ -203,10 +203,11 @@ class Stream:
 
     Attributes:
         source: What is being read.
+        session: What it is pushed into.
     """
 
     def __init__(self, source: AudioSource | ArraySource, session: Session, pool: Executor | None = None):
-        self.source, self._session = source, session
+        self.source, self.session = source, session
         session.source = source.name
         self._turn = OneThread("this stream")
         self._pipeline = Pipeline(lambda: _named_blocks(source), session, source, pool)
@@ -230,7 +231,7 @@ class Stream:
     @property
     def position_s(self) -> float:
         """Seconds of the source that were processed so far."""
-        return self._session.position_s
+        return self.session.position_s
 
     def start(self) -> None:
         """Begin to read and classify before the first prediction is asked for."""
@@ -238,18 +239,18 @@ class Stream:
 
     def verdict(self) -> Verdict:
         """Return what is known so far; at the end of the iteration, of the whole."""
-        return self._session.verdict(self._state.problems, self._state.ending)
+        return self.session.verdict(self._state.problems, self._state.ending)
 
     def _run(self) -> Iterator[Prediction]:
         try:
             with self.source:
                 for chunk, inferred, state in self._pipeline:
-                    self._state, prediction = state, self._session.decide(chunk, inferred)
+                    self._state, prediction = state, self.session.decide(chunk, inferred)
                     yield dataclasses.replace(prediction, title=state.title) if state.title else prediction
         except BaseException:  # Ctrl-C, or nobody asks for more
             self._state = self._state.stopped(self.position_s)
             raise
-        self._session.settle()
+        self.session.settle()
         self._state = state_of(self.source)
         verdict = self.verdict()
         if verdict.n_chunks == 0:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,15 @@ def needs_pulse() -> None:
 
 
 class Pulse:
-    """The server; its sockets lie in a folder of its own."""
+    """The server; its sockets lie in a folder of its own.
 
-    def __init__(self, folder: Path):
+    Args:
+        folder: Where they lie.
+        sinks: Names of its null sinks; the monitor of the first is the default input.
+    """
+
+    def __init__(self, folder: Path, sinks: Sequence[str] = ("loop",)):
+        self._sinks = sinks
         self.env = {
             **os.environ,
             "XDG_RUNTIME_DIR": str(folder),
@@ -45,17 +51,28 @@ class Pulse:
         self._players: list[subprocess.Popen] = []
 
     def start(self) -> None:
-        modules = ("module-null-sink sink_name=loop", "module-native-protocol-unix")
+        modules = (*(f"module-null-sink sink_name={name}" for name in self._sinks), "module-native-protocol-unix")
         arguments = [option for module in modules for option in ("-L", module)]
         self._server = subprocess.Popen(
             ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", *arguments],
             env=self.env,
             stderr=subprocess.DEVNULL,
         )
-        until(lambda: self._control("set-default-source", "loop.monitor"), 10)
+        until(lambda: self._control("set-default-source", f"{self._sinks[0]}.monitor"), 10)
 
-    def play(self, path: Path) -> None:
-        self._players.append(subprocess.Popen(["paplay", str(path)], env=self.env, stderr=subprocess.DEVNULL))
+    def play(self, path: Path, sink: str | None = None) -> None:
+        where = ["-d", sink] if sink else []
+        self._players.append(subprocess.Popen(["paplay", *where, str(path)], env=self.env, stderr=subprocess.DEVNULL))
+
+    def pull(self, sink: str) -> None:
+        """Take a sink and its monitor away."""
+        listed = subprocess.run(["pactl", "list", "short", "modules"], env=self.env, capture_output=True, text=True)
+        number = next(line.split("\t")[0] for line in listed.stdout.splitlines() if f"sink_name={sink}" in line)
+        assert self._control("unload-module", number)
+
+    def plug(self, sink: str) -> None:
+        """Bring a sink and its monitor."""
+        assert self._control("load-module", "module-null-sink", f"sink_name={sink}")
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)

@@ -48,6 +48,11 @@ class Chunker:
         self._ahead = 0  # by how many samples the next chunk starts too late for its hop
         self.start = 0  # of what is held
 
+    @property
+    def position(self) -> int:
+        """How many samples of the stream came so far, those lost in gaps included."""
+        return self.start + self._n_held - self._n_skipped
+
     def push(self, waveform: np.ndarray) -> list[Chunk]:
         """Take mono samples and return the chunks that became whole."""
         chunks = []
@@ -74,7 +79,7 @@ class Chunker:
 
     def skip(self, n_lost: int) -> None:
         """Begin a new chunk after a gap: what is held and what comes next do not belong together."""
-        self.start += self._n_held - self._n_skipped + n_lost
+        self.start = self.position + n_lost
         self._n_held = self._n_repeated = self._n_skipped = 0
 
     def flush(self) -> tuple[list[Chunk], float]:

@@ -13,6 +13,8 @@ from genrestream.audio.level import SILENT_DB, decibels
 FLOOR_DB = -95.0  # weaker than that, 16 bits hold nothing
 LOWEST_HZ = 75.0  # rumble and mains hum are below, and the onset of hum too, which no narrow line holds
 MAINS_HZ, MAINS_UP_TO_HZ, MAINS_WIDTH_HZ = (50.0, 60.0), 650.0, 2.0
+FADE, NARROW_FADE = 0.1, 0.5  # share of a chunk over which it is faded at each end; more of it makes lines narrower
+HUM_SHARE = 0.005  # with less than this outside of the hum's lines, what they leak must not be taken for sound
 FRAME_S = 0.064
 BAND_EDGES_HZ = np.geomspace(150, 7_000, 21)
 STEADY = 1.6  # noise of any colour has 1.0 to 1.2, the steadiest of 300 chunks of music had 1.8
@@ -69,17 +71,25 @@ def loudness_db(waveform: np.ndarray, sample_rate: int = 16_000) -> float:
     """
     if not len(waveform):
         return SILENT_DB
-    window, mask = _analysis(len(waveform), sample_rate)
+    counted, in_all = _powers(waveform, sample_rate, FADE)
+    if counted < HUM_SHARE * in_all:
+        counted, _ = _powers(waveform, sample_rate, NARROW_FADE)
+    return decibels(np.sqrt(counted))
+
+
+def _powers(waveform: np.ndarray, sample_rate: int, fade: float) -> tuple[float, float]:
+    """Return the mean power of what counts, and of all."""
+    window, mask = _analysis(len(waveform), sample_rate, fade)
     spectrum = np.fft.rfft((waveform - waveform.mean()) * window)
-    energy = float(np.sum((np.square(spectrum.real) + np.square(spectrum.imag)) * mask))
-    power = 2 * energy / (len(waveform) * float(np.sum(window**2)))
-    return decibels(np.sqrt(power))
+    energies = np.square(spectrum.real) + np.square(spectrum.imag)
+    to_power = 2 / (len(waveform) * float(np.sum(window**2)))
+    return float(np.sum(energies * mask)) * to_power, float(np.sum(energies)) * to_power
 
 
 @functools.lru_cache(maxsize=16)
-def _analysis(n_samples: int, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a window with a tenth of fade at each end, and which bins of its spectrum count."""
-    fade = np.minimum(1.0, (np.arange(n_samples) + 0.5) / (0.1 * n_samples))
+def _analysis(n_samples: int, sample_rate: int, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return a window that is faded over a share at each end, and which bins of its spectrum count."""
+    fade = np.minimum(1.0, (np.arange(n_samples) + 0.5) / (share * n_samples))
     window = (0.5 - 0.5 * np.cos(np.pi * np.minimum(fade, fade[::-1]))).astype(np.float32)
     bins_hz = np.fft.rfftfreq(n_samples, 1 / sample_rate)
     off_line_hz = np.min([np.abs(bins_hz - mains * np.round(bins_hz / mains)) for mains in MAINS_HZ], axis=0)

@@ -67,10 +67,14 @@ class AudioSource:
             self._input.close()
             raise
         self.duration_s = self._input.duration_s or claimed_s(self._input.container, self._stream)
+        if self._input.extent and self._input.extent.next_at:
+            self.duration_s = None  # it is the first file's, and others are joined to it
         self.is_endless = self._is_remote and not self._input.n_bytes
         self.is_at_hand = not self._is_remote and not self._input.pipe
         self.ending = Ending(notes=notes)
         self._note_understatement()
+        for error in self._input.failed:
+            self._damage(f"a part that {error}")
 
     def __enter__(self) -> "AudioSource":
         return self
@@ -91,7 +95,7 @@ class AudioSource:
     @property
     def title(self) -> str:
         """What a radio station says is playing, in one printable line; empty where nobody says it."""
-        return self._input.station.title if self._input.station else ""
+        return self._input.answer.title if self._input.answer else ""
 
     def close(self) -> None:
         """Close the file or connection; if another thread reads for longer, it closes them when its read ends."""
@@ -122,6 +126,9 @@ class AudioSource:
             if kind is not EndKind.COMPLETE:
                 self._damage(f"a part breaks off: {why}")
             kind, why = EndKind.COMPLETE, ""
+        if self._input.answer and self._input.answer.error:
+            ending = self._broken(self._input.answer.error)
+            kind, why = ending.kind, ending.cause
         self._conclude(kind, why)
 
     def _read(self, step: Any) -> Any:
@@ -196,8 +203,8 @@ class AudioSource:
     def _broken(self, error: av.error.FFmpegError | OSError) -> Ending:
         if opening.is_timeout(error):
             return Ending(EndKind.STALLED, cause=f"silent for {opening.NETWORK_TIMEOUT_S:g} s")
-        # A server that gives no length and closes the connection at the end has sent all.
-        if self.is_endless and error.errno == errno.EIO:
+        # FFmpeg says so, too, where a server that gives no length closes the connection at the end.
+        if self.is_endless and not self._input.answer and error.errno == errno.EIO:
             return Ending(EndKind.COMPLETE)
         return Ending(EndKind.BROKEN_OFF, cause=cause(error))
 

@@ -46,7 +46,7 @@ def run(options: FileOptions) -> int:
 
 def _check(options: FileOptions, sources: list[str]) -> None:
     """Check before any work that the outputs can be written."""
-    check_plot(options.plot, options.plot_level, len(sources))
+    check_plot(options.plot, options.plot_background, len(sources))
     if options.segments:
         check_segments(options.segments, len(sources))
     check_outputs(options.results, {"--plot": options.plot, "--segments": options.segments}, sources)
@@ -56,11 +56,13 @@ def _classify_all(options: FileOptions, sources: list[str], signals: Signals) ->
     """Classify the sources into all that was asked for; return how many failed."""
     model = load(options.model, wait=False)
     labels = model.card.paths
-    more: list[Sink] = [Plot(options.plot, options.plot_level)] if options.plot else []
+    plot = Plot(options.plot, options.plot_background) if options.plot else None
+    more: list[Sink] = [plot] if plot else []
     if options.segments:
         more.append(SegmentFile(options.segments, labels))
     screen = functools.partial(_screen, len(sources))
-    openings = Openings(options, model, sources, n_cores() if options.jobs is None else options.jobs)
+    on_waveform = plot.spectrogram.hear if plot and plot.spectrogram else None
+    openings = Openings(options, model, sources, n_cores() if options.jobs is None else options.jobs, on_waveform)
     with contextlib.closing(openings):
         openings.start()
         _wait(model)

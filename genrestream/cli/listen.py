@@ -1,18 +1,24 @@
-"""``genrestream listen``: a live run into the screen, the records, the recording and the segments."""
+"""``genrestream listen``: live runs into the screen, the records, the recording and the segments."""
 
 import contextlib
+import dataclasses
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from genrestream.api import Classifier, load
 from genrestream.cli.exits import FAILED, OK
 from genrestream.cli.options import ListenOptions
 from genrestream.cli.std_streams import stdin_is_closed
-from genrestream.errors import AudioError, UsageError
+from genrestream.errors import AudioError, OptionError, UsageError
+from genrestream.live.config import ListenConfig
 from genrestream.live.devices import Device, pick
+from genrestream.live.listener import Update
 from genrestream.live.live_stream import LiveStream
-from genrestream.live.microphone import quiet_libraries
+from genrestream.live.microphone import Microphone, quiet_libraries
+from genrestream.live.several.apart import MicrophoneApart
+from genrestream.live.several.together import together
 from genrestream.live.signals import Signals, signals_received
 from genrestream.output.open_sinks import check_outputs, opened, report
 from genrestream.output.plot.sink import Plot, check_plot
@@ -39,8 +45,26 @@ def run(options: ListenOptions) -> int:
     _check(options)
     with quiet_libraries():
         # Before the model is loaded, so that a wrong device is reported at once.
-        device = pick(options.input.device) if options.input.source is None else None
-        return _listen(options, load(options.model), device)
+        devices = _picked(options.input.device) if options.input.source is None else [None]
+        return _listen(options, load(options.model), devices)
+
+
+def _picked(choices: tuple[str, ...]) -> list[Device]:
+    """Return the chosen devices, the default one where none is, each with a name of its own.
+
+    Raises:
+        UsageError: No input, or more than one, has such a name or number, or one is chosen twice.
+        AudioError: There is no input at all.
+    """
+    devices = [pick(choice) for choice in choices or [None]]
+    for number, device in enumerate(devices):
+        if device in devices[:number]:
+            raise OptionError("device", choices[number], f"is {device.name}, which is given already; give it once")
+    names = [device.name for device in devices]
+    return [
+        dataclasses.replace(device, name=f"{device.name} ({device.index})") if names.count(device.name) > 1 else device
+        for device in devices
+    ]
 
 
 def _check(options: ListenOptions) -> None:
@@ -53,36 +77,62 @@ def _check(options: ListenOptions) -> None:
     if options.input.source == "-" and stdin_is_closed():
         raise AudioError("-: standard input is closed; pipe music into it, or name a file")
     options.input.check_source()
-    outputs = {"--record": options.record, "--segments": options.segments, "--plot": options.plot}
+    outputs, n_inputs = {"--record": options.record, "--segments": options.segments, "--plot": options.plot}, 1
     outputs["--to"] = next(iter(options.ways.to), None)  # no file, but then the results are not nowhere
+    if options.input.device:
+        n_inputs = len(options.input.device)
+    if options.ways.to and n_inputs > 1:
+        raise UsageError("--to: takes one --device; 'genrestream serve --input NAME=DEVICE' sends several inputs")
     check_outputs(options.results, outputs, [options.input.source or "-"])
     if options.segments:
-        check_segments(options.segments)
-    check_plot(options.plot, options.plot_level)
-    check_recording(options.record, options.rotate_h)
+        check_segments(options.segments, n_inputs)
+    check_plot(options.plot, options.plot_background, n_inputs)
+    check_recording(options.record, options.rotate_h, n_inputs)
 
 
-def _listen(options: ListenOptions, model: Classifier, device: Device | None) -> int:
+def _listen(options: ListenOptions, model: Classifier, devices: Sequence[Device | None]) -> int:
     labels, view = model.card.paths, _View(model.card.name)
     with contextlib.ExitStack() as stack:
         recording = Recording(options.record, options.rotate_h) if options.record else None
         more: list[Sink] = [SegmentFile(options.segments, labels)] if options.segments else []
-        if options.plot:
-            more.append(Plot(options.plot, options.plot_level))
+        plot = Plot(options.plot, options.plot_background) if options.plot else None
+        more += [plot] if plot else []
         told = stack.enter_context(_told(options))
         if told:
             more.append(_teller(options, model, told))
         signals = stack.enter_context(signals_received())
-        session = model.session(**vars(options.input.stream))
-        live = stack.enter_context(
-            LiveStream(options.input, session, device, recording, lambda: signals.received or view.is_gone)
+        sessions = [model.session(**vars(options.input.stream)) for _ in devices]
+        if plot and plot.spectrogram:
+            sessions[0].on_waveform = plot.spectrogram.hear
+
+        def should_stop() -> bool:
+            return bool(signals.received) or view.is_gone
+
+        microphone = MicrophoneApart if len(devices) > 1 else Microphone
+        runs = [
+            stack.enter_context(
+                LiveStream(_of_one(options.input, number), session, device, recording, should_stop, microphone)
+            )
+            for number, (session, device) in enumerate(zip(sessions, devices, strict=True))
+        ]
+        is_several = len(runs) > 1
+        sinks = stack.enter_context(
+            opened(options.results, labels, len(runs), view.open, options.view, more, is_several)
         )
-        sinks = stack.enter_context(opened(options.results, labels, 1, view.open, options.view, more))
-        _show(live, sinks)
-        failed = _conclude(options, live, sinks)
-    for line in (*(live.report() if options.stats else ()), *(sender.summary for sender in told if sender.summary)):
+        _show(runs, sinks, lambda: bool(signals.received))
+        failed = [_conclude(options, run, sinks) for run in runs]
+    if options.stats:
+        for run in runs:
+            for line in run.report():
+                report(f"{run.name}: {line}" if is_several else line)
+    for line in (sender.summary for sender in told if sender.summary):
         report(line)
-    return _exit_code(signals, view, failed)
+    return _exit_code(signals, view, any(failed))
+
+
+def _of_one(config: ListenConfig, number: int) -> ListenConfig:
+    """Return the options of one run among several: one device each."""
+    return dataclasses.replace(config, device=config.device[number : number + 1])
 
 
 def _told(options: ListenOptions) -> contextlib.AbstractContextManager[list[Sender[Now]]]:
@@ -123,19 +173,35 @@ class _View:
         return self._is_gone()
 
 
-def _show(live: LiveStream, sinks: list[Sink]) -> None:
-    for sink in sinks:
-        sink.begin(live.name, None)
-    for update in live.updates():
-        if isinstance(update, Prediction):
+def _show(runs: list[LiveStream], sinks: list[Sink], is_stopped: Callable[[], bool]) -> None:
+    for run in runs:
+        for sink in sinks:
+            sink.begin(run.name, None)
+    for run, update in together(runs):
+        known = [update] if update else []
+        if update is None and len(runs) > 1 and not is_stopped():
+            known = _failed(run)
+        for one in known:
             for sink in sinks:
-                sink.chunk(live.name, update)
-        elif isinstance(update, Event):
-            for sink in sinks:
-                sink.event(live.name, update)
-        else:
-            for sink in sinks:
-                sink.show(update)
+                _tell(sink, run.name, one)
+
+
+def _tell(sink: Sink, source: str, update: Update) -> None:
+    if isinstance(update, Prediction):
+        sink.chunk(source, update)
+    elif isinstance(update, Event):
+        sink.event(source, update)
+    else:
+        sink.show(update)
+
+
+def _failed(run: LiveStream) -> list[Update]:
+    """Return what is to be told at once of a run that ended with an error, while others go on."""
+    error = run.outcome().error
+    if error is None:
+        return []
+    status = dataclasses.replace(run.status, state="no input", notice=str(error))
+    return [Event(status.time_s, status.state, status.notice, datetime.now().astimezone()), status]
 
 
 def _conclude(options: ListenOptions, live: LiveStream, sinks: list[Sink]) -> bool:

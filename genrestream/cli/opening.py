@@ -9,6 +9,7 @@ from genrestream.api import Classifier, Stream
 from genrestream.cli.options import FileOptions
 from genrestream.cli.std_streams import stdin_is_closed
 from genrestream.errors import AudioError
+from genrestream.streaming.session import OnWaveform
 
 Opening = Future[Stream] | None  # None of what is opened only when it is its turn
 
@@ -21,9 +22,18 @@ class Openings:
         model: What classifies them.
         sources: Paths, addresses or ``-``.
         n_jobs: How many files are opened ahead; with 1 none.
+        on_waveform: Takes the samples as they are cut; None for nobody.
     """
 
-    def __init__(self, options: FileOptions, model: Classifier, sources: Sequence[str], n_jobs: int):
+    def __init__(
+        self,
+        options: FileOptions,
+        model: Classifier,
+        sources: Sequence[str],
+        n_jobs: int,
+        on_waveform: OnWaveform | None = None,
+    ):
+        self._on_waveform = on_waveform
         self._options, self._model, self._left, self._n_ahead = options, model, deque(sources), n_jobs
         self._pool = ThreadPoolExecutor(n_jobs, "open")
         self._opened: deque[tuple[str, Opening]] = deque()
@@ -67,7 +77,9 @@ class Openings:
         if source == "-" and stdin_is_closed():
             raise AudioError("-: standard input is closed; pipe music into it, or name a file")
         options = self._options
-        return self._model.stream(source, options.raw, options.track, jobs=options.jobs, **vars(options.stream))
+        stream = self._model.stream(source, options.raw, options.track, jobs=options.jobs, **vars(options.stream))
+        stream.session.on_waveform = self._on_waveform
+        return stream
 
 
 def _close(opening: Future[Stream]) -> None:

@@ -7,7 +7,7 @@ from genrestream.audio.formats import RawFormat
 from genrestream.errors import OptionError
 from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
-from genrestream.output.config import OutputConfig, ViewConfig
+from genrestream.output.config import Background, OutputConfig, ViewConfig
 from genrestream.streaming.config import StreamConfig, check_jobs
 from genrestream.ways_out.config import WaysOutConfig
 
@@ -39,7 +39,7 @@ class FileOptions:
         model: Name of a shipped model ('genrestream models' lists them), or the path of a model's folder.
         results: Which results are written, where and how.
         plot: Draw the genres over time into this .png, .svg or .pdf; for one input.
-        plot_level: With --plot: draw the loudness in it.
+        plot_background: With --plot: draw the loudness in it (level), or a mel spectrogram (mel).
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels); for one input.
         stream: How the stream is cut, voted on and decided.
         raw: The format of standard input where it is bare samples.
@@ -53,7 +53,7 @@ class FileOptions:
     model: str = DEFAULT_MODEL
     results: OutputConfig = dataclasses.field(default_factory=OutputConfig)
     plot: str | None = None
-    plot_level: bool = False
+    plot_background: Background = "none"
     segments: str | None = None
     stream: StreamConfig = dataclasses.field(default_factory=StreamConfig)
     raw: RawFormat = dataclasses.field(default_factory=RawFormat)
@@ -79,7 +79,7 @@ class ListenOptions:
         rotate_h: Begin another file of the recording after so many hours.
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels).
         plot: Draw the genres over time into this .png, .svg or .pdf when the run ends.
-        plot_level: With --plot: draw the loudness in it.
+        plot_background: With --plot: draw the loudness in it (level), or a mel spectrogram (mel).
         ways: Other programs that are told what is heard.
         stats: Print delays, time spent, dropped blocks and memory at the end.
         view: How results are shown on a terminal.
@@ -92,7 +92,7 @@ class ListenOptions:
     rotate_h: float | None = None
     segments: str | None = None
     plot: str | None = None
-    plot_level: bool = False
+    plot_background: Background = "none"
     ways: WaysOutConfig = dataclasses.field(default_factory=WaysOutConfig)
     stats: bool = False
     view: ViewConfig = dataclasses.field(default_factory=ViewConfig)

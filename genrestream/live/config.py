@@ -19,7 +19,7 @@ class ListenConfig:
 
     Attributes:
         device: Number or part of the name of the input ('genrestream devices' lists them); the default one where
-            not given.
+            not given. Give it several times to listen to several inputs at once.
         source: Play this file, http(s):// address or pipe (-) in real time instead of listening to a device.
         speed: With a source: how many times faster than real time it plays; inf for as fast as possible.
         loop: Play the source, a file, again and again.
@@ -29,7 +29,7 @@ class ListenConfig:
         track: With a source: which of its audio tracks, counted from 1; the default one where not given.
     """
 
-    device: str | None = None
+    device: tuple[str, ...] = ()
     source: str | None = None
     speed: float = 1.0
     loop: bool = False
@@ -44,10 +44,15 @@ class ListenConfig:
             raise OptionError("speed", self.speed, "needs a source to play; give a file with --source FILE")
         if self.loop and (self.source in (None, "-") or is_url(self.source)):
             raise OptionError("loop", True, "needs a file to play again; give it with --source FILE")
-        if self.source is not None and self.device is not None:
-            raise OptionError("device", self.device, f"cannot be used together with source {self.source}")
+        if self.source is not None and self.device:
+            raise OptionError("device", self.device[0], f"cannot be used together with source {self.source}")
         if self.duration_s is not None:
             check_number("duration_s", self.duration_s, SHORTEST_S, LONGEST_S, "more than 0 seconds, and finite")
+
+    @property
+    def choice(self) -> str | None:
+        """The device of a run, where one is chosen: a run is of one input."""
+        return self.device[0] if self.device else None
 
     def check_source(self) -> None:
         """Make sure, before the model is loaded, that a source that is a path exists, and can be played again.

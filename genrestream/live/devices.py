@@ -135,6 +135,15 @@ def pick(choice: str | None) -> Device:
     return named[0]
 
 
+def is_there(device: Device) -> bool:
+    """Whether a PulseAudio source still exists: where it does not, the server lets its listeners hear another one.
+
+    Other devices, and a server that does not answer, end their stream or fall silent: they count as there.
+    """
+    names = [name for name, _, _ in _pulse_sources()] if device.pulse_source else []
+    return not names or device.pulse_source in names
+
+
 def _pulse_sources() -> list[tuple[str, int, int]]:
     """Return name, channels and rate of each of the server's sources; none where there is no server."""
     sources = []

@@ -47,6 +47,7 @@ class Feed:
         notice: A message on why the source is gone, or that it is back.
         is_over: Whether no more blocks will be put.
         error: The error that ended it, if there was one.
+        began_s: From when on blocks are expected, in seconds of ``time.monotonic``; the time of its making, or later.
         last_put_s: When the last block was put, in seconds of ``time.monotonic``; None before the first.
     """
 
@@ -60,7 +61,7 @@ class Feed:
         self._waiting_s = 0.0
         self._lost_s = 0.0
         self.last_put_s: float | None = None
-        self._began_s = time.monotonic()
+        self.began_s = time.monotonic()
         self._changed = threading.Condition()
 
     def put(self, block: Block) -> None:
@@ -104,8 +105,8 @@ class Feed:
 
     @property
     def quiet_s(self) -> float:
-        """Seconds since the last block was put, or since the start."""
-        return time.monotonic() - (self.last_put_s or self._began_s)
+        """Seconds since the last block was put, or since blocks are expected."""
+        return time.monotonic() - (self.last_put_s or self.began_s)
 
     def _append(self, block: Block) -> None:
         self._blocks.append(block)

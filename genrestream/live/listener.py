@@ -102,7 +102,7 @@ class Listener:
         self._recording, self._should_stop = recording, should_stop
         self._hop = AdaptiveHop(config.stream.hop_s, config.speed, feed.limit_s)
         self._level, self.stats = Level(), Stats()
-        self.status = Status(hop_s=config.stream.hop_s)
+        self.status = Status(source.name, hop_s=config.stream.hop_s)
         self._problems: list[str] = []
         self._received_s = self._lost_s = 0.0
         self._captured_s = time.monotonic()  # when the last sample so far was recorded

@@ -23,6 +23,7 @@ class LiveStream:
         device: The device, if it is already known.
         recording: Takes the input as it is received, if anything does.
         should_stop: Called at each tick; a true result ends the run.
+        microphone: How a device is heard: by this process, or by one of its own, as it must be beside others.
 
     Raises:
         UsageError: No device has that name.
@@ -36,10 +37,14 @@ class LiveStream:
         device: Device | None = None,
         recording: Tap | None = None,
         should_stop: Callable[[], object] = lambda: False,
+        microphone: Callable[[str | None, Feed, Device | None], LiveSource] = Microphone,
     ):
         self._is_closed, self._turn = False, OneThread("this live stream")
         feed = Feed()
-        self._source = _opened(config, device, feed)
+        if config.source is None:
+            self._source = microphone(config.choice, feed, device)
+        else:
+            self._source = Player(config.source, config.raw, config.speed, feed, config.track, config.loop)
         session.source = self._source.name
         self._listener = Listener(
             config, session, feed, self._source, recording, lambda: self._is_closed or should_stop()
@@ -98,9 +103,3 @@ class LiveStream:
         is_closed, self._is_closed = self._is_closed, True
         if not is_closed and (error := self.outcome().error):
             raise error
-
-
-def _opened(config: ListenConfig, device: Device | None, feed: Feed) -> LiveSource:
-    if config.source is None:
-        return Microphone(config.device, feed, device)
-    return Player(config.source, config.raw, config.speed, feed, config.track, config.loop)

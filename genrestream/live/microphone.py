@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from genrestream.errors import AudioError, GenrestreamError
-from genrestream.live.devices import Device, pick, portaudio, rescan
+from genrestream.live.devices import Device, is_there, pick, portaudio, rescan
 from genrestream.live.feed import Block, Feed
 
 LATENCY_S = 0.1  # the device's buffer, and so the delay of the callback that loses nothing
 STALLED_S = 5.0  # a running device that delivers nothing for so long is opened again
-LOOK_S = 0.1
+LOOK_S, LIST_S = 0.1, 1.0  # how often the stream is looked at, and the server's list of sources
 GAP_S = 0.5  # a longer gap between blocks means lost audio, a shorter one is jitter
 FIRST_RETRY_S, LAST_RETRY_S = 0.25, 5.0
 CLOSING_S = 2.0  # closing waits at most so long for an audio server that hangs
@@ -71,17 +71,20 @@ class Microphone:
         except sounddevice.PortAudioError as error:
             cause = _cause(error)
             raise AudioError(f"{device.name}: cannot be opened ({cause}); choose another with --device") from error
-        self._opened_s = time.monotonic()
+        self._device, self._opened_s = device, time.monotonic()
         return stream
 
     def _watch(self) -> None:
+        listed_s = time.monotonic()
         while not self._closing.wait(LOOK_S):
             stalled_s = min(self._feed.quiet_s, time.monotonic() - self._opened_s)
-            if self._stream.active and stalled_s < STALLED_S:
-                continue
-            why = "delivers nothing" if self._stream.active else "is gone"
-            self._feed.connected, self._feed.notice = False, f"{self.name} {why}; trying to open it again"
-            self._reopen()
+            is_gone = not self._stream.active
+            if not is_gone and time.monotonic() - listed_s > LIST_S:
+                is_gone, listed_s = not is_there(self._device), time.monotonic()
+            if is_gone or stalled_s > STALLED_S:
+                why = "is gone" if is_gone else "delivers nothing"
+                self._feed.connected, self._feed.notice = False, f"{self.name} {why}; trying to open it again"
+                self._reopen()
         _close(self._stream)
 
     def _reopen(self) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 from genrestream.errors import UsageError
 
 Format = Literal["text", "jsonl", "csv", "json"]
+Background = Literal["none", "level", "mel"]  # of a plot
 SUFFIXES: dict[str, Format] = {"": "text", ".txt": "text", ".jsonl": "jsonl", ".csv": "csv", ".json": "json"}
 
 

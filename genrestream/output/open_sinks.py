@@ -52,6 +52,7 @@ def opened(
     screen: Callable[[bool], Sink],
     view: ViewConfig,
     more: Sequence[Sink] = (),
+    is_interleaved: bool = False,
 ) -> Iterator[list[Sink]]:
     """Open what a run writes to, and close it after.
 
@@ -62,6 +63,7 @@ def opened(
         screen: Makes the view for a terminal, in ASCII where asked.
         view: How results are shown.
         more: Further sinks.
+        is_interleaved: Whether the sources run at the same time, not one after the other.
 
     Raises:
         OutputError: The file cannot be opened, or later not be written.
@@ -71,20 +73,22 @@ def opened(
         file: TextIO = stack.enter_context(open_text(path)) if path else sys.stdout
         sinks: list[Sink] = []
         if path or (form != "text" and not config.quiet):
-            sinks.append(_selected(config, _records(form, file, labels, n_sources, config)))
+            sinks.append(_selected(config, _records(form, file, labels, n_sources, is_interleaved, config)))
         if not config.quiet and _has_view(path, form):
-            sinks.append(_view(config, view, n_sources, screen))
+            sinks.append(_view(config, view, n_sources, is_interleaved, screen))
         sinks += more
         for sink in sinks:
             stack.callback(sink.close)
         yield sinks
 
 
-def _records(form: Format, file: TextIO, labels: tuple[str, ...], n_sources: int, config: OutputConfig) -> Sink:
+def _records(
+    form: Format, file: TextIO, labels: tuple[str, ...], n_sources: int, is_interleaved: bool, config: OutputConfig
+) -> Sink:
     if form == "csv":
         return Csv(file, labels, config.file, config.verdicts_only)
     if form == "text":
-        return Lines(file, n_sources)
+        return Lines(file, n_sources, is_interleaved)
     return JsonLines(file) if form == "jsonl" else Json(file)
 
 
@@ -94,11 +98,15 @@ def _selected(config: OutputConfig, sink: Sink) -> Sink:
     return VerdictsOnly(sink) if config.verdicts_only else sink
 
 
-def _view(config: OutputConfig, view: ViewConfig, n_sources: int, screen: Callable[[bool], Sink]) -> Sink:
+def _view(
+    config: OutputConfig, view: ViewConfig, n_sources: int, is_interleaved: bool, screen: Callable[[bool], Sink]
+) -> Sink:
     """Return what standard output shows: a screen only on a terminal that can move its cursor."""
     if view.plain or (sys.stdout.isatty() and os.environ.get("TERM", "").lower() in DUMB):
-        return _selected(config, Changes(sys.stdout, n_sources))
-    return screen(view.ascii) if sys.stdout.isatty() else _selected(config, Lines(sys.stdout, n_sources))
+        return _selected(config, Changes(sys.stdout, n_sources, is_interleaved))
+    if sys.stdout.isatty():
+        return screen(view.ascii)
+    return _selected(config, Lines(sys.stdout, n_sources, is_interleaved))
 
 
 def _has_view(output: str | None, form: str) -> bool:

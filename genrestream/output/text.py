@@ -62,6 +62,12 @@ def in_words(prediction: Prediction) -> str:
     return f"{clock(prediction.start_s):>8}  {alone:<20} | {running.genre}: {ranked} | {votes}{notes}"
 
 
+def event_in_words(event: Event) -> str:
+    """Return the state and what happened, such as ``no input: the microphone is gone``; where they are one, once."""
+    message = printable(event.message)
+    return message if message == event.state else f"{event.state}: {message}"
+
+
 def verdict_in_words(verdict: Verdict) -> str:
     """Return a stream's closing line."""
     if verdict.final.state == "mix":
@@ -118,27 +124,36 @@ def _escaped(char: str) -> str:
 
 
 class Lines(Sink):
-    """Plain text for pipes and logs: a line a chunk, a closing line a source."""
+    """Plain text for pipes and logs: a line a chunk, a closing line a source.
 
-    def __init__(self, file: TextIO, n_sources: int):
-        self._file, self._n_sources = file, n_sources
+    Args:
+        file: Where the lines go.
+        n_sources: How many sources there will be; the names of several are printed.
+        is_interleaved: Whether they run at the same time, so that each line needs the name.
+    """
+
+    def __init__(self, file: TextIO, n_sources: int, is_interleaved: bool = False):
+        self._file, self._n_sources, self._is_interleaved = file, n_sources, is_interleaved
 
     def begin(self, source: str, duration_s: float | None, position_s: Callable[[], float] = no_position) -> None:
         """Start a source."""
-        if self._n_sources > 1:
+        if self._n_sources > 1 and not self._is_interleaved:
             self._print(printable(source))
 
     def chunk(self, source: str, prediction: Prediction) -> None:
         """Print a chunk."""
-        self._print(in_words(prediction))
+        self._print(self._named(source) + in_words(prediction))
 
     def event(self, source: str, event: Event) -> None:
         """Print what happened to a live run."""
-        self._print(f"{clock(event.time_s):>8}  {event.state}: {printable(event.message)}")
+        self._print(f"{self._named(source)}{clock(event.time_s):>8}  {event_in_words(event)}")
 
     def verdict(self, verdict: Verdict) -> None:
         """Print a verdict."""
         self._print(verdict_in_words(verdict))
+
+    def _named(self, source: str) -> str:
+        return f"{printable(source)}: " if self._is_interleaved else ""
 
     def _print(self, line: str) -> None:
         print(line, file=self._file, flush=True)

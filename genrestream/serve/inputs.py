@@ -13,6 +13,7 @@ from genrestream.errors import GenrestreamError, OptionError, first_line
 from genrestream.live.config import ListenConfig
 from genrestream.live.devices import Device, pick
 from genrestream.live.live_stream import LiveStream
+from genrestream.live.several.apart import MicrophoneApart
 from genrestream.output.sink import Sink
 from genrestream.serve.hearing import Counts, Hearing, Message
 from genrestream.serve.stretches import Stretch
@@ -48,7 +49,7 @@ class InputConfig:
             UsageError: It makes no sense.
         """
         if self.listen.source is None:
-            return pick(self.listen.device)
+            return pick(self.listen.choice)
         self.listen.check_source()
         return None
 
@@ -72,7 +73,7 @@ def named(text: str, base: ListenConfig, loop: bool = False) -> InputConfig:
         raise OptionError("input", text, "this name is that of what visitors bring; choose another")
     is_source = what == "-" or is_url(what) or os.path.exists(local_path(what))
     is_file = is_source and what != "-" and not is_url(what)
-    chosen = {"source": what} if is_source else {"device": what}
+    chosen = {"source": what} if is_source else {"device": (what,)}
     return InputConfig(name, dataclasses.replace(base, **chosen, loop=loop and is_file))
 
 
@@ -156,7 +157,9 @@ class Input:
                     self.name, source, self._model.card, self._publish, self.counts, self._sinks, self._keep
                 )
                 live = stack.enter_context(
-                    LiveStream(self._config, session, self._device, hearing.spectrogram, self._closing.is_set)
+                    LiveStream(
+                        self._config, session, self._device, hearing.spectrogram, self._closing.is_set, MicrophoneApart
+                    )
                 )
                 self._hearing = hearing
                 hearing.hear(live.updates())

@@ -27,6 +27,7 @@ from genrestream.voting.steps import Kind
 from genrestream.voting.vote import Rule, Vote
 
 Inferred = tuple[Kind, np.ndarray]  # what a chunk is, and the logits of its labels where it is music
+OnWaveform = Callable[[float, np.ndarray, int], None]
 LONGEST_GAP_S = 1e9
 HOLD_DB = 1.0  # at short hops the gain stays while it is right to this
 SHORT_GAP_S = 2.0  # up to this the music goes on after a gap
@@ -70,6 +71,8 @@ class Session:
 
     Attributes:
         in_order: Whether ``infer`` must take the chunks in order, since each uses the work on the one before.
+        on_waveform: Called with each piece of the stream as chunks are cut from it: where it begins, in seconds; its
+            samples, shape (n_samples,); and their rate in Hz. None for nobody.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class Session:
         self._unused_s = self._dropped_s = self._padded_s = 0.0
         self._notes: tuple[str, ...] = ()
         self._turn, self._is_over = OneThread("this session"), False
+        self.on_waveform: OnWaveform | None = None
 
     def push(self, samples: Any, sample_rate: int) -> list[Prediction]:
         """Take samples and return the predictions that became ready, often none.
@@ -252,6 +256,9 @@ class Session:
         return self._cut(self._resampler.push(mono, sample_rate))
 
     def _cut(self, waveform: np.ndarray) -> list[MeasuredChunk]:
+        if self.on_waveform:
+            rate = self.card.frontend.sample_rate
+            self.on_waveform(self._chunker.position / rate, waveform, rate)
         self._n_cut += len(waveform)
         if self._leveller:
             self._leveller.push(waveform)

@@ -41,6 +41,7 @@ class Status:
     """A live run at one moment; the listener updates it, the screen shows it.
 
     Attributes:
+        source: The name of the input.
         state: Music, music that the model is unsure of, speech, noise, silence, nothing yet, or no input.
         time_s: The position in the stream, gaps included.
         level_db: Loudness (RMS) of the last blocks, in dB below full scale.
@@ -54,6 +55,7 @@ class Status:
         title: What a radio station says is playing; empty where nobody says it.
     """
 
+    source: str = ""
     state: LiveState = "nothing"
     time_s: float = 0.0
     level_db: float = -120.0

@@ -15,6 +15,7 @@ from genrestream.voting.vote import KindOrNothing, sharpened
 
 LEAST = 1e-12
 MAX_RUNS = 100  # the least probable one is dropped
+LEFT = 0.38  # by how much one chunk falls short of a change, as a logarithm; at a hop of 1 s this limits nothing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +114,11 @@ class Follow:
         self._was_silent = is_silent
         runs = self._runs or _Runs.none(self._n_labels, len(step.confidences))
         change = 1 - math.exp(-step.new_s / self._changes.mean_s) if self._runs else 1.0
-        likely = np.exp(self._likeness(runs, confidences) * step.share)
+        likeness = self._likeness(runs, confidences) * step.share
+        if kind in ("speech", "noise"):
+            most = self._most_of_other(change, step.new_s)
+            likeness = np.clip(likeness, -most, most)
+        likely = np.exp(likeness)
         weights = np.append(change, (1 - change) * runs.weights * likely)
         runs = _Runs(
             weights / weights.sum(),
@@ -126,6 +131,15 @@ class Follow:
         )
         self._runs = runs.without_least() if len(runs.weights) > MAX_RUNS else runs
         self._count(chosen if is_music else np.zeros(self._n_labels, int), int(is_music))
+
+    @staticmethod
+    def _most_of_other(change: float, new_s: float) -> float:
+        """Return the most that a chunk of speech or noise may say, as a logarithm.
+
+        After 6 s of music, such a chunk alone does not take the answer back, whatever the hop. With a longer hop a
+        change is likelier before the chunk is seen, and fewer chunks of music stand against it; so it may say less.
+        """
+        return max(0.0, -math.log(change) - LEFT - math.log(max(1.0, new_s)))
 
     def _count(self, chosen: np.ndarray, n_votes: int) -> None:
         """Count a chunk for the answer that holds; a new one began where the most probable run did."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from genrestream.audio.source import AudioSource
+from genrestream.errors import AudioError
 from tests.audio.servers import head, serving
 from tests.conftest import METAL, encode, music
 
@@ -72,6 +73,30 @@ def test_a_damaged_link_does_not_take_the_next_one_with_it(tmp_path):
     lengths_s, opened = read(path)
     assert sum(lengths_s.values()) == pytest.approx(6, abs=0.1)
     assert opened.ending.damage.n_packets == 1
+
+
+@pytest.mark.parametrize("n_kept", [20_000, 30_001, 40_002])
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_a_link_that_is_cut_within_a_page_does_not_take_the_next_one_with_it(tmp_path, n_kept, n_channels):
+    """As where a station is switched over in the middle of a song."""
+    path = tmp_path / "chain.opus"
+    path.write_bytes(part(tmp_path, 6, 1)[:n_kept] + part(tmp_path, 3, n_channels))
+    lengths_s, opened = read(path)
+    assert 3.5 < sum(lengths_s.values()) < 6
+    assert lengths_s[n_channels, 48_000] > 2.9
+    assert [problem[-19:] for problem in opened.problems] == ["(pages are missing)"]
+
+
+def test_a_link_without_its_start_does_not_take_the_next_one_with_it(tmp_path):
+    """As where a stream is recorded from somewhere in the middle."""
+    path = tmp_path / "chain.opus"
+    path.write_bytes(part(tmp_path, 6, 2)[30_000:] + part(tmp_path, 3, 1))
+    lengths_s, opened = read(path)
+    assert lengths_s == {(1, 48_000): pytest.approx(3, abs=0.1)}
+    assert len(opened.problems) == 1
+    path.write_bytes(part(tmp_path, 6, 2)[30_000:])
+    with pytest.raises(AudioError, match="is not audio that FFmpeg can decode, or lacks its start"):
+        read(path)
 
 
 class FailsOnce(io.BytesIO):

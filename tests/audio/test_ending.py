@@ -170,6 +170,31 @@ def test_chunks_after_the_audio_are_no_audio(song, claimed_s):
     assert len(ending.notes) == (claimed_s < 6)
 
 
+@pytest.mark.parametrize("suffix", ["wav", "aiff", "w64"])
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_files_that_were_joined_are_all_read(tmp_path, suffix, n_channels):
+    codec = "pcm_s16be" if suffix == "aiff" else "pcm_s16le"
+    first = encode(tmp_path / f"a.{suffix}", music(6), 16_000, codec)
+    second = encode(tmp_path / f"b.{suffix}", music(3, n_channels=n_channels), 16_000, codec)
+    path = tmp_path / f"joined.{suffix}"
+    path.write_bytes(first.read_bytes() + second.read_bytes() + first.read_bytes())
+    with AudioSource(path) as source:
+        lengths = [(len(block), block.shape[1]) for block, _ in source]
+    assert sum(n_samples for _, n_samples in lengths) == 15 * 16_000
+    assert sum(n_samples for channels, n_samples in lengths if channels == n_channels) >= 3 * 16_000
+    assert source.ending == Ending(EndKind.COMPLETE, at_s=15)
+    path.write_bytes(path.read_bytes()[:-50_000])
+    with AudioSource(path) as source:
+        list(source)
+    assert source.ending.kind is EndKind.CUT_SHORT
+
+
+def test_an_mp4_without_its_table_of_contents(tmp_path):
+    path = cut(encode(tmp_path / "song.m4a", music(6, 44_100), 44_100, "aac"))
+    with pytest.raises(AudioError, match="is cut short: its table of contents, which stands at the end, is missing"):
+        read(path)
+
+
 @pytest.mark.parametrize("kind", [b"RF64", b"BW64"])
 @pytest.mark.parametrize("claimed_s", [0, 1.5, 6, 8])
 def test_the_long_sizes_of_rf64(tmp_path, kind, claimed_s):

@@ -9,7 +9,7 @@ from genrestream.audio.reading.ending import EndKind
 from genrestream.audio.source import AudioSource
 from genrestream.errors import AudioError
 from tests.audio.servers import head, serving
-from tests.conftest import METAL, encode, music
+from tests.conftest import METAL, command, encode, music
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +49,69 @@ def test_a_server_that_tells_no_length_and_closes_at_the_end(mp3, answer):
     assert not ending.problems
 
 
-def test_parts_of_known_lengths(mp3):
-    answer = head("audio/mpeg", "Transfer-Encoding: chunked", status="HTTP/1.1 200 OK")
-    with serving(answer, chunked(mp3[:5000]), chunked(mp3[5000:]), b"0\r\n\r\n") as address:
+IN_PARTS = head("audio/mpeg", "Transfer-Encoding: chunked", status="HTTP/1.1 200 OK")
+IN_PARTS_AND_CLOSE = head("audio/mpeg", "Transfer-Encoding: chunked", "Connection: close", status="HTTP/1.1 200 OK")
+LAST = b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("last", [LAST, b"0\r\n", b"0;end=yes\r\nServer: done\r\n\r\n"])
+@pytest.mark.parametrize("answer", [IN_PARTS, IN_PARTS_AND_CLOSE])
+def test_parts_of_known_lengths(mp3, answer, last):
+    with serving(answer, chunked(mp3[:5000]), chunked(mp3[5000:]), last) as address:
         length_s, ending = read(address)
     assert length_s == pytest.approx(6, abs=0.1)
+    assert ending.kind is EndKind.COMPLETE
     assert not ending.problems
+
+
+@pytest.mark.parametrize("n_sent", [30_000, 60_000, 60_007, 60_008, 60_009])
+@pytest.mark.parametrize("answer", [IN_PARTS, IN_PARTS_AND_CLOSE])
+def test_parts_that_break_off(mp3, answer, n_sent):
+    """Within a part, after it, within the line after it, and before the last, empty one."""
+    content = chunked(mp3[:20_000]) + chunked(mp3[20_000:59_985])
+    with serving(answer, (content + chunked(mp3[59_985:]))[:n_sent]) as address:
+        length_s, ending = read(address)
+    assert 1 < length_s < 5
+    assert ending.kind is EndKind.BROKEN_OFF
+    assert ending.problems == (f"broke off after {length_s:.1f} s (the connection was closed)",)
+
+
+CODECS = {
+    "opus": ("libopus", 48_000), "flac": ("flac", 44_100), "wav": ("pcm_s16le", 44_100), "aac": ("aac", 44_100),
+    "webm": ("libopus", 48_000), "mka": ("aac", 44_100), "ts": ("aac", 44_100),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", CODECS)
+@pytest.mark.parametrize("last", [b"", LAST])
+def test_parts_of_each_container(tmp_path, suffix, last):
+    codec, rate = CODECS[suffix]
+    song = encode(tmp_path / f"song.{suffix}", music(6, rate), rate, codec).read_bytes()
+    sent = song if last else song[: len(song) * 2 // 3]
+    with serving(IN_PARTS, chunked(sent), last) as address:
+        length_s, ending = read(f"{address}/song.{suffix}")
+    assert length_s == pytest.approx(6 if last else 4, abs=0.7)
+    assert ending.kind is (EndKind.COMPLETE if last else EndKind.BROKEN_OFF)
+    if last:
+        assert not ending.problems
+    else:  # before it, there may be a word on the packet that was cut
+        assert ending.problems[-1] == f"broke off after {length_s:.1f} s (the connection was closed)"
+
+
+def test_a_station_that_sends_parts_without_end(mp3):
+    """It is endless for us: nobody knows how long it will go on, and it is stopped by who listens."""
+    with serving(IN_PARTS, chunked(mp3), 20.0) as address, AudioSource(address) as source:
+        assert source.is_endless
+        next(iter(source))
+    assert source.ending.kind is EndKind.STOPPED
+    assert not source.ending.problems
+
+
+def test_parts_that_break_off_are_told_by_the_command(mp3, default):
+    with serving(IN_PARTS, chunked(mp3[:60_000])) as address:
+        done = command("file", address)
+    assert done.returncode == 1
+    assert "broke off after 3.7 s (the connection was closed)" in done.stderr
 
 
 def test_a_connection_that_breaks_off(mp3):

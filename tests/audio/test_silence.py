@@ -34,11 +34,25 @@ def decided(samples: np.ndarray) -> bool:
         0.5 + 0 * TIME_S,
         0.1 * np.sin(2 * np.pi * 50 * TIME_S),
         0.3 + 0.2 * np.sin(2 * np.pi * 60 * TIME_S) + 0.02 * np.sin(2 * np.pi * 180 * TIME_S),
+        0.3 * np.sin(2 * np.pi * 100 * TIME_S),
+        0.2 * sum(np.sin(2 * np.pi * 50.1 * line * TIME_S) / line for line in (1, 2, 3, 5, 7, 9)),
+        0.3 * sum(np.sin(2 * np.pi * 60 * line * TIME_S) / line for line in range(1, 11)),
         3e-4 * NOISE,
         3e-4 * PINK / PINK.std(),
         3e-4 * np.sin(2 * np.pi * 1000 * TIME_S),
     ],
-    ids=["zeros", "offset", "50 Hz", "60 Hz with a harmonic and an offset", "hiss", "pink noise", "weak tone"],
+    ids=[
+        "zeros",
+        "offset",
+        "50 Hz",
+        "60 Hz with a harmonic and an offset",
+        "100 Hz",
+        "50 Hz with loud harmonics",
+        "60 Hz with loud harmonics",
+        "hiss",
+        "pink noise",
+        "weak tone",
+    ],
 )
 def test_what_is_no_sound_is_silence(samples):
     assert decided(samples)
@@ -48,6 +62,13 @@ def test_what_is_no_sound_is_silence(samples):
 def test_music_is_not_silence(level_db):
     song = music(3, RATE)[0]
     assert not decided(song * 10 ** ((level_db - loudness_db(song)) / 20))
+
+
+@pytest.mark.parametrize("hum_hz", [50, 60])
+def test_weak_music_in_loud_hum_is_not_silence(hum_hz):
+    hum = 0.2 * sum(np.sin(2 * np.pi * hum_hz * line * TIME_S) / line for line in (1, 2, 3, 5, 7))
+    song = music(3, RATE)[0]
+    assert not decided(hum + song * 10 ** ((-50 - loudness_db(song)) / 20))
 
 
 def test_loudness_is_the_rms_of_what_is_neither_hum_nor_offset():

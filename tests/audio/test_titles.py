@@ -7,7 +7,7 @@ import pytest
 
 from genrestream.audio.reading import opening
 from genrestream.audio.reading.ending import EndKind
-from genrestream.audio.reading.network.station import MAX_TITLE, title_in
+from genrestream.audio.reading.network.answer import MAX_TITLE, title_in
 from genrestream.audio.source import AudioSource
 from genrestream.cli.main import main
 from tests.audio.servers import head, serving, with_titles

@@ -132,7 +132,7 @@ def test_eight_channels_at_192_khz(tmp_path):
         (["--raw-rate", "1"], "--raw-rate 1"),
         (["--plot", "picture.jpg"], "--plot picture.jpg: must end in .png, .svg or .pdf"),
         (["--plot", "nowhere/picture.svg"], "--plot nowhere/picture.svg: the folder nowhere is missing"),
-        (["--plot-level"], "--plot-level: needs --plot FILE"),
+        (["--plot-background", "mel"], "--plot-background mel: needs --plot FILE"),
         (["--output", METAL, "--format", "text"], "metal.ogg: would overwrite"),
     ],
 )
@@ -266,7 +266,7 @@ def test_hop_and_vote_are_obeyed():
 def test_a_plot_is_a_picture(tmp_path, capsys):
     from PIL import Image
 
-    assert main(["file", str(METAL), "--plot", str(tmp_path / "metal.png"), "--plot-level"]) == 0
+    assert main(["file", str(METAL), "--plot", str(tmp_path / "metal.png"), "--plot-background", "mel"]) == 0
     with Image.open(tmp_path / "metal.png") as picture:
         colours = {rgb for _, rgb in picture.convert("RGB").getcolors(1 << 20) or []}
     assert tuple(bytes.fromhex(colour("metal")[1:])) in colours

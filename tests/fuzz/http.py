@@ -45,6 +45,15 @@ def _broken_off(body: bytes, rng: np.random.Generator) -> Answers:
     return head("audio/mpeg", f"Content-Length: {len(body)}"), body[: int(rng.integers(len(body)))]
 
 
+def _in_parts(body: bytes, rng: np.random.Generator) -> Answers:
+    """Send an answer in parts ("chunked") that is damaged, broken off or whole."""
+    n_bytes = int(rng.integers(1, len(body)))
+    parts = [f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in (body[:n_bytes], body[n_bytes:], b"")]
+    content = b"".join(parts)
+    damaged = (mutated(content, rng)[0], content[: int(rng.integers(len(content)))], content)[int(rng.integers(3))]
+    return head("audio/mpeg", "Transfer-Encoding: chunked", status="HTTP/1.1 200 OK"), damaged
+
+
 def _wrong_length(body: bytes, rng: np.random.Generator) -> Answers:
     claimed = (0, -1, 1, len(body) // 2, 2 * len(body), 1 << 62, 1 << 70)[int(rng.integers(7))]
     return head("audio/mpeg", f"Content-Length: {claimed}"), body
@@ -64,4 +73,4 @@ def _stalled(body: bytes, rng: np.random.Generator) -> Answers:
     return head("audio/mpeg"), body[: int(rng.integers(len(body)))], 2 * TIMEOUT_S
 
 
-KINDS = (_damaged_head, _damaged_body, _broken_off, _wrong_length, _endless_redirect, _slow, _stalled)
+KINDS = (_damaged_head, _damaged_body, _broken_off, _in_parts, _wrong_length, _endless_redirect, _slow, _stalled)

@@ -218,7 +218,7 @@ def test_a_missing_sounddevice_is_said_in_one_line(tmp_path):
         (["--loop", "--source", "/dev/null"], "--loop: needs a file to play again, which /dev/null is not"),
         (["--segments", "x.doc"], "must end in .csv, .jsonl or .txt"),
         (["--plot", "x.gif"], "must end in .png, .svg or .pdf"),
-        (["--plot-level"], "--plot-level: needs --plot FILE"),
+        (["--plot-background", "level"], "--plot-background level: needs --plot FILE"),
     ],
 )
 def test_options_that_cannot_be(arguments, said, capfd):

@@ -12,9 +12,12 @@ from genrestream.output.colours import colour
 from genrestream.output.plot.drawing import MAX_ROWS, draw
 from genrestream.output.plot.lettering import DEFAULT_FONT, cut_end, cut_start, families, width_in
 from genrestream.output.plot.sink import Plot, check_plot, summary
+from genrestream.output.plot.spectrogram import FRAME_S, Spectrogram
+from genrestream.output.plot.spectrogram import MAX_COLUMNS as MAX_BANDS
 from genrestream.output.plot.ticks import ticks
 from genrestream.output.plot.timeline import MAX_COLUMNS, Timeline
 from genrestream.streaming.predictions import Decision, Prediction, Segment, Verdict
+from tests.conftest import music
 
 LABELS = ("blues", "jazz", "metal", "rock")
 SEGMENTS = (Segment(0, 9, "metal", 0.9), Segment(9, 15, "speech", 1.0), Segment(15, 30, "jazz", 0.8))
@@ -41,16 +44,23 @@ def timeline(n_chunks: int = 10) -> Timeline:
     return found
 
 
+def heard(waveform: np.ndarray, rate: int = 16_000, n_piece: int = 5000) -> Spectrogram:
+    found = Spectrogram()
+    for start in range(0, len(waveform), n_piece):
+        found.hear(start / rate, waveform[start : start + n_piece], rate)
+    return found
+
+
 def words(path) -> list[str]:
     """Return the texts of an SVG, which matplotlib notes beside their outlines."""
     return re.findall("<!-- (.*?) -->", path.read_text(encoding="utf-8"), re.DOTALL)
 
 
 @pytest.mark.parametrize(("suffix", "begins"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".PDF", b"%PDF")])
-@pytest.mark.parametrize("with_level", [False, True])
-def test_the_suffix_is_the_format(tmp_path, suffix, begins, with_level):
+@pytest.mark.parametrize("background", ["none", "level", "mel"])
+def test_the_suffix_is_the_format(tmp_path, suffix, begins, background):
     path = tmp_path / f"picture{suffix}"
-    draw(timeline(), "a.ogg", "jazz", SEGMENTS, str(path), with_level)
+    draw(timeline(), "a.ogg", "jazz", SEGMENTS, str(path), heard(music(30)[0]) if background == "mel" else background)
     assert path.read_bytes().startswith(begins)
 
 
@@ -122,7 +132,7 @@ def test_one_chunk_and_no_music_at_all_are_drawn(tmp_path):
     silent = Timeline()
     nothing = Decision("silence", (), dict.fromkeys(LABELS, 0.0), dict.fromkeys(LABELS, 0), 0, "mean")
     silent.add(Prediction(0.0, 3.0, 0.0, -120.0, {}, (), nothing, "silence"))
-    draw(silent, "a.ogg", "silence", [Segment(0, 3, "silence", 1)], str(tmp_path / "a.svg"), with_level=True)
+    draw(silent, "a.ogg", "silence", [Segment(0, 3, "silence", 1)], str(tmp_path / "a.svg"), "level")
     found = words(tmp_path / "a.svg")
     assert "0:03" in found
     assert found.count("silence") == 2
@@ -219,3 +229,31 @@ def test_what_cannot_be_written_is_said_at_once_or_in_one_line(tmp_path):
     plot.verdict(verdict())
     with pytest.raises(OutputError, match=r"a\.png: cannot be written"):
         plot.close()
+
+
+def test_the_spectrogram_shows_when_and_how_high(tmp_path):
+    """A tone of 440 Hz, then one of 3 kHz and 20 dB less, then nothing."""
+    time_s = np.arange(10 * 16_000) / 16_000
+    tones = np.where(time_s < 5, np.sin(2 * np.pi * 440 * time_s), 0.1 * np.sin(2 * np.pi * 3000 * time_s))
+    tones[8 * 16_000 :] = 0
+    found = heard(tones.astype(np.float32))
+    shares, bands_hz = found.shares(0, 10), found.bands_hz()
+    assert len(shares) == pytest.approx(10 / FRAME_S, abs=1)
+    for at_s, pitch_hz in ((2, 440), (7, 3000)):
+        column = shares[round(at_s / FRAME_S)]
+        assert bands_hz[column.argmax()] == pytest.approx(pitch_hz, rel=0.1)
+    loudest = [shares[round(at_s / FRAME_S)].max() for at_s in (2, 7, 9)]
+    assert loudest[0] - loudest[1] == pytest.approx(20 / 80, abs=0.05)
+    assert loudest[2] == 0
+    np.testing.assert_allclose(shares, heard(tones.astype(np.float32), n_piece=777).shares(0, 10), atol=1e-3)
+
+
+def test_gaps_stay_empty_and_a_day_takes_bounded_memory():
+    found, piece = Spectrogram(), music(3)[0]
+    for number in range(24 * 60):
+        if not 600 <= number < 1200:
+            found.hear(60.0 * number, piece, 16_000)
+    shares = found.shares(0, 24 * 3600)
+    assert MAX_BANDS / 2 <= len(shares) <= MAX_BANDS
+    assert np.isnan(shares[round(620 * 60 / found.width_s) : round(1190 * 60 / found.width_s)]).all()
+    assert np.nanmax(shares[: round(590 * 60 / found.width_s)]) > 0.3

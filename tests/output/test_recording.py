@@ -91,6 +91,18 @@ def test_hours_begin_another_file(tmp_path, suffix):
     assert (tmp_path / f"take-2{suffix}").read_text() == "of an earlier run"
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_is_there_is_kept_until_there_is_something_to_record(tmp_path, suffix):
+    path, text = tmp_path / f"take{suffix}", tmp_path / "text.wav"
+    path.write_bytes(b"of an earlier run" * 100_000)
+    text.write_text("no sound " * 100)
+    assert main(["listen", "--source", str(text), "--record", str(path)]) == 1
+    assert path.read_bytes() == b"of an earlier run" * 100_000
+    recorded(path, music(1, 16_000), 16_000)
+    assert path.stat().st_size < 50_000
+    assert heard(path)[0].shape[1] > 15_000
+
+
 def test_a_full_wav_begins_another_file(tmp_path, monkeypatch):
     from genrestream.output.recording import wav
 

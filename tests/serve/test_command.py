@@ -149,5 +149,5 @@ def test_an_input_is_a_file_an_address_or_a_device():
     base = ListenConfig()
     assert named(f"bar={METAL}", base, loop=True).listen == ListenConfig(source=str(METAL), loop=True)
     assert named("radio=http://x/live", base, loop=True).listen == ListenConfig(source="http://x/live")
-    assert named("mixer=USB Audio", base).listen == ListenConfig(device="USB Audio")
+    assert named("mixer=USB Audio", base).listen == ListenConfig(device=("USB Audio",))
     assert named("in-1=-", base).listen.source == "-"

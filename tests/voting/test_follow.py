@@ -80,6 +80,26 @@ def test_what_is_no_music_takes_the_answer_back(other):
     assert vote.since_s == pytest.approx(31, abs=1.1)
 
 
+@pytest.mark.parametrize("other", ["speech", "noise"])
+@pytest.mark.parametrize("music_s", [6, 60])
+@pytest.mark.parametrize("hop_s", [0.25, 0.5, 1.0, 1.5, 2.0, 3.0])
+def test_speech_or_noise_of_one_chunk_alone_does_not_take_the_answer_back_at_any_hop(hop_s, music_s, other):
+    n_chunks = round(music_s / hop_s)
+    vote = played(Follow(3), [0] * n_chunks, hop_s)
+    played(vote, [other], hop_s, start_s=n_chunks * hop_s)
+    assert (vote.kind, vote.probs.argmax(), vote.since_s, vote.n_votes) == ("music", 0, 0.0, n_chunks)
+    played(vote, [0], hop_s, start_s=(n_chunks + 1) * hop_s)
+    assert (vote.kind, vote.probs.argmax(), vote.since_s, vote.n_votes) == ("music", 0, 0.0, n_chunks + 1)
+
+
+@pytest.mark.parametrize("other", ["speech", "noise"])
+@pytest.mark.parametrize(("hop_s", "n_chunks"), [(0.25, 8), (0.5, 4), (1.0, 2), (1.5, 2), (2.0, 2), (3.0, 2)])
+def test_speech_or_noise_of_more_than_a_chunk_takes_the_answer_back(hop_s, n_chunks, other):
+    vote = played(Follow(3), [0] * 40, hop_s)
+    played(vote, [other] * n_chunks, hop_s, start_s=40 * hop_s)
+    assert vote.kind == other
+
+
 def test_silence_is_measured_so_one_chunk_of_it_is_enough():
     vote = played(Follow(3), [0] * 30)
     assert played(vote, ["silence"], start_s=30).kind == "silence"

@@ -5,6 +5,7 @@ import av.error
 WORDS = {
     "Failed to resolve hostname": "no such host; check the address and the network",
     "Stream ends prematurely": "the connection was closed",
+    "moov atom not found": "is cut short: its table of contents, which stands at the end, is missing",
 }
 
 

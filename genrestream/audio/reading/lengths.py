@@ -70,6 +70,7 @@ class Extent:
         order: Their order.
         start: Where in the file the audio begins.
         counted: Bytes that the claim counts beside the audio.
+        next_at: Where another file of the kind begins after it, as joining files makes them; None where none does.
     """
 
     claimed: int
@@ -79,6 +80,7 @@ class Extent:
     n_size: int
     order: Literal["little", "big"]
     counted: int = 0
+    next_at: int | None = None
 
     @property
     def is_placeholder(self) -> bool:
@@ -103,16 +105,21 @@ class Extent:
         return self.claimed < self.found
 
 
-def extent(path: Path) -> Extent | None:
-    """Return where a file's audio is, or None for a container that tells no length in bytes."""
-    with path.open("rb") as file:
-        head, size = file.read(40), path.stat().st_size
+def extent(path: Path, begin: int = 0) -> Extent | None:
+    """Return where a file's audio is, or None for a container that tells no length in bytes.
+
+    Args:
+        path: The file.
+        begin: Where in it the file proper begins; all places are counted from there.
+    """
+    with Part(path, begin) as file:
+        head, size = file.read(40), path.stat().st_size - begin
         if head.startswith(b".snd"):
             return _au(head, size)
         if head.startswith(EBML):
             return _segment(file, size)
         for layout in LAYOUTS:
-            if head.startswith(layout.magic) and head[layout.kind_at :].startswith(layout.kind):
+            if _is_of(layout, head):
                 return _audio_chunk(file, layout, size)
     return None
 
@@ -121,15 +128,31 @@ def corrected(path: Path, at: Extent) -> BinaryIO:
     """Return the file as it would be with the size of all the audio that it holds in its header."""
     largest = (1 << 8 * at.n_size) - 1  # of a size of 4 bytes it means: to the end of the file
     size = min(at.found + at.counted, largest)
-    return _Patched(path, at.size_at, size.to_bytes(at.n_size, at.order))
+    return Part(path, 0, at.size_at, size.to_bytes(at.n_size, at.order))
 
 
-class _Patched(io.FileIO):
-    """A file that reads as if some of its bytes were others."""
+class Part(io.FileIO):
+    """A file without its beginning, which reads as if some of its bytes were others.
 
-    def __init__(self, path: Path, offset: int, patch: bytes):
+    Args:
+        path: The file.
+        begin: Where the part begins; places are counted from there.
+        offset: Where the other bytes are.
+        patch: What they are.
+    """
+
+    def __init__(self, path: Path, begin: int, offset: int = 0, patch: bytes = b""):
         super().__init__(path)
-        self._offset, self._patch = offset, patch
+        self._begin, self._offset, self._patch = begin, offset, patch
+        self.seek(0)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place as FileIO does."""
+        return super().seek(offset + self._begin * (whence == 0), whence) - self._begin
+
+    def tell(self) -> int:
+        """Return the place as FileIO does."""
+        return super().tell() - self._begin
 
     def read(self, n_bytes: int | None = -1, /) -> bytes:
         """Return bytes as FileIO does."""
@@ -188,12 +211,25 @@ def _measured(file: BinaryIO, layout: Layout, start: int, claimed: int, long_siz
         file.seek(size_at)
         claimed = int.from_bytes(file.read(8), "little")
     counted = layout.n_id + layout.n_size if layout.counts_head else 0
-    found, end = size - start, start + claimed
+    found, end, next_at = size - start, start + claimed, None
     if end < size:
+        next_at = _next_file(file, layout, end)
         is_padding = claimed > 0 and size - end <= SLACK
-        is_honest = is_padding or layout.audio == b"RIFF" or _are_chunks(file, layout, end, size)
+        is_honest = next_at or is_padding or layout.audio == b"RIFF" or _are_chunks(file, layout, end, size)
         found = claimed if is_honest else _without_tail(file, layout, start, size) - start
-    return Extent(claimed, found, start, size_at, n_size, layout.order, counted)
+    return Extent(claimed, found, start, size_at, n_size, layout.order, counted, next_at)
+
+
+def _is_of(layout: Layout, head: bytes) -> bool:
+    return head.startswith(layout.magic) and head[layout.kind_at :].startswith(layout.kind)
+
+
+def _next_file(file: BinaryIO, layout: Layout, end: int) -> int | None:
+    """Return where another file of the kind begins after the audio, if one does."""
+    at = end + -end % layout.align
+    file.seek(at)
+    reads_on = layout.audio == layout.magic  # FFmpeg itself does, in AVI
+    return at if layout.kind and not reads_on and _is_of(layout, file.read(40)) else None
 
 
 def _head(file: BinaryIO, layout: Layout, at: int) -> tuple[bytes, int]:

@@ -82,7 +82,16 @@ class Ogg:
             pass
         if len(self._buffer) < size:  # the file ends within the page
             self._buffer[5] &= ~LAST
-        return self._off(size)
+        return self._off(self._cut_at(size) or size)
+
+    def _cut_at(self, size: int) -> int:
+        """Return where another page begins within this one, whose end is missing; 0 where it is whole."""
+        at = self._buffer.find(PAGE, 1, size + len(PAGE) - 1)
+        if at < 0 or at >= size or is_whole(bytes(self._buffer[:size])):  # a page may hold these four letters
+            return 0
+        self.n_lost += 1
+        self._buffer[5] &= ~LAST
+        return at
 
     def _page_size(self) -> int:
         if len(self._buffer) < HEAD:
@@ -103,12 +112,15 @@ class Ogg:
 
 
 def is_intact(page: bytes) -> bool:
-    """Whether a page's checksum is right; a page that the file's end cuts short counts as intact.
+    """Whether a page's checksum is right; a page that the file's end cuts short counts as intact."""
+    return len(page) < HEAD + page[26] + sum(page[HEAD : HEAD + page[26]]) or is_whole(page)
+
+
+def is_whole(page: bytes) -> bool:
+    """Whether a page is all there and right.
 
     The checksum is zlib's CRC-32 with the bits of each byte and of the sum in the other order, and begins with zero.
     """
-    if len(page) < HEAD + page[26] + sum(page[HEAD : HEAD + page[26]]):
-        return True
     mirrored = (page[:22] + bytes(4) + page[26:]).translate(MIRRORED)
     checksum = zlib.crc32(mirrored, 0xFFFF_FFFF) ^ 0xFFFF_FFFF
     return checksum.to_bytes(4, "big").translate(MIRRORED) == page[22:26]

@@ -17,18 +17,19 @@ from av.logging import PANIC, set_level
 from genrestream.audio.formats import RawFormat, is_url, local_path, scheme
 from genrestream.audio.listing.playlists import MAX_BYTES, addresses, listed
 from genrestream.audio.reading.causes import cause, log
-from genrestream.audio.reading.demuxers import allowed, refusal
-from genrestream.audio.reading.lengths import Extent, corrected, extent
+from genrestream.audio.reading.demuxers import REMOTE_PLAYLISTS, allowed, refusal
+from genrestream.audio.reading.lengths import Extent, Part, corrected, extent
 from genrestream.audio.reading.ogg import PAGE, Ogg
 from genrestream.audio.reading.pipes import Pipe
 from genrestream.errors import AudioError
 
 if TYPE_CHECKING:
-    from genrestream.audio.reading.network.station import Station
+    from genrestream.audio.reading.network.answer import Answer
 
 NETWORK_TIMEOUT_S = 20.0
 IS_PLAYLIST = "is a playlist; name the files that it lists, or say --playlist"
 MAX_TRIED = 5  # addresses of a playlist
+N_SEARCHED = 1 << 17  # bytes at a file's start in which a page of an Ogg is looked for; a page has 64 KiB at most
 FILE_PROTOCOLS, NETWORK_PROTOCOLS = "file", "http,https,tcp,tls,httpproxy"
 
 
@@ -38,23 +39,25 @@ class Opened:
 
     Attributes:
         container: What FFmpeg reads now.
-        links: Of a chained Ogg: the containers after this one.
+        links: Of a chained Ogg, or of files that were joined: the containers after this one.
+        failed: Why the links before this one could not be opened.
         ogg: Of an Ogg: its pages.
         pipe: What is read of standard input or a FIFO.
         extent: Of a local file: its audio's bytes, where the header tells them.
         duration_s: The length that an Ogg's last page gives, in seconds.
         n_bytes: The length that a server gives, in bytes; 0 where it gives none.
-        station: Of a radio station that tells titles: its stream.
+        answer: Of a server that gives no length: what it sends, unless only FFmpeg can read it.
     """
 
     container: InputContainer
     links: Iterator[InputContainer | AudioError] = dataclasses.field(default_factory=lambda: iter(()))
+    failed: tuple[AudioError, ...] = ()
     ogg: Ogg | None = None
     pipe: Pipe | None = None
     extent: Extent | None = None
     duration_s: float | None = None
     n_bytes: int = 0
-    station: "Station | None" = None
+    answer: "Answer | None" = None
     files: tuple[Any, ...] = ()
 
     def close(self) -> None:
@@ -103,30 +106,33 @@ def _of_url(url: str, may_be_list: bool = True) -> Opened:
             raise
         raise ValueError("is not audio that FFmpeg can decode") from error
     n_bytes = max(0, container.size)
-    if container.format.name != "ogg":
-        titled = None if n_bytes else _of_station(url, container)
-        return titled or Opened(container, n_bytes=n_bytes)
-    container.close()
-    stream = NetworkBytes(url)
-    return dataclasses.replace(_of_ogg(Ogg(stream.read), stream), n_bytes=n_bytes)
-
-
-def _of_station(url: str, container: InputContainer) -> Opened | None:
-    """Return a station's stream opened once more, with its titles; None where it has none or cannot be opened so."""
-    if not any(name.startswith("icy-") or name == "StreamTitle" for name in container.metadata):
-        return None
-    from genrestream.audio.reading.network.station import Station  # its HTTP client takes a while to import
-
-    with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
-        station = Station(url, NETWORK_TIMEOUT_S)
-        try:
-            opened = Opened(_container(station, is_remote=True), station=station, files=(station,))
-        except BaseException:
-            station.close()
-            raise
+    answer = None if n_bytes or REMOTE_PLAYLISTS & {*container.format.name.split(",")} else _answer(url)
+    if container.format.name == "ogg":
         container.close()
-        return opened
+        stream = answer or NetworkBytes(url)
+        return dataclasses.replace(_of_ogg(Ogg(stream.read), stream), n_bytes=n_bytes, answer=answer)
+    read_here = _of_answer(answer) if answer else None
+    if read_here:
+        container.close()
+    return read_here or Opened(container, n_bytes=n_bytes)
+
+
+def _answer(url: str) -> "Answer | None":
+    """Ask for a stream once more, to read it here; return None where the server does not send it again."""
+    from genrestream.audio.reading.network.answer import Answer  # its HTTP client takes a while to import
+
+    with contextlib.suppress(OSError, ValueError):
+        return Answer(url, NETWORK_TIMEOUT_S)
     return None
+
+
+def _of_answer(answer: "Answer") -> Opened | None:
+    """Open what a server sends; return None where FFmpeg cannot read it so."""
+    try:
+        return Opened(_container(answer, is_remote=True), answer=answer, files=(answer,))
+    except (av.error.FFmpegError, OSError, ValueError):
+        answer.close()
+        return None
 
 
 def _first_of(urls: list[str]) -> Opened:
@@ -185,18 +191,55 @@ def _of_path(path: Path) -> Opened:
     if at and at.is_understated:
         file = corrected(path, at)
         return Opened(_container(file), extent=at, files=(file,))
-    container = _container(f"file:{path}")  # "file:" keeps a colon in a name from being a protocol
+    try:
+        container = _container(f"file:{path}")  # "file:" keeps a colon in a name from being a protocol
+    except av.error.FFmpegError:
+        if not _has_page(path):
+            raise
+        return _of_ogg_file(path)  # it may begin in the middle of a stream, and another one follow
     if container.format.name != "ogg":
-        return Opened(container, extent=at)
+        opened = Opened(container, extent=at)
+        opened.links = _joined(path, opened)
+        return opened
     duration_s = container.duration / av.time_base if container.duration else None
     container.close()
+    return dataclasses.replace(_of_ogg_file(path), duration_s=duration_s)
+
+
+def _has_page(path: Path) -> bool:
+    with path.open("rb") as file:
+        return PAGE in file.read(N_SEARCHED)
+
+
+def _of_ogg_file(path: Path) -> Opened:
     file = path.open("rb")
-    return dataclasses.replace(_of_ogg(Ogg(file.read), file), duration_s=duration_s)
+    return _of_ogg(Ogg(file.read), file)
 
 
 def _of_ogg(ogg: Ogg, *files: Any) -> Opened:
-    links = ogg.links()
-    return Opened(_container(next(links)), _containers(links), ogg, files=files)
+    links, failed = _containers(ogg.links()), []
+    for link in links:
+        if not isinstance(link, AudioError):
+            return Opened(link, links, tuple(failed), ogg, files=files)
+        failed.append(link)
+    for file in files:
+        file.close()
+    raise ValueError(str(failed[-1]) if len(failed) > 1 else "is not audio that FFmpeg can decode, or lacks its start")
+
+
+def _joined(path: Path, first: Opened) -> Iterator[InputContainer | AudioError]:
+    """Open the files that were joined to the first one, one after another; the extent is then the present one's."""
+    begin = 0
+    while first.extent and first.extent.next_at:
+        begin += first.extent.next_at
+        first.extent = extent(path, begin)
+        file = Part(path, begin)
+        first.files = (file,)
+        try:
+            yield _container(file)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            yield AudioError(cause(error))
+        file.close()
 
 
 def _containers(links: Iterator[Any]) -> Iterator[InputContainer | AudioError]:

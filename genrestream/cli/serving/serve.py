@@ -59,7 +59,11 @@ def _inputs(options: ServeOptions) -> list:
         return []
     if not options.input:
         config = ListenConfig(
-            device=options.device, source=options.source, loop=options.loop, stream=options.stream, raw=options.raw
+            device=(options.device,) if options.device else (),
+            source=options.source,
+            loop=options.loop,
+            stream=options.stream,
+            raw=options.raw,
         )
         found = [InputConfig(MAIN, config)]
     else:

@@ -8,7 +8,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -20,6 +20,7 @@ from matplotlib.patches import Patch, Rectangle
 from genrestream.inference.tree import ARROW
 from genrestream.output.colours import colour, text_colour
 from genrestream.output.plot.lettering import cut_end, cut_start, families, width_in
+from genrestream.output.plot.spectrogram import Spectrogram
 from genrestream.output.plot.ticks import ticks
 from genrestream.output.plot.timeline import Timeline
 from genrestream.output.text import printable
@@ -30,7 +31,8 @@ MAX_ROWS = 10
 DPI = 150
 WIDTH_IN, RIGHT_IN, TOP_IN, BOTTOM_IN = 10.0, 0.6, 0.85, 0.6
 LANE_IN, LEVEL_IN, GAP_IN, ROW_IN, ROW_GAP_IN = 0.9, 0.7, 0.35, 0.32, 0.1
-MAX_NAME_IN, PAD_IN, LINE_IN, HEAD_IN = 1.6, 0.04, 0.17, 0.4  # the head holds the names where the loudness is drawn
+MAX_NAME_IN, PAD_IN, LINE_IN, HEAD_IN = 1.6, 0.04, 0.17, 0.4  # the head holds the names where there is a background
+MARKS_HZ = {100: "100 Hz", 1000: "1 kHz", 5000: "5 kHz"}  # on the spectrogram
 TITLE_SIZE, NAME_SIZE, SMALL_SIZE, TINY_SIZE = 12.0, 10.0, 8.5, 7.0
 INK, FAINT, EMPTY = "#222222", "#666666", "#f3f3f3"
 HATCHES = {"silence": "..", "speech": "///", "noise": "xxx", NO_INPUT: "\\\\\\"}
@@ -38,7 +40,12 @@ QUIETEST_DB = -60.0  # where the loudness has no height
 
 
 def draw(
-    timeline: Timeline, title: str, subtitle: str, segments: Sequence[Segment], path: str, with_level: bool = False
+    timeline: Timeline,
+    title: str,
+    subtitle: str,
+    segments: Sequence[Segment],
+    path: str,
+    background: Spectrogram | Literal["none", "level"] = "none",
 ) -> None:
     """Draw a stream and write the picture in the format that the path's suffix names.
 
@@ -48,7 +55,7 @@ def draw(
         subtitle: What the stream is, in words.
         segments: Its segments, in order; without them only the running probabilities are drawn.
         path: A .png, .svg or .pdf.
-        with_level: Whether to draw the loudness in the segments.
+        background: What is drawn in the segments: nothing, the loudness, or a spectrogram.
     """
     title, subtitle = printable(title), printable(subtitle)
     fonts = families("".join((title, subtitle, *timeline.labels)))
@@ -56,20 +63,23 @@ def draw(
     with matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # no installed font has it: a box stands for it
         logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # a font without bold is no fault
-        figure = _Picture(timeline, segments, with_level).figure(title, subtitle)
+        figure = _Picture(timeline, segments, background).figure(title, subtitle)
         figure.savefig(path, dpi=DPI, format=Path(path).suffix[1:].lower())
 
 
 class _Picture:
     """One picture; positions are in seconds across and in inches up."""
 
-    def __init__(self, timeline: Timeline, segments: Sequence[Segment], with_level: bool):
-        self._timeline, self._segments, self._with_level = timeline, segments, with_level
+    def __init__(
+        self, timeline: Timeline, segments: Sequence[Segment], background: Spectrogram | Literal["none", "level"]
+    ):
+        self._timeline, self._segments, self._background = timeline, segments, background
+        self._is_plain = background == "none"
         self._rows = _rows(timeline, segments)
         self._names = [_shortened(row) for row in self._rows]
         self._rows_in = len(self._rows) * (ROW_IN + ROW_GAP_IN)
         self._lane_low_in = self._rows_in + GAP_IN
-        self._height_in = self._lane_low_in + (LANE_IN + with_level * LEVEL_IN if segments else 0)
+        self._height_in = self._lane_low_in + (LANE_IN + (not self._is_plain) * LEVEL_IN if segments else 0)
         self._left_in = 0.3 + max(0.5, *(width_in(name, NAME_SIZE, "bold") for name in self._names), 0)
         self._width_in = WIDTH_IN - self._left_in - RIGHT_IN
         columns = timeline.columns
@@ -88,6 +98,8 @@ class _Picture:
         self._title(axes, title, subtitle)
         self._time_axis(axes)
         named = {segment.genre: self._block(axes, segment) for segment in sorted(self._segments, key=_length_s)}
+        if isinstance(self._background, Spectrogram) and self._segments:
+            self._bands(axes, self._background)
         self._legend(axes, [state for state in HATCHES if named.get(state) is False])
         self._forgotten(axes)
         if self._rows:
@@ -121,10 +133,10 @@ class _Picture:
         """Draw a segment; return whether its name had room."""
         length_s, own, hatch = _length_s(segment), colour(segment.genre), HATCHES.get(segment.genre)
         wide_in = length_s / (self._end_s - self._start_s) * self._width_in
-        back = "white" if hatch else _mixed(own, "white", 0.75) if self._with_level else own
+        back = "white" if hatch else own if self._is_plain else _mixed(own, "white", 0.75)
         place = (segment.start_s, self._lane_low_in), length_s, self._height_in - self._lane_low_in
         axes.add_patch(Rectangle(*place, fc=back, ec=own, hatch=hatch, lw=0))
-        if self._with_level and segment.genre != NO_INPUT:
+        if self._background == "level" and segment.genre != NO_INPUT:
             self._level(axes, segment, own)
         if wide_in > 0.05 and segment is not self._segments[0]:  # lines between narrow blocks would hide them
             axes.vlines(segment.start_s, self._lane_low_in, self._height_in, color="white", lw=1)
@@ -140,9 +152,26 @@ class _Picture:
         middle_in = self._lane_low_in + most_in
         axes.fill_between(times_s, middle_in - half_in, middle_in + half_in, color=own, lw=0)
 
+    def _bands(self, axes: Axes, heard: Spectrogram) -> None:
+        """Draw the spectrogram in the lower part of the blocks, dark where it is loud."""
+        high_in = self._height_in - HEAD_IN
+        shares = heard.shares(self._start_s, self._end_s).T
+        pixels = np.zeros((*shares.shape, 4))
+        pixels[..., :3], pixels[..., 3] = to_rgb(INK), np.nan_to_num(shares) ** 2  # what is loud stands out
+        # It begins and ends with whole columns.
+        first = round(self._start_s / heard.width_s)
+        place = (first * heard.width_s, (first + shares.shape[1]) * heard.width_s, self._lane_low_in, high_in)
+        axes.imshow(pixels, extent=place, origin="lower", aspect="auto", interpolation="antialiased", zorder=2)
+        bands_hz = heard.bands_hz()
+        for mark_hz, name in MARKS_HZ.items():
+            if bands_hz[0] < mark_hz < bands_hz[-1]:
+                share = (np.interp(mark_hz, bands_hz, np.arange(len(bands_hz))) + 0.5) / len(bands_hz)
+                up_in = self._lane_low_in + share * (high_in - self._lane_low_in)
+                self._small(axes, self._start_s - self._seconds(0.1), up_in, name, "right")
+
     def _name(self, axes: Axes, segment: Segment, wide_in: float, back: str) -> bool:
         """Write a segment's name into its block; return whether it fits."""
-        room_in = HEAD_IN if self._with_level else LANE_IN
+        room_in = LANE_IN if self._is_plain else HEAD_IN
         look = _fitting(segment.genre, wide_in, room_in)
         if look:
             is_state = segment.genre in HATCHES

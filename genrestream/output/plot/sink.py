@@ -3,19 +3,24 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from genrestream.errors import UsageError
+from genrestream.errors import OptionError, UsageError
 from genrestream.files import writing
+from genrestream.output.config import Background
 from genrestream.output.plot.timeline import Timeline
 from genrestream.output.sink import Sink
 from genrestream.output.text import answer_in_words, clock
 from genrestream.streaming.predictions import Prediction, Segment, Verdict
 
 SUFFIXES = (".png", ".svg", ".pdf")
+if TYPE_CHECKING:
+    from genrestream.output.plot.spectrogram import Spectrogram
+
 N_LENGTHS = 5  # how many genres the title gives the length of
 
 
-def check_plot(path: str | None, with_level: bool = False, n_sources: int = 1) -> None:
+def check_plot(path: str | None, background: Background = "none", n_sources: int = 1) -> None:
     """Check before any work that the picture, where one is asked for, can be made.
 
     Raises:
@@ -23,8 +28,8 @@ def check_plot(path: str | None, with_level: bool = False, n_sources: int = 1) -
             matplotlib is missing.
     """
     if path is None:
-        if with_level:
-            raise UsageError("--plot-level: needs --plot FILE")
+        if background != "none":
+            raise OptionError("plot_background", background, "needs --plot FILE")
         return
     if n_sources != 1:
         raise UsageError(f"--plot {path}: draws one input, {n_sources} are given")
@@ -43,11 +48,15 @@ class Plot(Sink):
 
     Args:
         path: The .png, .svg or .pdf to write.
-        with_level: Whether to draw the loudness in the segments.
+        background: What is drawn in the segments.
+
+    Attributes:
+        spectrogram: What must hear the stream, where the background is one.
     """
 
-    def __init__(self, path: str, with_level: bool = False):
-        self._path, self._with_level = path, with_level
+    def __init__(self, path: str, background: Background = "none"):
+        self._path, self._background = path, background
+        self.spectrogram = _spectrogram() if background == "mel" else None
         self._timeline = Timeline()
         self._title = self._subtitle = ""
         self._segments: Sequence[Segment] = ()
@@ -74,7 +83,14 @@ class Plot(Sink):
             from genrestream.output.plot.drawing import draw  # matplotlib: a run without a picture does not need it
 
             with writing(f"--plot {self._path}"):
-                draw(self._timeline, self._title, self._subtitle, self._segments, self._path, self._with_level)
+                background = self.spectrogram or ("level" if self._background == "level" else "none")
+                draw(self._timeline, self._title, self._subtitle, self._segments, self._path, background)
+
+
+def _spectrogram() -> "Spectrogram":
+    from genrestream.output.plot.spectrogram import Spectrogram  # jax: the help of a command does not need it
+
+    return Spectrogram()
 
 
 def summary(verdict: Verdict) -> str:

@@ -31,18 +31,18 @@ class OnChange(VerdictsOnly):
 
     def __init__(self, sink: Sink):
         super().__init__(sink)
-        self._answer: tuple[str, ...] = ()
+        self._answers: dict[str, tuple[str, ...]] = {}  # by source
 
     def begin(self, source: str, duration_s: float | None, position_s: Callable[[], float] = no_position) -> None:
         """Start a source."""
-        self._answer = ()
+        self._answers[source] = ()
         self._sink.begin(source, duration_s, position_s)
 
     def chunk(self, source: str, prediction: Prediction) -> None:
         """Hand on a chunk after which the answer is another one."""
         answer = prediction.running.state, *prediction.running.genres
-        if answer != self._answer:
-            self._answer = answer
+        if answer != self._answers.get(source):
+            self._answers[source] = answer
             self._sink.chunk(source, prediction)
 
     def event(self, source: str, event: Event) -> None:

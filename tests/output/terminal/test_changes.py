@@ -29,7 +29,7 @@ def test_a_line_for_each_change():
 def test_a_live_run_is_told_by_its_status():
     file = io.StringIO()
     changes = Changes(file, 1)
-    status = Status()
+    status = Status("x")
     changes.show(status)
     status.prediction, status.state, status.time_s = answer(10), "music", 10.2
     changes.chunk("x", status.prediction)

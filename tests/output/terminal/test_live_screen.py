@@ -25,7 +25,9 @@ def screen(width=80, height=24, model="musicnn", encoding="utf-8"):
 
 
 def shown(status, width=80, height=24, on=None):
-    return ["".join(text for text, _ in line) for line in (on or screen(width, height)).view(status)]
+    drawn = on or screen(width, height)
+    drawn.show(status)
+    return ["".join(text for text, _ in line) for line in drawn.rows()]
 
 
 def playing(**more):
@@ -49,7 +51,7 @@ def test_it_fills_the_terminal_exactly(tags, which, encoding, width, height):
     if which == "nothing yet":
         status = Status()
     drawn = screen(width, height, "日本" * 30, encoding)
-    drawn.source = "http://日本\n\x1b[31m/" * 30
+    status.source = "http://日本\n\x1b[31m/" * 30
     lines = shown(status, on=drawn)
     assert [cell_len(line) for line in lines] == [width] * height
     assert all(line.isprintable() for line in lines)
@@ -70,7 +72,7 @@ def test_all_that_matters_is_on_80_by_24():
 @pytest.mark.parametrize(("width", "height"), [(60, 15), (40, 8)])
 def test_a_small_terminal_keeps_answer_state_and_strip(width, height):
     drawn = screen(width, height)
-    drawn.chunk("x", answer(44, decision(since_s=0.0)))
+    drawn.chunk("", answer(44, decision(since_s=0.0)))
     lines = shown(playing(), on=drawn)
     assert any("metal 7/8 since 0:41" in line for line in lines)
     assert any(line.startswith("  metal ") for line in lines[-4:])  # the strip
@@ -111,6 +113,33 @@ def test_a_notice_goes_when_it_is_old():
     assert "3 blocks dropped" not in "\n".join(shown(status, on=drawn))
 
 
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("n_inputs", [2, 3, 7])
+def test_several_inputs_fill_the_terminal_exactly(n_inputs, width, height):
+    drawn = screen(width, height)
+    for number in range(n_inputs):
+        state = "no input" if number == 1 else "music"
+        drawn.show(playing(source=f"日本 {number}" * 3, state=state, notice="x is gone" * (number == 1)))
+    lines = ["".join(text for text, _ in line) for line in drawn.rows()]
+    assert [cell_len(line) for line in lines] == [width] * height
+    if width >= 40 and height >= n_inputs:
+        assert all(any(f"本 {number}" in line for line in lines) for number in range(n_inputs))
+        assert sum("metal" in line or "0.80" in line for line in lines) >= n_inputs - 1
+
+
+def test_each_of_several_inputs_has_its_answer_and_its_strip():
+    drawn = screen(80, 24)
+    for source, genre in (("hall", "metal"), ("bar", "classical")):
+        drawn.chunk(source, answer(44, decision(genre, since_s=0.0)))
+        drawn.show(playing(source=source, prediction=answer(44, decision(genre, since_s=0.0))))
+    lines = ["".join(text for text, _ in line) for line in drawn.rows()]
+    at = next(row for row, line in enumerate(lines) if line.startswith(" bar "))
+    for source, genre, part in (("hall", "metal", lines[:at]), ("bar", "classical", lines[at:])):
+        assert part[0].startswith(f" {source} ")
+        assert any(f"votes {genre} 7/8" in line for line in part)
+        assert any(line.startswith(f"  {genre} ") for line in part[-4:])
+
+
 def test_the_place_of_everything_stays_when_the_answer_changes():
     drawn = screen()
     states = [playing(), playing(state="silence"), playing(prediction=answer(44, decision("classical", 0.6))), Status()]
@@ -123,13 +152,14 @@ def test_the_place_of_everything_stays_when_the_answer_changes():
 
 def test_only_lines_that_changed_are_sent():
     drawn, status = screen(), playing()
-    drawn.begin("a.wav", None)
+    drawn.begin("", None)
     file = drawn._console.file
     sent = []
     for level_db in (-12, -12, -30):
         status.level_db = level_db
         before = file.tell()
-        drawn.draw(status)
+        drawn.show(status)
+        drawn.draw()
         sent.append(file.tell() - before)
     drawn.close()
     assert sent[0] > 1000
@@ -140,9 +170,10 @@ def test_only_lines_that_changed_are_sent():
 def test_lost_input_moves_the_strip_on():
     drawn = screen()
     status = playing(state="no input")
-    drawn.view(status)
-    at_s, clock_s = drawn._lost_at_s or pytest.fail("the loss is not noted")
-    drawn._lost_at_s = at_s, clock_s - 60  # as if a minute had passed
+    shown(status, on=drawn)
+    view = drawn._view("")
+    at_s, clock_s = view._lost_at_s or pytest.fail("the loss is not noted")
+    view._lost_at_s = at_s, clock_s - 60  # as if a minute had passed
     lines = shown(status, on=drawn)
     assert "1:44" in lines[0]
     assert "× no input ×" in "".join(lines)  # noqa: RUF001
@@ -151,7 +182,7 @@ def test_lost_input_moves_the_strip_on():
 def test_real_answers_of_a_model(model):
     drawn, status = screen(), Status()
     for prediction in model.stream(METAL):
-        drawn.chunk("x", prediction)
+        drawn.chunk("", prediction)
         status.prediction, status.state, status.time_s = prediction, state_after(prediction), prediction.end_s
     text = "\n".join(shown(status, on=drawn))
     assert "votes metal 10/10" in text

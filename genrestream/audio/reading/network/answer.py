@@ -1,29 +1,29 @@
-"""A radio station's stream with titles between the audio (ICY metadata).
+"""A server's answer of unknown length: its end, and the titles that a radio station sends between the audio.
 
-FFmpeg takes the titles out of the stream, but PyAV hands on only the first one, so a station is read here.
+FFmpeg does not tell an answer that ended from one that broke off where the server sends it in parts ("chunked", RFC
+9112), and of a station's titles (ICY metadata) PyAV hands on only the first. So such an answer is read here.
 """
 
-import contextlib
 import errno
 import http.client
 import re
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 MAX_TITLE = 300  # characters; a station can send 4,080 bytes
 TITLE = re.compile(rb"StreamTitle='(.*?)(?:';|'?$)", re.DOTALL)
 
 
-class Station:
-    """What a station sends, as bytes of audio.
+class Answer:
+    """What a server sends, as bytes of audio.
 
     Args:
         url: Its ``http(s)://`` address.
         timeout_s: How long it may be silent.
 
     Attributes:
-        title: What it says is playing: one line, printable; empty where it does not say.
+        title: What a station says is playing: one line, printable; empty where it does not say.
+        error: Why it ended before the answer was complete; None where it did not.
 
     Raises:
         OSError: It does not answer, or with an error.
@@ -32,22 +32,31 @@ class Station:
 
     def __init__(self, url: str, timeout_s: float):
         request = urllib.request.Request(url, headers={"Icy-MetaData": "1", "User-Agent": "genrestream"})
-        with _http_errors():
+        try:
             self._response = _opener().open(request, timeout=timeout_s)
+        except http.client.HTTPException as error:
+            raise _as_os_error(error) from error
         interval = self._response.headers.get("icy-metaint", "")
         self._interval = int(interval) if re.fullmatch(r"\d{1,9}", interval) else 0
         self._left, self.title = self._interval, ""
+        self.error: OSError | None = None
 
     def read(self, n_bytes: int) -> bytes:
-        """Return what is there, at most so many bytes; none at the end."""
-        with _http_errors():
-            if not self._interval:
-                return self._response.read1(n_bytes)
-            if not self._left:
+        """Return what is there, at most so many bytes; none at the end, nor after an error.
+
+        An error is kept, not raised: FFmpeg would lose what it holds, and takes some for the end.
+        """
+        if self.error:
+            return b""
+        try:
+            if self._interval and not self._left:
                 self._read_title()
-            audio = self._response.read1(min(n_bytes, self._left))
-            self._left -= len(audio)
-            return audio
+            audio = self._response.read1(min(n_bytes, self._left) if self._interval else n_bytes)
+        except (OSError, http.client.HTTPException) as error:
+            self.error = _as_os_error(error)
+            return b""
+        self._left -= len(audio)
+        return audio
 
     def close(self) -> None:
         """Close the connection."""
@@ -73,13 +82,9 @@ def title_in(block: bytes) -> str | None:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:MAX_TITLE]
 
 
-@contextlib.contextmanager
-def _http_errors() -> Iterator[None]:
-    """Turn an answer that is no HTTP, or breaks off inside a part of known length, into an ``OSError``."""
-    try:
-        yield
-    except http.client.HTTPException as error:
-        raise OSError(errno.EIO, "the connection was closed") from error
+def _as_os_error(error: OSError | http.client.HTTPException) -> OSError:
+    """Return an answer that is no HTTP, or ends before its last part, as an ``OSError``."""
+    return error if isinstance(error, OSError) else OSError(errno.EIO, "the connection was closed")
 
 
 class _Response(http.client.HTTPResponse):
