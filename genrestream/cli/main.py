@@ -7,7 +7,7 @@ import os
 import sys
 
 from genrestream.cli.exits import USAGE, exit_code
-from genrestream.cli.help import COMMANDS, epilog, overview
+from genrestream.cli.help import COMMANDS, OF_LIBRARY, epilog, overview
 from genrestream.cli.parse import parse
 from genrestream.cli.std_streams import prepare
 from genrestream.errors import UsageError
@@ -36,7 +36,8 @@ def _run(arguments: list[str]) -> int:
         options = parse(f"genrestream {name}", COMMANDS[name], epilog(name), rest)
     except SystemExit:  # the help was printed
         return 0
-    code = importlib.import_module(f"genrestream.cli.{name}").run(options)  # --help needs none of them
+    folder = "library." if name in OF_LIBRARY else ""
+    code = importlib.import_module(f"genrestream.cli.{folder}{name}").run(options)  # --help needs none of them
     _flush()
     return code or 0
 

@@ -1,0 +1,80 @@
+"""One file through a session: the middle of it, as ``genrestream file`` would hear it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from genrestream.audio.chunks import MIN_PIECE_S
+from genrestream.audio.source import AudioSource, Block
+from genrestream.errors import AudioError
+from genrestream.library.table.track import Found, heard_track
+from genrestream.streaming.session import Heard, Session
+
+GATHERED_S = 4.0  # blocks of a few milliseconds cost more in Python than in what is done with them
+
+
+class Hearing:
+    """A file that is being heard. Iterate for its chunks, let the session decide on each, then take the row.
+
+    Args:
+        found: The file.
+        duration_s: Its length in seconds where it is known.
+        per_track: Seconds to hear from the middle; 0 hears all.
+        session: A new session.
+    """
+
+    def __init__(self, found: Found, duration_s: float | None, per_track: float, session: Session):
+        self._found, self._session = found, session
+        self._window = window(duration_s, per_track)
+        session.source = found.path
+        self._source: AudioSource | None = None
+
+    def __iter__(self) -> Iterator[Heard]:
+        """Yield the chunks.
+
+        Raises:
+            AudioError: It cannot be opened, decoded or used.
+        """
+        with AudioSource(self._found.path, window=self._window) as self._source:
+            for block, rate in gathered(iter(self._source)):
+                try:
+                    yield from self._session.hear(block, rate)
+                except AudioError as error:  # samples have no name, their file has
+                    raise AudioError(f"{self._found.path}: {error}") from error
+            yield from self._session.hear_end()
+
+    def row(self) -> dict[str, Any]:
+        """Return what the session says now, as fields of the row.
+
+        Raises:
+            AudioError: Too little was there to be heard.
+        """
+        assert self._source
+        verdict = self._session.verdict(tuple(self._source.problems), self._source.ending)
+        if verdict.n_chunks == 0:
+            raise AudioError(f"{self._found.path}: too short; at least {MIN_PIECE_S:g} s of audio is needed")
+        return heard_track(self._found, verdict, self._window[0] if self._window else 0.0)
+
+
+def window(duration_s: float | None, per_track: float) -> tuple[float, float] | None:
+    """Return the first and last second to hear: the middle, or the beginning of a file of unknown length."""
+    if not per_track or (duration_s is not None and duration_s <= per_track):
+        return None
+    start_s = 0.0 if duration_s is None else (duration_s - per_track) / 2
+    return start_s, start_s + per_track
+
+
+def gathered(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Yield blocks of some seconds made of many small ones of one format."""
+    held: list[np.ndarray] = []
+    form, n_held = (0, 0), 0
+    for block, rate in blocks:
+        if held and (form != (len(block), rate) or n_held >= GATHERED_S * rate):
+            yield np.concatenate(held, axis=1), form[1]
+            held, n_held = [], 0
+        form = len(block), rate
+        held.append(block)
+        n_held += block.shape[1]
+    if held:
+        yield np.concatenate(held, axis=1), form[1]
