@@ -76,3 +76,11 @@ def rows(path: str) -> Iterator[Track]:
 def genres(path: str) -> collections.Counter[str]:
     """Count a table's files by their answer; those that failed or are missing are left out."""
     return collections.Counter(row.genre for row in rows(path) if not row.error and not row.missing)
+
+
+def settings(path: str) -> dict[str, str]:
+    """Return what a table's rows were heard with, where it says so: an SQLite file does."""
+    if not os.path.exists(path) or not files.is_database(path):
+        return {}
+    with database.opened(path, create=False) as opened_database:
+        return opened_database.settings()

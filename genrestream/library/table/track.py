@@ -114,11 +114,10 @@ def to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def heard_track(found: Found, verdict: Verdict, start_s: float) -> dict[str, Any]:
+def heard_track(verdict: Verdict, start_s: float) -> dict[str, Any]:
     """Return what a verdict says of a file, as fields of its row.
 
     Args:
-        found: The file.
         verdict: On the part of it that was heard.
         start_s: Where that part begins, in seconds.
     """

@@ -54,7 +54,9 @@ class Hearing:
         verdict = self._session.verdict(tuple(self._source.problems), self._source.ending)
         if verdict.n_chunks == 0:
             raise AudioError(f"{self._found.path}: too short; at least {MIN_PIECE_S:g} s of audio is needed")
-        return heard_track(self._found, verdict, self._window[0] if self._window else 0.0)
+        if self._window:
+            return heard_track(verdict, self._window[0])
+        return heard_track(verdict, 0.0) | {"duration_s": round(verdict.duration_s, 3)}
 
 
 def window(duration_s: float | None, per_track: float) -> tuple[float, float] | None:

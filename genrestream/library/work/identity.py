@@ -36,18 +36,21 @@ def _add(container: av.container.InputContainer, digest: "hashlib._Hash", path: 
     stream = container.streams.best("audio")
     if stream is None:
         raise AudioError(f"{path}: has no audio stream; give a file with sound")
-    n_ticks, packets = 0, container.demux(stream)
+    n_ticks = last = 0  # the sum of all packets' lengths, and where the last one ends: either may be lacking
+    packets = container.demux(stream)
     while True:
         try:
             for packet in packets:
                 if packet.size:
                     digest.update(packet)
                     n_ticks += packet.duration or 0
+                    last = max(last, (packet.pts or 0) + (packet.duration or 0))
             break
         except IndexError:  # PyAV: a packet of a stream that appeared after opening
             packets = container.demux(stream)
         except (av.error.FFmpegError, OSError):  # cut short: hearing it says so
             break
+    n_ticks = max(n_ticks, last - (stream.start_time or 0))
     return float(n_ticks * stream.time_base) if stream.time_base else 0.0
 
 
