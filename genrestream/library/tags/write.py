@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import time
 from pathlib import Path
 
 from genrestream.errors import AudioError
@@ -68,7 +69,7 @@ def replace(path: str, body: bytes, mtime_ns: int | None = None) -> os.stat_resu
         shutil.copystat(path, copy)
         with contextlib.suppress(PermissionError, AttributeError):  # only root may give a file to others
             os.chown(copy, status.st_uid, status.st_gid)
-        os.utime(copy, ns=(status.st_atime_ns, mtime_ns) if mtime_ns else None)
+        os.utime(copy, ns=(status.st_atime_ns, mtime_ns or time.time_ns()))
         os.replace(copy, os.path.realpath(path))
         return os.stat(path)
     except OSError as error:
