@@ -1,6 +1,5 @@
 """A scan: find the files, hear those that are new or changed, keep the table."""
 
-import collections
 import contextlib
 import dataclasses
 import importlib.metadata
@@ -35,8 +34,8 @@ class Watcher(Protocol):
     def begin(self, n: int, n_unchanged: int) -> None:
         """Take how many files have to be heard, and how many need not."""
 
-    def done(self, track: Track) -> None:
-        """Take a row that was written."""
+    def advance(self, n: int) -> None:
+        """Take how many more rows were written."""
 
     def problem(self, line: str) -> None:
         """Take what went wrong, in one line."""
@@ -174,7 +173,7 @@ class Scan:
                 self.summary.n_known += 1
             else:
                 self.summary.n_heard += 1
-            self._watcher.done(track)
+            self._watcher.advance(1)
 
     def _gone(self, path: str) -> None:
         """Note a file that went away; it gets no row, so that the next scan hears it when it is back."""
@@ -256,11 +255,6 @@ def is_changed(found: Found) -> bool:
     except OSError:
         return True
     return (status.st_size, status.st_mtime_ns) != (found.size, found.mtime_ns)
-
-
-def genres_of(tracks: Iterable[Track]) -> collections.Counter[str]:
-    """Count rows by their answer."""
-    return collections.Counter(track.genre for track in tracks if not track.error)
 
 
 def _is_below(path: str, root: str) -> bool:

@@ -5,7 +5,6 @@ import sys
 import time
 from typing import Any
 
-from genrestream.library.table.track import Track
 from genrestream.output.open_sinks import DUMB, report
 from genrestream.output.text import printable
 
@@ -54,12 +53,12 @@ class Progress:
         elif not self._quiet:
             report(f"{n:,} files to hear, {n_unchanged:,} unchanged")
 
-    def done(self, track: Track) -> None:
-        """Count a file."""
-        self._n_done += 1
+    def advance(self, n: int) -> None:
+        """Count files that have a row now."""
+        self._n_done += n
         rate = self._n_done / max(1e-6, time.monotonic() - self._began)
         if self._bar:
-            self._bar.update(self._task, advance=1, rate=f"{rate:.1f} files/s")
+            self._bar.update(self._task, advance=n, rate=f"{rate:.1f} files/s")
         elif not self._quiet and self._is_time():
             left_s = (self._n - self._n_done) / rate
             report(f"{self._n_done:,} of {self._n:,} files, {rate:.1f} files/s, {in_words(left_s)} left")

@@ -110,10 +110,16 @@ def _write_csv(file: IO[bytes], tracks: Iterable[Track]) -> None:
 def _read_parquet(path: str) -> Iterator[dict[str, Any]]:
     from genrestream.library.table.parquet import rows
 
-    names = [os.path.join(path, name) for name in sorted(os.listdir(path))] if os.path.isdir(path) else [path]
-    for name in names:
-        if name.endswith(".parquet") or name == path:
-            yield from rows(name)
+    if not os.path.isdir(path):
+        yield from rows(path)
+        return
+    seen = set[str]()  # of a file that was heard again, the last row counts
+    for name in sorted(os.listdir(path), reverse=True):
+        if name.endswith(".parquet") and not name.startswith("."):
+            for row in rows(os.path.join(path, name)):
+                if row["path"] not in seen:
+                    seen.add(row["path"])
+                    yield row
 
 
 def _write_parquet(file: IO[bytes], tracks: Iterable[Track]) -> None:

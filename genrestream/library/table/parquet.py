@@ -54,3 +54,12 @@ def rows(path: str) -> Iterator[dict[str, Any]]:
                 yield from batch.to_pylist(maps_as_pydicts="strict")
     except pa.ArrowException as error:
         raise ValueError(str(error).splitlines()[0]) from error
+
+
+KEYS = ["path", "size", "mtime_ns", "model_version", "error"]
+
+
+def read_keys(file: IO[bytes], columns: list[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield some columns of each row."""
+    for batch in pq.ParquetFile(file).iter_batches(ROWS_AT_ONCE, columns=columns):
+        yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)

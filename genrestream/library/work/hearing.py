@@ -50,13 +50,31 @@ class Hearing:
         Raises:
             AudioError: Too little was there to be heard.
         """
-        assert self._source
-        verdict = self._session.verdict(tuple(self._source.problems), self._source.ending)
-        if verdict.n_chunks == 0:
-            raise AudioError(f"{self._found.path}: too short; at least {MIN_PIECE_S:g} s of audio is needed")
-        if self._window:
-            return heard_track(verdict, self._window[0])
-        return heard_track(verdict, 0.0) | {"duration_s": round(verdict.duration_s, 3)}
+        return row_of(self._session, self.problems, self._window)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What of the file was damaged, one line each."""
+        return tuple(self._source.problems) if self._source else ()
+
+
+def row_of(session: Session, problems: tuple[str, ...], part: tuple[float, float] | None) -> dict[str, Any]:
+    """Return what a session says of a file, as fields of its row.
+
+    Args:
+        session: It has decided on all chunks.
+        problems: What of the file was damaged.
+        part: The window that was heard; None for all of it.
+
+    Raises:
+        AudioError: Too little was there to be heard.
+    """
+    verdict = session.verdict(problems)
+    if verdict.n_chunks == 0:
+        raise AudioError(f"{session.source}: too short; at least {MIN_PIECE_S:g} s of audio is needed")
+    if part:
+        return heard_track(verdict, part[0])
+    return heard_track(verdict, 0.0) | {"duration_s": round(verdict.duration_s, 3)}
 
 
 def window(duration_s: float | None, per_track: float) -> tuple[float, float] | None:
