@@ -13,7 +13,6 @@ except ImportError as error:
     raise UsageError("tags need mutagen; pip install 'genrestream[tags]'") from error
 
 APE, ASF, MP4, ID3 = "Genre", "WM/Genre", "\xa9gen", "TCON"
-SPELLED = {"hiphop": "Hip-Hop", "rnb": "R&B", "edm": "EDM"}
 
 
 @dataclasses.dataclass
@@ -86,12 +85,6 @@ def opened(path: str, name: str = "") -> Tagged:
         raise
     except Exception as error:  # a stranger's file: mutagen raises errors of many types on damaged ones
         raise AudioError(f"{name}: its tag cannot be read ({_cause(error)}); left alone") from error
-
-
-def spelled(labels: list[str]) -> list[str]:
-    """Return labels as tags spell genres: ``hiphop`` is Hip-Hop, ``rock › punk`` is Rock and Punk."""
-    parts = [part for label in labels for part in label.split(" › ")]
-    return list(dict.fromkeys(SPELLED.get(part, part.title()) for part in parts))
 
 
 def _key(tags: Any) -> str:

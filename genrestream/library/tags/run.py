@@ -11,6 +11,7 @@ from genrestream.library.table.names import from_text, to_text
 from genrestream.library.table.track import Track
 from genrestream.library.tags import formats
 from genrestream.library.tags.delta import restored
+from genrestream.library.tags.spelling import spelled
 from genrestream.library.tags.write import content, replace, sha256, with_genres
 
 Say = Callable[[str], None]
@@ -59,7 +60,7 @@ def tag(database: Database, config: TagConfig, show: Say, problem: Say) -> Tally
             tally.n_unsure += 1
             continue
         try:
-            _tag(database, config, track, formats.spelled(labels), tally, show)
+            _tag(database, config, track, spelled(labels), tally, show)
         except AudioError as error:
             tally.n_failed += 1
             problem(str(error))
