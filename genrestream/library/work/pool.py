@@ -64,6 +64,11 @@ class Pool:
         for worker in self._workers:
             worker.end()
 
+    @property
+    def pids(self) -> list[int]:
+        """The processes' numbers."""
+        return [worker.pid for worker in self._workers]
+
     def fail(self, error: BaseException) -> None:
         """End the run with this error: the network cannot go on."""
         self._failure = error
@@ -172,6 +177,11 @@ class _Process:
         except OSError as error:
             raise WorkerError(f"a worker process cannot be started ({error}); give fewer --jobs") from error
         threading.Thread(target=self._read, daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
 
     def _read(self) -> None:
         assert self._process.stdout
