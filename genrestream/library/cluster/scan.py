@@ -96,7 +96,9 @@ def _run(
             summary.n_failed += row["n_failed"]
             watcher.advance(row["n"])
     except (ray.exceptions.RayError, OSError) as error:
-        line = f"the pipeline on Ray failed ({first_line(error)}); what was heard is kept, run the same again"
+        cause = getattr(error, "cause", None) or error  # what was raised in a stage, on another machine
+        why = f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[-1]}"
+        line = f"the pipeline on Ray failed ({why}); what was heard is kept, run the same again"
         raise OutputError(f"{config.db}: {line}") from error
 
 

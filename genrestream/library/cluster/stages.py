@@ -127,7 +127,7 @@ class Look:
             fields |= {"audio_hash": about.get("audio_hash", ""), "duration_s": about.get("duration_s")}
             rows.append(fields | self._row(str(path), about, chunks, its_logits))
         self._write(rows)
-        n_failed = sum(bool(row["error"]) for row in rows)
+        n_failed = sum(bool(row.get("error")) for row in rows)
         return {"n": np.array([len(rows)]), "n_failed": np.array([n_failed])}
 
     def _looked(self, waveforms: list[np.ndarray], abouts: list[dict[str, Any]]) -> np.ndarray:
