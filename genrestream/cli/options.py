@@ -21,7 +21,8 @@ METAVARS = {
     "raw_rate": "HZ", "channel": "CHANNEL", "raw_channels": "N", "raw_format": "FORMAT", "to": "URL",
     "every_s": "SECONDS", "input": "NAME=SOURCE", "host": "ADDRESS", "token": "SECRET", "allow_host": "NAME",
     "folders": "FOLDER", "tables": "TABLE", "db": "TABLE", "per_track": "SECONDS", "exclude": "PATTERN",
-    "shard": "I/N", "ray": "ADDRESS", "max_minutes": "MINUTES", "max_upload_mb": "MB", "history": "FILE", "keep_days": "DAYS", "day": "DATE",
+    "shard": "I/N", "ray": "ADDRESS",
+    "max_minutes": "MINUTES", "max_upload_mb": "MB", "history": "FILE", "keep_days": "DAYS", "day": "DATE",
 }  # fmt: skip
 
 

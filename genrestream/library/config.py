@@ -27,7 +27,8 @@ class ScanConfig:
         follow_symlinks: Follow links to files and folders, each folder once.
         shard: Hear only part I of N of the files, such as 2/8, for N machines; 'genrestream merge' joins the tables.
         watch: Go on when all is heard, and hear files that are added or changed.
-        ray: Hear on a Ray cluster: its address, or auto. Needs a .parquet folder as the table.
+        ray: Hear on a Ray cluster: its address, auto for the one that runs here, or local. The table is a .parquet
+            folder then.
         quiet: Print errors only.
     """
 

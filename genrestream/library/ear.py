@@ -4,11 +4,13 @@ import os
 
 from genrestream.errors import OptionError, check_number
 from genrestream.inference import checkpoint, shipped
+from genrestream.inference.program import Program
 from genrestream.library.table.track import ANSWER, Found
 from genrestream.library.tags.spelling import spelled
 from genrestream.library.work.hearing import Hearing
 from genrestream.library.work.identity import identify
-from genrestream.streaming.session import Session, StreamConfig
+from genrestream.streaming.config import StreamConfig
+from genrestream.streaming.session import Session
 
 
 class Ear:
@@ -24,13 +26,10 @@ class Ear:
     """
 
     def __init__(self, model: str, per_track: float = 30.0):
-        from genrestream.inference.program import logits_program, use_compile_cache
-
         if per_track:
             check_number("per_track", per_track, 1, 86_400, "0 for all, or from 1 to 86400 seconds")
         self._per_track, checked = per_track, checkpoint.read(shipped.find(model))
-        use_compile_cache()
-        self._card, self._logits_of = checked.card, logits_program(checked)
+        self._card, self._program = checked.card, Program(checked)
 
     def genres(self, path: str | os.PathLike[str], min_probability: float) -> list[str]:
         """Return a file's genres as tags spell them; none where none is probable enough.
@@ -41,10 +40,10 @@ class Ear:
         if not 0 <= min_probability <= 1:
             raise OptionError("min_probability", min_probability, "must be from 0 to 1")
         name = os.fspath(path)
-        session = Session(self._card, self._logits_of, StreamConfig())
+        session = Session(self._card, self._program, StreamConfig())
         hearing = Hearing(Found(name, 0, 0), identify(name)[1], self._per_track, session)
         for heard in hearing:
-            session.decide(heard, session.look(heard))
+            session.decide(heard, session.infer(heard))
         row = hearing.row()
         if row["state"] not in ANSWER:
             return []

@@ -6,7 +6,7 @@ import importlib.metadata
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from genrestream.errors import AudioError, UsageError
 from genrestream.inference import checkpoint, shipped
@@ -99,13 +99,11 @@ class Scan:
         network = None
         with contextlib.ExitStack() as stack:
             if self._config.batch:
-                from genrestream.inference.batches import batched_program
-                from genrestream.inference.program import use_compile_cache
+                from genrestream.inference.program import Program  # without --batch only the workers have a network
 
-                use_compile_cache()
-                logits_of = batched_program(self._model, self._config.batch)
+                program = Program(self._model, (self._config.batch, 1))
                 n_samples = self._model.card.frontend.n_samples
-                network = Network(logits_of, self._config.batch, n_samples, lambda error: pool.fail(error))
+                network = Network(program, self._config.batch, n_samples, lambda error: pool.fail(error))
                 self.summary.network = network
             pool = stack.enter_context(Pool(settings, self._config.jobs or n_cores(), network))
             self._pool = pool
@@ -194,7 +192,7 @@ class Scan:
             return copied(known, found)
         return from_dict(self._fields(answer) | (answer.row or {}) | {"error": answer.error})
 
-    def _fields(self, answer: Answer) -> dict[str, object]:
+    def _fields(self, answer: Answer) -> dict[str, Any]:
         known = {"audio_hash": answer.audio_hash, "duration_s": answer.duration_s and round(answer.duration_s, 3)}
         return dataclasses.asdict(answer.found) | known | self._marks
 

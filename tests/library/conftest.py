@@ -12,7 +12,7 @@ from tests.conftest import METAL, command, encode, music
 
 @pytest.fixture(scope="session")
 def scanned_once(tmp_path_factory, default):
-    """A messy library, with folders in folders, a double, covers, hidden and foreign files and a broken one; its table."""
+    """A messy library and its table: nested folders, a double, covers, hidden and foreign files, a broken one."""
     folder = tmp_path_factory.mktemp("library")
     root = folder / "music"
     (root / "a" / "b").mkdir(parents=True)

@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 
 import pytest
 
@@ -69,5 +68,10 @@ def test_a_node_that_dies_changes_nothing(tmp_path, default, monkeypatch):
     ours, theirs = (sorted(files.read(db), key=lambda row: row.path) for db in (on_ray.db, plain.db))
     assert [row.path for row in ours] == [row.path for row in theirs]
     for one, other in zip(ours, theirs, strict=True):
-        assert (one.audio_hash, one.genre, one.error, one.votes) == (other.audio_hash, other.genre, other.error, other.votes)
+        assert (one.audio_hash, one.genre, one.error, one.votes) == (
+            other.audio_hash,
+            other.genre,
+            other.error,
+            other.votes,
+        )
         assert one.probs == pytest.approx(other.probs, abs=1e-4)

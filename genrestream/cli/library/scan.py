@@ -26,7 +26,7 @@ def run(options: ScanOptions) -> int:
     """
     config = options.input
     if config.watch:
-        from genrestream.library.watch import changes  # says now where watchfiles is missing
+        import genrestream.library.watch  # noqa: F401 - says now where watchfiles is missing
     with signals_received(interrupts=True) as signals, Progress(config.quiet) as progress:
         try:
             if config.ray:
@@ -37,6 +37,8 @@ def run(options: ScanOptions) -> int:
 
                 def then(running: Scan) -> None:
                     if config.watch:
+                        from genrestream.library.watch import changes
+
                         _watch(running, changes(roots_of(options.folders)), config)
 
                 summary = scan(options.folders, config, progress, then)

@@ -1,6 +1,7 @@
 """Files wherever they are: local paths, or addresses such as ``s3://bucket/music`` that fsspec reads."""
 
 import contextlib
+import datetime
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -81,6 +82,6 @@ def _mtime_ns(about: dict[str, Any]) -> int:
         value = about.get(name)
         if isinstance(value, int | float):
             return int(value * 1e9)
-        if hasattr(value, "timestamp"):
+        if isinstance(value, datetime.datetime):
             return int(value.timestamp() * 1e9)
     return 0

@@ -1,5 +1,6 @@
 """``genrestream scan --ray``: the pipeline on a Ray cluster."""
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from genrestream.library.walk import Choice
 try:
     import ray
     import ray.data
+    from ray.exceptions import RayError
 except ImportError as error:
     raise UsageError("--ray needs Ray; pip install 'genrestream[ray]'") from error
 
@@ -82,7 +84,8 @@ def _run(
         files = ray.data.from_items([as_item(one) for one in found], override_num_blocks=n_blocks)
         # The two stages ask for different shares, or Ray would join them into one. Of a file's time on a CPU three
         # quarters go into the network.
-        chunks = files.map_batches(Decode(settings).__call__, batch_size=FILES_AT_ONCE, num_cpus=1 if n_gpus else 0.25)
+        decode: Any = Decode(settings).decoded
+        chunks = files.map_batches(decode, batch_size=FILES_AT_ONCE, num_cpus=1 if n_gpus else 0.25)
         looked: Any = chunks.map_batches(
             Look,
             fn_constructor_args=(settings,),
@@ -95,7 +98,7 @@ def _run(
             summary.n_heard += row["n"] - row["n_failed"]
             summary.n_failed += row["n_failed"]
             watcher.advance(row["n"])
-    except (ray.exceptions.RayError, OSError) as error:
+    except (RayError, OSError) as error:
         cause = getattr(error, "cause", None) or error  # what was raised in a stage, on another machine
         why = f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[-1]}"
         line = f"the pipeline on Ray failed ({why}); what was heard is kept, run the same again"
@@ -106,8 +109,9 @@ def _connect(address: str) -> None:
     if ray.is_initialized():
         return
     ray.data.DataContext.get_current().enable_progress_bars = False  # there is one of our own
+    logging.getLogger("ray").setLevel(logging.ERROR)
     try:
-        ray.init(address=None if address == "local" else address, log_to_driver=False, logging_level="ERROR")
+        ray.init(address=None if address == "local" else address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UsageError(
             f"--ray {address}: there is no such cluster ({first_line(error)}); start one with 'ray start --head'"

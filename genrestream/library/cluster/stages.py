@@ -15,6 +15,7 @@ import numpy as np
 from genrestream.audio.chunks import Chunk
 from genrestream.errors import AudioError
 from genrestream.inference import checkpoint, shipped
+from genrestream.inference.program import Program
 from genrestream.library.cluster.places import at_hand, opened
 from genrestream.library.table.names import from_text, to_text
 from genrestream.library.table.parquet import write_rows
@@ -22,7 +23,8 @@ from genrestream.library.table.track import Found, from_dict
 from genrestream.library.work.hearing import Hearing, row_of, window
 from genrestream.library.work.identity import identify
 from genrestream.library.work.settings import alone_on_one_core
-from genrestream.streaming.session import Heard, Session, StreamConfig
+from genrestream.streaming.config import StreamConfig
+from genrestream.streaming.session import MeasuredChunk, Session
 
 Batch = dict[str, Any]
 
@@ -58,7 +60,7 @@ class Decode:
     def __init__(self, settings: StageSettings):
         self._settings = settings
 
-    def __call__(self, batch: Batch) -> Batch:
+    def decoded(self, batch: Batch) -> Batch:
         """Return the chunks of each file, or why it has none."""
         card = checkpoint.read(shipped.find(self._settings.model)).card
         rows = zip(batch["path"], batch["size"], batch["mtime_ns"], strict=True)
@@ -76,16 +78,16 @@ class Decode:
             with at_hand(found.path) as path:
                 try:
                     about["audio_hash"], about["duration_s"] = identify(path)
-                    hearing = Hearing(
-                        dataclasses.replace(found, path=path), about["duration_s"], self._settings.per_track,
-                        Session(card, _no_network, StreamConfig()),
-                    )  # fmt: skip
+                    session = Session(card, _no_network, StreamConfig())
+                    on_disk = dataclasses.replace(found, path=path)
+                    hearing = Hearing(on_disk, about["duration_s"], self._settings.per_track, session)
                     for one in hearing:
                         samples.append((np.float32(one.gain) * one.chunk.waveform).tobytes())
                         about["chunks"].append(
                             (one.chunk.start, one.chunk.n_received, one.position, one.level_db, one.is_silent)
                         )
-                    about["problems"] = hearing.problems
+                    session.settle()
+                    about["problems"], about["heard_s"] = hearing.problems, session.position_s
                 except AudioError as error:
                     raise AudioError(str(error).replace(path, found.path)) from error
         except AudioError as error:
@@ -103,14 +105,10 @@ class Look:
     """
 
     def __init__(self, settings: StageSettings):
-        from genrestream.inference.batches import batched_program
-        from genrestream.inference.program import logits_program, use_compile_cache
-
         self._settings, model = settings, checkpoint.read(shipped.find(settings.model))
         self._card = model.card
-        use_compile_cache()
         with alone_on_one_core() if settings.batch == 1 else contextlib.nullcontext():
-            self._logits_of = logits_program(model) if settings.batch == 1 else batched_program(model, settings.batch)
+            self._program = Program(model, (settings.batch, 1) if settings.batch > 1 else (1,))
 
     def __call__(self, batch: Batch) -> Batch:
         """Write the rows of some files; return how many they are and which failed."""
@@ -140,7 +138,7 @@ class Look:
             some = places[first : first + n]
             chunks = np.zeros((n, samples.shape[1]), np.float32)
             chunks[: len(some)] = samples[some]
-            logits[some] = self._logits_of(chunks)[: len(some)]
+            logits[some] = self._program(chunks)[: len(some)]
         return logits
 
     def _row(self, path: str, about: dict[str, Any], chunks: np.ndarray, logits: np.ndarray) -> dict[str, Any]:
@@ -149,11 +147,11 @@ class Look:
         sounding = iter(logits[[not chunk[4] for chunk in about["chunks"]]])
         session = Session(self._card, lambda _: next(sounding)[None], StreamConfig(), path)
         for (start, n_received, position, level_db, is_silent), waveform in zip(about["chunks"], chunks, strict=True):
-            heard = Heard(Chunk(start, n_received, waveform), position, level_db, 1.0, is_silent)
-            session.decide(heard, session.look(heard))
+            heard = MeasuredChunk(Chunk(start, n_received, waveform), position, level_db, 1.0, is_silent, ())
+            session.decide(heard, session.infer(heard))
         try:
             part = window(about["duration_s"], self._settings.per_track)
-            return row_of(session, tuple(about["problems"]), part)
+            return row_of(session, tuple(about["problems"]), part, about["heard_s"])
         except AudioError as error:
             return {"error": str(error)}
 

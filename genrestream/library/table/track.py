@@ -127,7 +127,6 @@ def heard_track(verdict: Verdict, start_s: float) -> dict[str, Any]:
     for segment in segments:
         segment["start"], segment["end"] = (round(segment[name] + start_s, 3) for name in ("start", "end"))
     return {
-        "heard_s": round(verdict.duration_s, 3),
         "genre": final.genre,
         "probability": round(final.probability, 6) if final.n_votes else None,
         "state": final.state,

@@ -30,11 +30,11 @@ class Tagged:
     @property
     def genres(self) -> list[str]:
         """The genres that are written there; none where there are none."""
-        tags = self.file.tags
+        tags: Any = self.file.tags
         if tags is None:
             return []
         if isinstance(tags, id3.ID3):
-            found = [text for frame in tags.getall(ID3) for text in frame.genres]
+            found = [text for frame in tags.getall(ID3) for text in frame.genres or []]
         elif isinstance(tags, mp4.MP4Tags):
             found = tags.get(MP4, [])
         else:
@@ -50,7 +50,7 @@ class Tagged:
         try:
             if self.file.tags is None:
                 self.file.add_tags()
-            tags = self.file.tags
+            tags: Any = self.file.tags
             if isinstance(tags, id3.ID3):
                 tags.setall(ID3, [id3.TCON(encoding=id3.Encoding.UTF8, text=genres)])
             else:

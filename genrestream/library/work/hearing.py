@@ -9,7 +9,7 @@ from genrestream.audio.chunks import MIN_PIECE_S
 from genrestream.audio.source import AudioSource, Block
 from genrestream.errors import AudioError
 from genrestream.library.table.track import Found, heard_track
-from genrestream.streaming.session import Heard, Session
+from genrestream.streaming.session import MeasuredChunk, Session
 
 GATHERED_S = 4.0  # blocks of a few milliseconds cost more in Python than in what is done with them
 
@@ -30,7 +30,7 @@ class Hearing:
         session.source = found.path
         self._source: AudioSource | None = None
 
-    def __iter__(self) -> Iterator[Heard]:
+    def __iter__(self) -> Iterator[MeasuredChunk]:
         """Yield the chunks.
 
         Raises:
@@ -39,10 +39,10 @@ class Hearing:
         with AudioSource(self._found.path, window=self._window) as self._source:
             for block, rate in gathered(iter(self._source)):
                 try:
-                    yield from self._session.hear(block, rate)
+                    yield from self._session.chunks(block, rate)
                 except AudioError as error:  # samples have no name, their file has
                     raise AudioError(f"{self._found.path}: {error}") from error
-            yield from self._session.hear_end()
+            yield from self._session.last_chunks()
 
     def row(self) -> dict[str, Any]:
         """Return what the session says now, as fields of the row.
@@ -50,7 +50,8 @@ class Hearing:
         Raises:
             AudioError: Too little was there to be heard.
         """
-        return row_of(self._session, self.problems, self._window)
+        self._session.settle()
+        return row_of(self._session, self.problems, self._window, self._session.position_s)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -58,13 +59,16 @@ class Hearing:
         return tuple(self._source.problems) if self._source else ()
 
 
-def row_of(session: Session, problems: tuple[str, ...], part: tuple[float, float] | None) -> dict[str, Any]:
+def row_of(
+    session: Session, problems: tuple[str, ...], part: tuple[float, float] | None, heard_s: float
+) -> dict[str, Any]:
     """Return what a session says of a file, as fields of its row.
 
     Args:
         session: It has decided on all chunks.
         problems: What of the file was damaged.
         part: The window that was heard; None for all of it.
+        heard_s: Seconds that were heard.
 
     Raises:
         AudioError: Too little was there to be heard.
@@ -72,9 +76,8 @@ def row_of(session: Session, problems: tuple[str, ...], part: tuple[float, float
     verdict = session.verdict(problems)
     if verdict.n_chunks == 0:
         raise AudioError(f"{session.source}: too short; at least {MIN_PIECE_S:g} s of audio is needed")
-    if part:
-        return heard_track(verdict, part[0])
-    return heard_track(verdict, 0.0) | {"duration_s": round(verdict.duration_s, 3)}
+    row = heard_track(verdict, part[0] if part else 0.0) | {"heard_s": round(heard_s, 3)}
+    return row if part else row | {"duration_s": row["heard_s"]}
 
 
 def window(duration_s: float | None, per_track: float) -> tuple[float, float] | None:

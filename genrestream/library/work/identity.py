@@ -3,6 +3,7 @@
 import hashlib
 
 import av.error
+from av.container import InputContainer
 
 from genrestream.audio.formats import RawFormat
 from genrestream.audio.reading import opening
@@ -31,7 +32,7 @@ def identify(path: str) -> tuple[str, float | None]:
         opened.close()
 
 
-def _add(container: av.container.InputContainer, digest: "hashlib._Hash", path: str) -> float:
+def _add(container: InputContainer, digest: hashlib.blake2b, path: str) -> float:
     """Add a container's packets to the digest; return their length in seconds."""
     stream = container.streams.best("audio")
     if stream is None:
@@ -54,7 +55,7 @@ def _add(container: av.container.InputContainer, digest: "hashlib._Hash", path: 
     return float(n_ticks * stream.time_base) if stream.time_base else 0.0
 
 
-def _next(opened: opening.Opened) -> av.container.InputContainer | None:
+def _next(opened: opening.Opened) -> InputContainer | None:
     """Return the next link of a chained stream; None where there is none."""
     for link in opened.links:
         if not isinstance(link, AudioError):

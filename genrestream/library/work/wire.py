@@ -2,13 +2,13 @@
 
 import json
 import struct
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 HEAD = struct.Struct("<II")
 MAX_FIELDS, MAX_BYTES = 1 << 26, 1 << 30
 
 
-def send(pipe: BinaryIO, fields: dict[str, Any], body: bytes | memoryview = b"") -> None:
+def send(pipe: IO[bytes], fields: dict[str, Any], body: bytes | memoryview = b"") -> None:
     """Write a message.
 
     Raises:
@@ -20,7 +20,7 @@ def send(pipe: BinaryIO, fields: dict[str, Any], body: bytes | memoryview = b"")
     pipe.flush()
 
 
-def receive(pipe: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
+def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
     """Return the next message; None where the other side is gone."""
     try:
         head = pipe.read(HEAD.size)

@@ -28,12 +28,14 @@ import numpy as np
 
 from genrestream.errors import AudioError, GenrestreamError
 from genrestream.inference import checkpoint, shipped
+from genrestream.inference.program import Program
 from genrestream.library.table.track import Found
 from genrestream.library.work.hearing import Hearing
 from genrestream.library.work.identity import identify
 from genrestream.library.work.settings import WorkerSettings, alone_on_one_core
 from genrestream.library.work.wire import receive, send
-from genrestream.streaming.session import Session, StreamConfig
+from genrestream.streaming.config import StreamConfig
+from genrestream.streaming.session import Session
 
 N_THREADS = 2  # of a worker that sends its chunks: one file is decoded while another waits for its logits
 MAX_AHEAD = 32  # chunks of a file without logits; more would only fill memory
@@ -65,13 +67,10 @@ class _Worker:
     def __init__(self, settings: WorkerSettings, outlet: BinaryIO):
         self._settings, self._outlet, self._turn = settings, outlet, threading.Lock()
         model = checkpoint.read(shipped.find(settings.model))
-        self._card, self._logits_of = model.card, None
+        self._card, self._program = model.card, None
         if not settings.sends_chunks:
-            from genrestream.inference.program import logits_program, use_compile_cache
-
-            use_compile_cache()
-            self._logits_of = logits_program(model)
-            self._logits_of(np.zeros((1, self._card.frontend.n_samples), np.float32))  # the first call is slow
+            self._program = Program(model, (1,))
+            self._program(np.zeros((1, self._card.frontend.n_samples), np.float32))  # what the first call makes, now
         self._files: dict[int, _File] = {}
         self._chunks: dict[int, Future[np.ndarray]] = {}
         self._numbers = itertools.count()
@@ -100,7 +99,7 @@ class _Worker:
         if "drop" in task:
             del self._files[task["drop"]]
             return
-        number, path = task.get("file", task.get("hear")), task.get("path", "")
+        number, path = task["file"] if "file" in task else task["hear"], task.get("path", "")
         self._send({"file": number, "at": True})  # should the process die now, this file is why
         try:
             if "hear" in task:
@@ -119,11 +118,11 @@ class _Worker:
             self._send({"file": number, "error": f"{path}: failed ({type(error).__name__}: {error})"})
 
     def _row(self, file: _File) -> dict[str, Any]:
-        if self._logits_of:
-            session = Session(self._card, self._logits_of, StreamConfig())
+        if self._program:
+            session = Session(self._card, self._program, StreamConfig())
             hearing = Hearing(file.found, file.duration_s, self._settings.per_track, session)
             for heard in hearing:
-                session.decide(heard, session.look(heard))
+                session.decide(heard, session.infer(heard))
             return hearing.row()
         sent: collections.deque[Future[np.ndarray]] = collections.deque()
         session = Session(self._card, lambda _: sent.popleft().result(), StreamConfig())
@@ -134,9 +133,9 @@ class _Worker:
                 sent.append(self._sent(np.float32(heard.gain) * heard.chunk.waveform))
             ahead.append(heard)
             if len(ahead) > MAX_AHEAD:
-                session.decide(ahead[0], session.look(ahead.popleft()))
+                session.decide(ahead[0], session.infer(ahead.popleft()))
         while ahead:
-            session.decide(ahead[0], session.look(ahead.popleft()))
+            session.decide(ahead[0], session.infer(ahead.popleft()))
         return hearing.row()
 
     def _sent(self, samples: np.ndarray) -> "Future[np.ndarray]":
