@@ -193,7 +193,7 @@ class Scan:
         return from_dict(self._fields(answer) | (answer.row or {}) | {"error": answer.error})
 
     def _fields(self, answer: Answer) -> dict[str, Any]:
-        known = {"audio_hash": answer.audio_hash, "duration_s": answer.duration_s and round(answer.duration_s, 3)}
+        known = {"audio_hash": answer.audio_hash, "duration_s": answer.duration_s}
         return dataclasses.asdict(answer.found) | known | self._marks
 
 

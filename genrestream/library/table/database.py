@@ -5,7 +5,6 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from genrestream.errors import OutputError, UsageError
@@ -249,10 +248,6 @@ def opened(path: str, create: bool = True) -> Iterator[Database]:
     """
     if not create and not os.path.isfile(path):
         raise UsageError(f"{path}: no such table; 'genrestream scan FOLDER --db {path}' makes it")
-    if os.path.isdir(path):
-        raise UsageError(f"{path}: is a folder; name a file for the table")
-    if create and not Path(path).absolute().parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {os.path.dirname(path)}; make it, or name another place")
     with _blamed(path), contextlib.closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as connection:
         _prepare(path, connection)
         yield Database(path, connection)

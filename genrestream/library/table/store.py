@@ -22,14 +22,14 @@ def opened(path: str) -> Iterator[Database]:
         UsageError: It is the file of another program, from a newer version, or being written by another scan.
         OutputError: It cannot be read or written.
     """
-    if files.is_database(path):
+    is_database = files.is_database(path)
+    _check_place(path)
+    if is_database:
         with locked(path), database.opened(path) as opened_database:
             yield opened_database
         return
     if path.endswith(".parquet"):
         import genrestream.library.table.parquet  # noqa: F401 - says before any work that pyarrow is missing
-    if os.path.isdir(path):
-        raise UsageError(f"{path}: is a folder; name a file for the table")
     work = path + WORK
     with locked(path):
         is_new = not os.path.exists(work)
@@ -39,6 +39,13 @@ def opened(path: str) -> Iterator[Database]:
             yield opened_database
             files.write(path, opened_database.tracks(missing=True))
         remove(work)
+
+
+def _check_place(path: str) -> None:
+    if os.path.isdir(path):
+        raise UsageError(f"{path}: is a folder; name a file for the table")
+    if (folder := os.path.dirname(path)) and not os.path.isdir(folder):
+        raise UsageError(f"{path}: there is no folder {folder}; make it, or name another place")
 
 
 def _take_up(into: Database, path: str, work: str) -> None:

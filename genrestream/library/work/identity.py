@@ -27,7 +27,7 @@ def identify(path: str) -> tuple[str, float | None]:
         while container is not None:
             duration_s += _add(container, digest, path)
             container = _next(opened)
-        return digest.hexdigest(), duration_s or None
+        return digest.hexdigest(), round(duration_s, 3) or None
     finally:
         opened.close()
 

@@ -176,7 +176,8 @@ class _Process:
             )  # fmt: skip
         except OSError as error:
             raise WorkerError(f"a worker process cannot be started ({error}); give fewer --jobs") from error
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     @property
     def pid(self) -> int:
@@ -197,6 +198,7 @@ class _Process:
                 self.failure = fields["failed"]
             else:
                 self._messages.put((self, fields))
+        self._process.stdout.close()
         self._messages.put((self, None))
 
     def _send(self, fields: dict[str, Any], body: bytes = b"") -> None:
@@ -234,6 +236,7 @@ class _Process:
         with contextlib.suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()
+        self._reader.join(timeout=1)  # it may wait for a network that has ended
         if code is None:
             return "was ended"
         return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
