@@ -30,14 +30,17 @@ SCAN = [sys.executable, "-m", "genrestream", "scan", "--quiet"]
 RATE, SECONDS = 44_100, 30
 # Answers each line on standard input with the seconds that it took for one more file, its model loaded once.
 THEIRS = """
-import sys, time
+import os, sys, time, warnings
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+warnings.simplefilter("ignore")
+answers, sys.stdout = sys.stdout, open(os.devnull, "w")
 from musicnn.extractor import extractor
 files = sys.argv[1:]
 extractor(files[0], model='MSD_musicnn', extract_features=False)
 for number, _ in enumerate(sys.stdin):
     began = time.perf_counter()
     extractor(files[number % len(files)], model='MSD_musicnn', extract_features=False)
-    print(time.perf_counter() - began, flush=True)
+    print(time.perf_counter() - began, file=answers, flush=True)
 """
 
 

@@ -120,7 +120,7 @@ class Pool:
 
     def _died(self, worker: "_Process", left: "_Left") -> Answer | None:
         """Replace a worker that ended; the file that it was at gets an error, the others are given out again."""
-        reason = worker.end()
+        reason = worker.end(wait_s=5.0)  # it closed its pipe, so it is ending
         self._workers.remove(worker)
         if not worker.is_ready:
             raise WorkerError(worker.failure or f"a worker process {reason} before it was ready; give fewer --jobs")
@@ -224,15 +224,14 @@ class _Process:
         del self.files[number]
         return Answer(file.found, file.audio_hash, file.duration_s, message.get("row"), message.get("error", ""))
 
-    def end(self) -> str:
-        """End the process, and return how it ended, in words."""
-        code = self._process.poll()
-        if code is None:
-            try:
-                code = self._process.wait(timeout=0.5 if not self.is_ready else 0)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+    def end(self, wait_s: float = 0.0) -> str:
+        """End the process where it does not end by itself in so many seconds; return how it ended, in words."""
+        code = None
+        try:
+            code = self._process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         with contextlib.suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()
