@@ -127,7 +127,11 @@ class Scan:
         paths = sorted({absolute(path) for path in changed})
         for path in paths:
             root = next((one for one in self._roots if _is_below(path, one)), None)
-            if root and not self._is_left_out(path, root):
+            if (
+                root
+                and not self._is_left_out(path, root)
+                and (self._config.follow_symlinks or not os.path.islink(path))
+            ):
                 files = files_below(path, self._choice, lambda where, _: closed.append(where))
                 plan.add(one for one in files if self._choice.has(root, one.path) and _may_be_music(one.path))
         n = plan.close(retry=False)

@@ -97,10 +97,15 @@ class Database:
     def _tracks(self, where: str, *values: Any) -> Iterator[Track]:
         with self.reading():
             for row in self.sql.execute(f"SELECT {', '.join(COLUMNS)} FROM tracks {where}", values):
-                fields = dict(zip(COLUMNS, row, strict=True))
-                fields |= {name: json.loads(fields[name] or "null") for name in JSON_COLUMNS}
-                fields["path"], fields["missing"] = from_text(fields["path"]), bool(fields["missing"])
-                yield from_dict(fields)
+                yield self._track(dict(zip(COLUMNS, row, strict=True)))
+
+    def _track(self, fields: dict[str, Any]) -> Track:
+        try:
+            fields |= {name: json.loads(fields[name] or "null") for name in JSON_COLUMNS}
+            fields["path"], fields["missing"] = from_text(fields["path"]), bool(fields["missing"])
+            return from_dict(fields)
+        except (ValueError, TypeError) as error:
+            raise OutputError(f"{self.path}: is damaged, a row cannot be read ({error}); scan anew") from error
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -193,6 +198,8 @@ class Plan:
         n_missing = n_moved = 0
         closed = [to_text(path) for path in closed]
         for root in map(to_text, roots):
+            if root in closed:
+                continue
             for path, audio_hash in self._not_found(root):
                 if any(path == one or path.startswith(f"{one}{os.sep}") for one in closed):
                     continue

@@ -34,7 +34,8 @@ class Tagged:
         if tags is None:
             return []
         if isinstance(tags, id3.ID3):
-            found = [text for frame in tags.getall(ID3) for text in frame.genres or []]
+            frames: Any = tags.getall(ID3)
+            found = [text for frame in frames for text in frame.genres]
         elif isinstance(tags, mp4.MP4Tags):
             found = tags.get(MP4, [])
         else:

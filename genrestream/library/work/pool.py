@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import itertools
 import json
-import os
 import queue
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import numpy as np
 
 from genrestream.library.table.track import Found
 from genrestream.library.work.network import Network
-from genrestream.library.work.settings import ENVIRONMENT, WorkerError, WorkerSettings
+from genrestream.library.work.settings import WorkerError, WorkerSettings, environment
 from genrestream.library.work.wire import receive, send
 
 N_AT_ONCE = 2  # files that a worker has, so that it never waits for the next one
@@ -171,7 +170,7 @@ class _Process:
         command = [sys.executable, "-m", "genrestream.library.work.worker", json.dumps(dataclasses.asdict(settings))]
         try:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | ENVIRONMENT,
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(),
                 start_new_session=True,
             )  # fmt: skip
         except OSError as error:

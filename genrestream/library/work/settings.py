@@ -2,13 +2,16 @@
 
 import contextlib
 import dataclasses
+import importlib.util
 import os
 from collections.abc import Iterator
 
 from genrestream.errors import GenrestreamError
 
 # The matrix products of the conditioning are small: BLAS threads would only wait for each other.
-ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# JAX's packages for GPUs and TPUs: where one is installed, each worker would take the device's memory for itself.
+DEVICES = ("jax_cuda12_plugin", "jax_cuda13_plugin", "jax_rocm60_plugin", "jax_rocm7_plugin", "libtpu")
 
 
 class WorkerError(GenrestreamError):
@@ -28,6 +31,12 @@ class WorkerSettings:
     model: str
     per_track: float
     sends_chunks: bool = False
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a worker: it computes on the CPU, on one thread."""
+    has_device = any(importlib.util.find_spec(name) for name in DEVICES)
+    return {**os.environ, **ONE_THREAD, **({"JAX_PLATFORMS": "cpu"} if has_device else {})}
 
 
 def n_cores() -> int:
