@@ -1,5 +1,6 @@
 """The overview that ``genrestream`` prints, and what stands under each command's help."""
 
+from genrestream.cli.library.options import MergeOptions, PlaylistOptions, ScanOptions, TagOptions
 from genrestream.cli.options import DevicesOptions, ExportOptions, FileOptions, ListenOptions, ModelsOptions
 from genrestream.cli.serving.options import HistoryOptions, ServeOptions
 
@@ -8,12 +9,17 @@ COMMANDS: dict[str, type] = {
     "listen": ListenOptions,
     "serve": ServeOptions,
     "history": HistoryOptions,
+    "scan": ScanOptions,
+    "tag": TagOptions,
+    "playlist": PlaylistOptions,
+    "merge": MergeOptions,
     "devices": DevicesOptions,
     "models": ModelsOptions,
     "export": ExportOptions,
 }
 FOLDERS = {  # of cli, where a command is in one
     "serve": "serving", "history": "serving", "models": "modelling", "export": "modelling",
+    "scan": "library", "tag": "library", "playlist": "library", "merge": "library",
 }  # fmt: skip
 EXAMPLES = {
     "file": (
@@ -31,6 +37,22 @@ EXAMPLES = {
     "history": (
         "genrestream history                      what was heard today",
         "genrestream history --day yesterday -o day.png",
+    ),
+    "scan": (
+        "genrestream scan ~/Music                 all of it into library.sqlite; again: what is new",
+        "genrestream scan /nas --db nas.parquet   into another format",
+    ),
+    "tag": (
+        "genrestream tag library.sqlite --dry-run what would be written into the files",
+        "genrestream tag library.sqlite --undo    all as it was",
+    ),
+    "playlist": (
+        "genrestream playlist library.sqlite      a list a genre, in the folder playlists",
+        "genrestream playlist library.sqlite --output ~/Music --relative",
+    ),
+    "merge": (
+        "genrestream merge part1.sqlite part2.sqlite --db all.sqlite",
+        "genrestream merge library.sqlite --db library.csv",
     ),
     "devices": (
         "genrestream devices                      all inputs",
@@ -79,7 +101,7 @@ def overview() -> str:
 
 def epilog(name: str) -> str:
     """Return what stands under a command's help: examples and exit codes."""
-    codes = RUN_CODES if name in ("file", "listen", "serve") else CODES
+    codes = RUN_CODES if name in ("file", "listen", "serve", "scan") else CODES
     return "\n".join(
         ["examples:", *(f"  {line}" for line in EXAMPLES[name]), "", "exit codes:", *(f"  {line}" for line in codes)]
     )
