@@ -8,6 +8,7 @@ from genrestream.cli.options import (
     ModelsOptions,
     ServeOptions,
 )
+from genrestream.teaching.config import TeachConfig
 
 COMMANDS: dict[str, type] = {
     "file": FileOptions,
@@ -16,6 +17,7 @@ COMMANDS: dict[str, type] = {
     "history": HistoryOptions,
     "devices": DevicesOptions,
     "models": ModelsOptions,
+    "teach": TeachConfig,
 }
 EXAMPLES = {
     "file": (
@@ -41,6 +43,10 @@ EXAMPLES = {
     "models": (
         "genrestream models                       the table",
         "genrestream models musicnn -f json       all that is known of one, as JSON",
+    ),
+    "teach": (
+        "genrestream teach genres/ --name mine    a folder of music for each genre",
+        "genrestream teach --name mine --add clip.wav polka    one example more",
     ),
 }
 CODES = (

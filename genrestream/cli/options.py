@@ -21,6 +21,7 @@ METAVARS = {
     "raw_rate": "HZ", "channel": "CHANNEL", "raw_channels": "N", "raw_format": "FORMAT", "to": "URL",
     "every_s": "SECONDS", "input": "NAME=SOURCE", "host": "ADDRESS", "token": "SECRET", "allow_host": "NAME",
     "max_minutes": "MINUTES", "max_upload_mb": "MB", "history": "FILE", "keep_days": "DAYS", "day": "DATE",
+    "folder": "FOLDER", "name": "NAME", "from_": "MODEL", "labels": "CSV", "add": "FILE",
 }  # fmt: skip
 
 

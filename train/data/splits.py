@@ -14,6 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from genrestream.errors import UsageError
 from genrestream.output.text import printable
+from genrestream.teaching.groups import artist_name
 from train.data.tracks import SIDES, DataConfig, Dataset, Track
 
 PART_S = 3.0  # length of a piece where pieces are divided instead of tracks: one chunk of all our models
@@ -111,12 +112,6 @@ def _identities(tracks: Sequence[Track], dataset: Dataset, config: DataConfig) -
             continue
         artist = [f"the same artist ({artist_name(track.artist)})"] if config.split == "artist" and track.artist else []
         yield [f"the same file ({track.path.resolve()})", *pairs_of.get(track.name, []), *artist]
-
-
-def artist_name(artist: str) -> str:
-    """Return an artist's name as it is compared: without case, punctuation and a leading "the"."""
-    letters = "".join(letter for letter in artist.casefold().removeprefix("the ") if letter.isalnum())
-    return letters or artist
 
 
 def _published_sides(tracks: Sequence[Track], config: DataConfig) -> list[str]:

@@ -10,15 +10,16 @@ from genrestream.errors import UsageError
 from genrestream.features.config import LogMelConfig, PairConfig, PatchesConfig
 from genrestream.inference import checkpoint
 from genrestream.models import MusiCNNYAMNetConfig
+from genrestream.teaching.fit import fit_linear, penalty_of
+from genrestream.teaching.groups import artist_name
 from train.augment.config import AugmentConfig
 from train.data.cache import AudioCache
-from train.data.splits import Split, artist_name
+from train.data.splits import Split
 from train.data.tracks import Track
 from train.input.sampling import SamplingConfig, row_weights
 from train.loop.card import card_of
 from train.loop.config import Design, RunConfig
 from train.transfer.frozen import FrozenPair, Views, all_rows
-from train.transfer.linear import fit_linear, penalty_of
 from train.transfer.states import STATES, StatesConfig, fit_states
 
 MIN_PROBABILITY = 0.45  # chosen by risk and coverage on the folds: see docs/results.md

@@ -8,12 +8,13 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from genrestream.errors import UsageError
+from genrestream.teaching.embeddings import kept, spread
+from genrestream.teaching.fit import fit_linear, penalty_of
 from train.data.load import read_all
 from train.data.splits import artist_name, divide
 from train.data.tracks import DataConfig, Dataset, Track
 from train.input.sampling import SamplingConfig
-from train.transfer.frozen import Views, kept, poor, spread
-from train.transfer.linear import fit_linear, penalty_of
+from train.transfer.frozen import Views, poor
 from train.transfer.pair import PairHeadConfig, PairRunConfig, domain_weights
 from train.transfer.states import source_folds
 

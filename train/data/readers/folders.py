@@ -6,8 +6,8 @@ from genrestream.audio.listing.suffixes import music_suffixes
 from genrestream.errors import AudioError, UsageError
 from genrestream.inference.checkpoint import check_labels
 from genrestream.output.text import printable
+from genrestream.teaching.tables import rows
 from train.data.readers import fma, gtzan
-from train.data.readers.tables import rows
 from train.data.tracks import SIDES, Dataset, Track
 
 ADVICE = "give a folder that holds a folder of audio files for each genre, or a tracks.csv"
