@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 LEAST_SPREAD = 1e-3  # of a feature; one that varies less would be blown up
 BLOCK_ROWS = 16_384
 MAX_KEPT = 1 << 30  # bytes of standardised rows that are kept between passes; more are standardised in each pass
-MAX_SPANNED = 4_096  # rows; for more of them the space that they span is not looked for
+MAX_SPANNED = 1_024  # rows; for more of them, to find the space that they span takes longer than it saves
 
 
 class LinearFit:
@@ -37,7 +37,7 @@ class LinearFit:
             self._kept = self._scaled(slice(None))
         if n_rows < min(n_features, MAX_SPANNED) and self._kept is not None:
             squares, vectors = np.linalg.eigh((self._kept @ self._kept.T).astype(np.float64))
-            is_real = squares > 1e-7 * max(squares.max(initial=0.0), 1e-12)
+            is_real = squares > 1e-6 * max(squares.max(initial=0.0), 1e-12)
             lengths, vectors = np.sqrt(squares[is_real]), vectors[:, is_real]
             self._back = self._kept.T @ (vectors / lengths).astype(np.float32)
             self._kept = (vectors * lengths).astype(np.float32)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.progress import track as progress
+from threadpoolctl import threadpool_limits
 
 from genrestream.errors import AudioError, CheckpointError, GenrestreamError, UsageError
 from genrestream.inference import checkpoint, shipped
@@ -24,7 +25,7 @@ from genrestream.teaching.examples import Kept
 from genrestream.teaching.groups import grouped, origin_of
 from genrestream.teaching.judging.page import PAGE, write_page
 from genrestream.teaching.judging.report import Report, judged
-from genrestream.teaching.judging.scoring import Examples, Layer, fitted
+from genrestream.teaching.judging.scoring import MAX_NESTED, Examples, Layer, fitted
 from genrestream.teaching.songs import Song, Songs, check_genres, from_folders, from_table, once_each
 
 Say = Callable[[str], None]
@@ -202,8 +203,10 @@ def _learn(kept: Kept, embedder: Embedder, path: Path, left_out: tuple[str, ...]
     songs = Examples(kept.names, kept.has, kept.rows, kept.place, kept.multi_label)
     say(f"fitting {len(kept.rows):,} pieces of {len(kept.names)} songs in {len(kept.genres)} genres")
     sharpness = 0.0 if kept.multi_label else base.sharpness
-    layer = fitted(songs, groups)
-    report = judged(songs, kept.genres, groups, words, layer.strength, sharpness)
+    # Many small products: threads that wait for each other made them twenty times as slow on two busy cores.
+    with threadpool_limits(1 if len(kept.rows) <= MAX_NESTED else None, "blas"):
+        layer = fitted(songs, groups)
+        report = judged(songs, kept.genres, groups, words, layer.strength, sharpness)
     _write(kept, embedder, layer, report, path, left_out)
     return Taught(path, report, left_out)
 

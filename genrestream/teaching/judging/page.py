@@ -20,6 +20,7 @@ h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { font-size: 1.15rem; margin-top:
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 td.name { overflow-wrap: anywhere; } .matrix td { min-width: 3rem; text-align: center; padding: .25rem .5rem; }
+.matrix td:first-child { text-align: left; }
 .bar { background: var(--faint); width: 8rem; height: .7rem; display: inline-block; border-radius: .35rem; }
 .bar i { background: var(--bar); height: 100%; display: block; border-radius: .35rem; }
 code { background: var(--faint); padding: .1rem .3rem; border-radius: .2rem; }

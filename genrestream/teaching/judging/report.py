@@ -132,7 +132,9 @@ class Report:
     @property
     def wrong(self) -> list[int]:
         """The songs that are answered wrongly, the surest of the wrong answers first."""
-        worst = np.where(self.has, 1 - self.probs, self.probs).max(axis=1)
+        worst = (
+            np.where(self.has, 1 - self.probs, self.probs).max(axis=1) if self.multi_label else self.probs.max(axis=1)
+        )
         return [int(song) for song in np.argsort(-worst, kind="stable") if not self.right[song]]
 
     def words(self, which: np.ndarray) -> str:
@@ -168,7 +170,7 @@ def judged(
         strength: The penalty's strength for all songs.
         sharpness: The card's.
     """
-    scored: Score = score(examples, groups, sharpness)
+    scored: Score = score(examples, groups, strength, sharpness)
     unknown = unknown_probs(examples, groups, strength, scored, sharpness)
     thresholds: dict[str, float] = {}
     if examples.multi_label:

@@ -19,6 +19,7 @@ N_FOLDS, N_INNER = 5, 3
 STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0)  # of the penalty, against a loss that is the mean over the songs
 DEFAULT_STRENGTH = 0.3
 N_STEPS = 60
+MAX_NESTED = 4_096  # rows; with more, the strength is chosen once for all folds: from so many it is much the same
 LOG_TEMPERATURES = (-2.0, 2.0)
 LEAST = 1e-6  # a probability, before its logarithm
 
@@ -150,18 +151,20 @@ def song_probs(examples: Examples, logits: np.ndarray, temperature: float = 1.0,
     return sharpened(sums / counts[:, None], counts.astype(float), 0.0 if examples.multi_label else sharpness)
 
 
-def score(examples: Examples, groups: np.ndarray, sharpness: float) -> Score:
+def score(examples: Examples, groups: np.ndarray, strength: float, sharpness: float) -> Score:
     """Hold out the groups in turn and recognise them.
 
     Args:
         examples: All songs.
         groups: The group of each song, shape (n_songs,).
+        strength: The penalty's that was chosen for all songs; used where there are too many to choose one a fold.
         sharpness: The card's; see ``voting.vote.sharpened``.
     """
     folds = folds_of(groups, examples.has, N_FOLDS)
+    given = strength if len(examples.rows) > MAX_NESTED else None
     logits = np.zeros((len(examples.rows), examples.has.shape[1]))
     for fold in np.unique(folds):
-        layer = fitted(examples.only(np.flatnonzero(folds != fold)), groups[folds != fold])
+        layer = fitted(examples.only(np.flatnonzero(folds != fold)), groups[folds != fold], given)
         held_out = folds[examples.place] == fold
         logits[held_out] = layer.logits(examples.rows[held_out])
     probs = np.zeros(examples.has.shape)
