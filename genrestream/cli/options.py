@@ -159,7 +159,7 @@ class DevicesOptions:
 
 @dataclasses.dataclass(frozen=True)
 class ModelsOptions:
-    """List the shipped models, or print all that is known of one.
+    """List the shipped models and your own, or print all that is known of one.
 
     Attributes:
         names: Models whose cards to print: names, or paths of models' folders.

@@ -22,7 +22,7 @@ from genrestream.features.frontend import features
 from genrestream.files import replacing, writing
 from genrestream.inference.checkpoint import Checkpoint
 from genrestream.inference.network import bind, load_weights
-from genrestream.streaming.session import Session, StreamConfig
+from genrestream.streaming.session import MeasuredChunk, Session, StreamConfig
 
 VERSION = 1  # of what is kept; another one makes kept features be computed again
 ACCELERATOR_BATCH = 64  # chunks at once; on a CPU a batch is no faster, and one needs no memory
@@ -54,7 +54,8 @@ class Embedder:
 
     def __init__(self, model: Checkpoint, name: str):
         self.model, self.weights = model, load_weights(model)
-        if KERNEL not in self.weights or self.weights[KERNEL].ndim != 2:
+        layer = self.weights.get(KERNEL)
+        if layer is None or layer.ndim != 2 or layer.dtype != np.float32:
             raise OptionError("from", name, "has no linear last layer to replace; choose musicnn-yamnet or musicnn")
         before = {key: array for key, array in self.weights.items() if key not in (KERNEL, BIAS)}
         digest = hashlib.sha256(repr((VERSION, model.card.model, model.card.frontend)).encode())
@@ -79,8 +80,21 @@ class Embedder:
     @property
     def states(self) -> tuple[np.ndarray, np.ndarray]:
         """The columns of the last layer, and their bias, for music, speech and noise; none where it has none."""
-        n_labels = len(self.model.card.labels)
-        return self.weights[KERNEL][:, n_labels:], self.weights[BIAS][n_labels:]
+        n_logits = self.model.card.n_logits
+        return self.weights[KERNEL][:, n_logits:], self.weights[BIAS][n_logits:]
+
+    @property
+    def kinds(self) -> tuple[np.ndarray, np.ndarray]:
+        """The columns of the last layer, and their bias, for kinds of music that are not to be taught.
+
+        They are the genres of the model, or, of a taught one, those of the model that it was taught from; none where
+        several may hold at once. Their logits are calibrated.
+        """
+        card = self.model.card
+        first = len(card.labels) - 1 if card.outside else 0
+        kinds = slice(first, first if card.multi_label else card.n_logits)
+        scale = np.float32(1.0 if card.outside else card.temperature)
+        return self.weights[KERNEL][:, kinds] / scale, self.weights[BIAS][kinds] / scale
 
     def rows(self, chunks: np.ndarray) -> np.ndarray:
         """Return the features of chunks, shape (n_chunks, n_samples), as float16, shape (n_chunks, n_features)."""
@@ -108,29 +122,40 @@ def chunks_of(path: Path, model: Checkpoint, n_most: int) -> np.ndarray:
     Raises:
         AudioError: It cannot be decoded, or has no sound.
     """
-    kept, every, n_heard = list[np.ndarray](), 1, 0
-    n_outputs = len(model.card.labels) + len(model.card.states)
-
-    def keep(chunk: np.ndarray) -> np.ndarray:
-        nonlocal kept, every, n_heard
-        if n_heard % every == 0:
-            kept.append(chunk[0].copy())
-        if len(kept) >= 2 * n_most + 1:  # every second of them, and from now on too
-            kept, every = kept[::2], 2 * every
-        n_heard += 1
-        return np.zeros((1, n_outputs), np.float32)
-
-    session = Session(model.card, keep, StreamConfig(), str(path))
+    session = Session(model.card, _no_network, StreamConfig(), str(path))
+    spaced = _Spaced(n_most)
     with AudioSource(path) as source:
         try:
             for block, sample_rate in source:
-                session.push_block(block, sample_rate)
+                spaced.take(session.chunks(block, sample_rate))
         except AudioError as error:
             raise error if str(path) in str(error) else AudioError(f"{path}: {error}") from error
-    session.flush()
-    if not kept:
+    spaced.take(session.last_chunks())
+    if not spaced.kept:
         raise AudioError(f"{path}: no sound in it that is long and loud enough")
-    return np.stack([kept[place] for place in spread(len(kept), n_most)])
+    return np.stack([spaced.kept[place] for place in spread(len(spaced.kept), n_most)])
+
+
+def _no_network(_: np.ndarray) -> np.ndarray:
+    raise AssertionError("chunks are only cut here")
+
+
+class _Spaced:
+    """Chunks that are spread over a song of unknown length: from ``n_most`` to twice as many of them."""
+
+    def __init__(self, n_most: int):
+        self.kept: list[np.ndarray] = []
+        self._n_most, self._every, self._n_heard = n_most, 1, 0
+
+    def take(self, measured: Iterable[MeasuredChunk]) -> None:
+        for one in measured:
+            if one.is_silent:
+                continue
+            if self._n_heard % self._every == 0:
+                self.kept.append(np.float32(one.gain) * one.chunk.waveform)
+            if len(self.kept) > 2 * self._n_most:  # keep every second of them, and from now on too
+                self.kept, self._every = self.kept[::2], 2 * self._every
+            self._n_heard += 1
 
 
 def embedded(

@@ -13,7 +13,17 @@ from genrestream.output.text import printable
 from genrestream.teaching.tables import rows
 
 MIN_SONGS = 4  # of a genre: half of them are held out, and half of the rest to choose the strength of the fit
-STATES = ("silence", "speech", "noise", "nothing", "mix", "unsure", "no input")  # what the stream says itself
+OTHER_MUSIC = "other music"  # what a taught model calls music of none of its genres
+STATES = (
+    "silence",
+    "speech",
+    "noise",
+    "nothing",
+    "mix",
+    "unsure",
+    "no input",
+    OTHER_MUSIC,
+)  # what the stream says itself
 ADVICE = "give a folder that holds a folder of music for each genre"
 SEPARATOR = ";"  # between the genres of a file in a table
 

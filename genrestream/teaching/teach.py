@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import track as progress
 from threadpoolctl import threadpool_limits
 
-from genrestream.errors import AudioError, CheckpointError, GenrestreamError, UsageError
+from genrestream.errors import AudioError, CheckpointError, GenrestreamError, OptionError, UsageError
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.cache_folder import cache_folder
 from genrestream.inference.card import CARD_FILE
@@ -26,7 +26,7 @@ from genrestream.teaching.groups import grouped, origin_of
 from genrestream.teaching.judging.page import PAGE, write_page
 from genrestream.teaching.judging.report import Report, judged
 from genrestream.teaching.judging.scoring import MAX_NESTED, Examples, Layer, fitted
-from genrestream.teaching.songs import Song, Songs, check_genres, from_folders, from_table, once_each
+from genrestream.teaching.songs import OTHER_MUSIC, Song, Songs, check_genres, from_folders, from_table, once_each
 
 Say = Callable[[str], None]
 
@@ -76,12 +76,19 @@ def _teach(config: TeachConfig, say: Say) -> Taught:
     _check_free(path, config.replace)
     songs = from_table(music, Path(config.labels)) if config.labels else from_folders(music)
     check_genres([song.labels for song in songs.songs], music, config.any_sound)
-    embedder = Embedder(checkpoint.read(shipped.find(config.from_)), config.from_)
+    embedder = Embedder(_base(config.from_), config.from_)
     say(f"listening to {len(songs.songs)} songs, {config.n_chunks} pieces of 3 s each at most")
     kept, left_out = _heard(config, songs, embedder)
     for line in left_out:
         say(f"left out: {printable(line)}")
     return _learn(kept, embedder, path, (*left_out,), say)
+
+
+def _base(name: str) -> checkpoint.Checkpoint:
+    try:
+        return checkpoint.read(shipped.find(name))
+    except OptionError as error:  # it is not --model that names this one
+        raise OptionError("from", name, error.rule) from error
 
 
 def _add(config: TeachConfig, say: Say) -> Taught:
@@ -90,7 +97,7 @@ def _add(config: TeachConfig, say: Say) -> Taught:
         raise UsageError(f"--name {config.name}: no such model; teach it first with 'genrestream teach FOLDER'")
     embedder = Embedder(checkpoint.read(path), str(path))
     kept = kept_examples.load(path, embedder.n_features)
-    if embedder.model.card.labels != kept.genres:
+    if embedder.model.card.labels not in (kept.genres, (*kept.genres, OTHER_MUSIC)):
         raise CheckpointError(f"{path}: its card and its examples have other genres; teach the model again")
     _check_added(config, kept)
     digest = _digest(file)
@@ -200,7 +207,9 @@ def _learn(kept: Kept, embedder: Embedder, path: Path, left_out: tuple[str, ...]
     if not words:
         say("warning: the songs' artists and albums are not known, or a genre has one only; songs are held out one by"
             " one, so that an artist may be learned from and scored")  # fmt: skip
-    songs = Examples(kept.names, kept.has, kept.rows, kept.place, kept.multi_label)
+    kernel, bias = _kinds(kept, embedder)
+    kinds = kept.rows.astype(np.float32) @ kernel + bias
+    songs = Examples(kept.names, kept.has, kept.rows, kept.place, kinds, kept.multi_label)
     say(f"fitting {len(kept.rows):,} pieces of {len(kept.names)} songs in {len(kept.genres)} genres")
     sharpness = 0.0 if kept.multi_label else base.sharpness
     # Many small products: threads that wait for each other made them twenty times as slow on two busy cores.
@@ -211,23 +220,33 @@ def _learn(kept: Kept, embedder: Embedder, path: Path, left_out: tuple[str, ...]
     return Taught(path, report, left_out)
 
 
+def _kinds(kept: Kept, embedder: Embedder) -> tuple[np.ndarray, np.ndarray]:
+    """Return the layer that tells kinds of music, by which other music is recognised; without outputs for tags."""
+    kernel, bias = embedder.kinds
+    is_taught_without = embedder.model.card.labels == kept.genres  # an example is added: its own genres are no others
+    n = 0 if kept.multi_label or is_taught_without else len(bias)
+    return kernel[:, :n], bias[:n]
+
+
 def _write(kept: Kept, embedder: Embedder, layer: Layer, report: Report, path: Path, left_out: Sequence[str]) -> None:
     base = embedder.model
     kernel, bias = embedder.states
-    states = base.card.states
+    kinds_kernel, kinds_bias = _kinds(kept, embedder)
+    order = np.argsort(layer.foreign, kind="stable") if layer.foreign.any() else np.arange(0)
     arrays = embedder.weights | {
-        KERNEL: np.hstack([layer.kernel, kernel]).astype(np.float32),
-        BIAS: np.hstack([layer.bias, bias]).astype(np.float32),
+        KERNEL: np.hstack([layer.kernel, kinds_kernel[:, order], kernel]).astype(np.float32),
+        BIAS: np.hstack([layer.bias, kinds_bias[order], bias]).astype(np.float32),
     }
+    n_foreign = int(layer.foreign.sum())
     card = dataclasses.replace(
         base.card,
         name=path.resolve().name,
-        labels=kept.genres,
+        labels=(*kept.genres, OTHER_MUSIC) if n_foreign else kept.genres,
         multi_label=kept.multi_label,
-        states=states,
         tree={},
         thresholds=report.thresholds,
         weights_of="",
+        outside=(len(order) - n_foreign, n_foreign) if n_foreign else (),
         temperature=report.temperature,
         sharpness=report.sharpness,
         min_probability=report.min_probability,

@@ -6,11 +6,12 @@ on the other folds.
 
 import dataclasses
 import functools
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from genrestream.streaming.session import probabilities
+from genrestream.streaming.session import other_music, probabilities
 from genrestream.teaching.fit import LinearFit
 from genrestream.teaching.groups import folds_of
 from genrestream.voting.vote import sharpened
@@ -21,6 +22,7 @@ DEFAULT_STRENGTH = 0.3
 N_STEPS = 60
 MAX_NESTED = 4_096  # rows; with more, the strength is chosen once for all folds: from so many it is much the same
 LOG_TEMPERATURES = (-2.0, 2.0)
+FOREIGN = 0.05  # the mean probability of a kind of music in all genres' songs under which it is music of another kind
 LEAST = 1e-6  # a probability, before its logarithm
 
 
@@ -33,6 +35,7 @@ class Examples:
         has: Whether each song has each genre, boolean, shape (n_songs, n_genres).
         rows: Frozen features of chunks, shape (n_rows, n_features).
         place: The song of each row, shape (n_rows,).
+        kinds: Logits of each row for kinds of music, by the model that is taught from, shape (n_rows, n_kinds).
         multi_label: Whether a song may have several genres.
     """
 
@@ -40,6 +43,7 @@ class Examples:
     has: np.ndarray
     rows: np.ndarray
     place: np.ndarray
+    kinds: np.ndarray
     multi_label: bool
 
     def only(self, songs: np.ndarray, genres: np.ndarray | None = None) -> "Examples":
@@ -49,7 +53,15 @@ class Examples:
         number[songs] = np.arange(len(songs))
         has = self.has[songs] if genres is None else self.has[songs][:, genres]
         names = tuple(self.names[song] for song in songs)
-        return Examples(names, has, self.rows[of_songs], number[self.place[of_songs]], self.multi_label)
+        rows, kinds = self.rows[of_songs], self.kinds[of_songs]
+        return Examples(names, has, rows, number[self.place[of_songs]], kinds, self.multi_label)
+
+    @property
+    def foreign(self) -> np.ndarray:
+        """Which kinds of music none of the genres is like, boolean, shape (n_kinds,)."""
+        probs = _means(probabilities(self.kinds, 1.0, False), self.place, len(self.names))
+        of_genres = [probs[songs].mean(axis=0) for songs in self.has.T if songs.any()]
+        return np.max(of_genres, axis=0) < FOREIGN
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,15 +72,21 @@ class Layer:
         kernel: Shape (n_features, n_genres).
         bias: Shape (n_genres,).
         strength: The penalty's strength that it was fitted with.
+        foreign: Which kinds of music none of its genres is like, boolean, shape (n_kinds,).
     """
 
     kernel: np.ndarray
     bias: np.ndarray
     strength: float
+    foreign: np.ndarray
 
     def logits(self, rows: np.ndarray) -> np.ndarray:
         """Return the logits of rows, shape (n_rows, n_genres)."""
         return rows.astype(np.float32) @ self.kernel + self.bias
+
+    def other(self, kinds: np.ndarray) -> np.ndarray:
+        """Return how probable other music is, shape (n_rows,), from the logits of kinds, shape (n_rows, n_kinds)."""
+        return other_music(kinds, self.foreign) if self.foreign.any() else np.zeros(len(kinds))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -79,13 +97,11 @@ class Score:
         probs: Probability of each genre for each song, as the running vote ends, each song by a layer that was fitted
             without its group and with a temperature of other songs, shape (n_songs, n_genres).
         fold: Which songs were held out together, shape (n_songs,).
-        logits: Of each row, by those layers, shape (n_rows, n_genres).
         temperature: The temperature for all of them, and for the layer fitted to all.
     """
 
     probs: np.ndarray
     fold: np.ndarray
-    logits: np.ndarray
     temperature: float
 
 
@@ -123,7 +139,7 @@ def chosen_strength(examples: Examples, groups: np.ndarray) -> float:
         fits, held_out = _Fits(examples.only(inside), groups[inside]), examples.only(outside)
         for number, strength in enumerate(STRENGTHS):
             logits = fits.layer(strength).logits(held_out.rows)
-            losses[number] += _loss(song_probs(held_out, logits), held_out).sum()
+            losses[number] += _loss(song_probs(held_out, logits, 0.0), held_out).sum()
     return STRENGTHS[int(losses.argmin())]
 
 
@@ -135,20 +151,38 @@ class _Fits:
         self._fit = LinearFit(rows, weights_of(examples, groups), np.ones(rows.shape[1]))
         has = examples.has[examples.place]
         self._labels = has if examples.multi_label else has.argmax(axis=1)
-        self._n_genres = has.shape[1]
+        self._n_genres, self._foreign = has.shape[1], examples.foreign
 
     @functools.cache  # noqa: B019 - lives as long as one fold
     def layer(self, strength: float) -> Layer:
-        return Layer(*self._fit.fit(self._labels, self._n_genres, N_STEPS, strength), strength)
+        return Layer(*self._fit.fit(self._labels, self._n_genres, N_STEPS, strength), strength, self._foreign)
 
 
-def song_probs(examples: Examples, logits: np.ndarray, temperature: float = 1.0, sharpness: float = 0.0) -> np.ndarray:
-    """Return the probabilities with which the vote over each song ends, shape (n_songs, n_genres)."""
-    probs = probabilities(logits, temperature, examples.multi_label)
-    sums = np.zeros(examples.has.shape)
-    np.add.at(sums, examples.place, probs)
-    counts = np.maximum(1, np.bincount(examples.place, minlength=len(sums)))
-    return sharpened(sums / counts[:, None], counts.astype(float), 0.0 if examples.multi_label else sharpness)
+def song_probs(
+    examples: Examples, logits: np.ndarray, other: np.ndarray | float, temperature: float = 1.0, sharpness: float = 0.0
+) -> np.ndarray:
+    """Return the probabilities with which the vote over each song ends, shape (n_songs, n_genres).
+
+    Args:
+        examples: The songs.
+        logits: Of each row, shape (n_rows, n_genres).
+        other: How probable other music is in each row, shape (n_rows,).
+        temperature: The logits are divided by it.
+        sharpness: See ``voting.vote.sharpened``.
+    """
+    probs, other = probabilities(logits, temperature, examples.multi_label), np.broadcast_to(other, len(logits))
+    if examples.multi_label:
+        return _means(probs, examples.place, len(examples.names))
+    whole = np.column_stack([probs * (1 - other[:, None]), other])
+    counts = np.bincount(examples.place, minlength=len(examples.names)).astype(float)
+    return sharpened(_means(whole, examples.place, len(examples.names)), counts, sharpness)[:, :-1]
+
+
+def _means(values: np.ndarray, place: np.ndarray, n_songs: int) -> np.ndarray:
+    """Return the mean of each song's rows, shape (n_songs, ...)."""
+    sums = np.zeros((n_songs, *values.shape[1:]))
+    np.add.at(sums, place, values)
+    return sums / np.maximum(1, np.bincount(place, minlength=n_songs))[:, None]
 
 
 def score(examples: Examples, groups: np.ndarray, strength: float, sharpness: float) -> Score:
@@ -162,27 +196,34 @@ def score(examples: Examples, groups: np.ndarray, strength: float, sharpness: fl
     """
     folds = folds_of(groups, examples.has, N_FOLDS)
     given = strength if len(examples.rows) > MAX_NESTED else None
-    logits = np.zeros((len(examples.rows), examples.has.shape[1]))
+    heard = _Heard(np.zeros((len(examples.rows), examples.has.shape[1])), np.zeros(len(examples.rows)))
     for fold in np.unique(folds):
         layer = fitted(examples.only(np.flatnonzero(folds != fold)), groups[folds != fold], given)
         held_out = folds[examples.place] == fold
-        logits[held_out] = layer.logits(examples.rows[held_out])
+        heard.logits[held_out] = layer.logits(examples.rows[held_out])
+        heard.other[held_out] = layer.other(examples.kinds[held_out])
     probs = np.zeros(examples.has.shape)
     for fold in np.unique(folds):
-        temperature = _temperature(examples, logits, sharpness, np.flatnonzero(folds != fold))
-        probs[folds == fold] = song_probs(examples, logits, temperature, sharpness)[folds == fold]
-    return Score(probs, folds, logits, _temperature(examples, logits, sharpness, np.arange(len(folds))))
+        temperature = _temperature(examples, heard, sharpness, np.flatnonzero(folds != fold))
+        its = song_probs(examples, heard.logits, heard.other, temperature, sharpness)
+        probs[folds == fold] = its[folds == fold]
+    return Score(probs, folds, _temperature(examples, heard, sharpness, np.arange(len(folds))))
 
 
-def _temperature(examples: Examples, logits: np.ndarray, sharpness: float, songs: np.ndarray) -> float:
+class _Heard(NamedTuple):
+    logits: np.ndarray
+    other: np.ndarray
+
+
+def _temperature(examples: Examples, heard: _Heard, sharpness: float, songs: np.ndarray) -> float:
     """Return the temperature with which the genres of these songs are most likely."""
 
     def loss(log_temperature: float) -> float:
-        probs = song_probs(examples, logits, float(np.exp(log_temperature)), sharpness)
+        probs = song_probs(examples, heard.logits, heard.other, float(np.exp(log_temperature)), sharpness)
         return float(_loss(probs, examples)[songs].mean())
 
-    found = minimize_scalar(loss, bounds=LOG_TEMPERATURES, method="bounded")
-    return float(np.exp(found.x))  # pyright: ignore[reportAttributeAccessIssue]
+    found: Any = minimize_scalar(loss, bounds=LOG_TEMPERATURES, method="bounded")
+    return float(np.exp(found.x))
 
 
 def _loss(probs: np.ndarray, examples: Examples) -> np.ndarray:
@@ -210,5 +251,7 @@ def unknown_probs(
         others = np.flatnonzero(np.arange(n_genres) != genre)
         layer = fitted(examples.only(known, others), groups[known], strength)
         heard = examples.only(unknown, others)
-        best[unknown] = song_probs(heard, layer.logits(heard.rows), score.temperature, sharpness).max(axis=1)
+        best[unknown] = song_probs(
+            heard, layer.logits(heard.rows), layer.other(heard.kinds), score.temperature, sharpness
+        ).max(axis=1)
     return best

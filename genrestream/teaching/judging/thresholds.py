@@ -3,7 +3,7 @@
 import numpy as np
 
 KEPT_SHARE = 0.8  # of the songs named rightly must be named still
-MOST = 0.95
+LEAST, MOST = 0.45, 0.95  # the least is that of the default model
 UNTRIED_QUANTILE = 0.1  # of the right answers' probabilities, where no unknown music was tried
 
 
@@ -20,10 +20,10 @@ def threshold(right: np.ndarray, unknown: np.ndarray) -> float:
     if not len(right):
         return 0.5
     if not len(unknown):
-        return _rounded_down(float(np.quantile(right, UNTRIED_QUANTILE)))
+        return _bounded(float(np.quantile(right, UNTRIED_QUANTILE)))
     places = np.unique(right[right <= np.quantile(right, 1 - KEPT_SHARE)])
     gains = [(right >= place).mean() - (unknown >= place).mean() for place in places]
-    return _rounded_down(float(places[int(np.argmax(gains))]))
+    return _bounded(float(places[int(np.argmax(gains))]))
 
 
 def thresholds_of(probs: np.ndarray, has: np.ndarray) -> list[float]:
@@ -36,5 +36,9 @@ def thresholds_of(probs: np.ndarray, has: np.ndarray) -> list[float]:
     return found
 
 
+def _bounded(probability: float) -> float:
+    return min(MOST, max(LEAST, _rounded_down(probability)))
+
+
 def _rounded_down(probability: float) -> float:
-    return float(np.floor(100 * min(MOST, probability)) / 100)
+    return float(np.floor(100 * probability) / 100)
