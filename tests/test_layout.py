@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 ORDER = {
     "genrestream": [
         "errors", "files", "audio", "features", "models", "inference", "voting", "streaming", "output", "live", "api",
-        "cli",
+        "teaching", "cli",
     ],
     "train": ["command", "data", "augment", "input", "loop", "transfer", "tabular", "evaluation", "study"],
 }  # fmt: skip

@@ -60,7 +60,7 @@ def _facts(model: checkpoint.Checkpoint) -> dict[str, Any]:
         "name": model.path.name if is_own else card.name,
         "default": card.name == shipped.DEFAULT_MODEL and not is_own,
         "own": is_own,
-        "labels": list(card.labels),
+        "labels": list(card.labels[:-1] if card.outside else card.labels),
         "multi_label": card.multi_label,
         "accuracy": figures.get("accuracy") if isinstance(figures, dict) else None,
         "ms_a_chunk": card.metrics.get("ms_a_chunk"),

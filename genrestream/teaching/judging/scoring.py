@@ -59,6 +59,8 @@ class Examples:
     @property
     def foreign(self) -> np.ndarray:
         """Which kinds of music none of the genres is like, boolean, shape (n_kinds,)."""
+        if not self.kinds.shape[1]:
+            return np.zeros(0, bool)
         probs = _means(probabilities(self.kinds, 1.0, False), self.place, len(self.names))
         of_genres = [probs[songs].mean(axis=0) for songs in self.has.T if songs.any()]
         return np.max(of_genres, axis=0) < FOREIGN
