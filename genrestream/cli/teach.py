@@ -2,10 +2,11 @@
 
 import sys
 
+from genrestream.api import load
 from genrestream.cli.exits import INTERRUPTED
 from genrestream.files import writing
-from genrestream.inference import checkpoint
-from genrestream.inference.program import logits_program, use_compile_cache
+from genrestream.inference.program import use_compile_cache
+from genrestream.live.config import ListenConfig
 from genrestream.output.open_sinks import STDOUT, STDOUT_REMEDY, report
 from genrestream.output.text import printable
 from genrestream.teaching.config import TeachConfig
@@ -27,7 +28,7 @@ def run(options: TeachConfig) -> int:
     use_compile_cache()
     try:
         taught = teach(options, report)
-        logits_program(checkpoint.read(taught.path))  # compiled now, so that 'listen' is ready at once
+        load(taught.path).session(hop_s=ListenConfig().stream.hop_s)  # compiled now, so that 'listen' is ready at once
     except KeyboardInterrupt:
         report("interrupted; no model was written, and what was heard is kept for the next try")
         return INTERRUPTED

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +17,6 @@ from threadpoolctl import threadpool_limits
 from genrestream.errors import AudioError, CheckpointError, GenrestreamError, OptionError, UsageError
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.cache_folder import cache_folder
-from genrestream.inference.card import CARD_FILE
 from genrestream.output.text import printable
 from genrestream.teaching import examples as kept_examples
 from genrestream.teaching.config import TeachConfig
@@ -93,7 +93,7 @@ def _base(name: str) -> checkpoint.Checkpoint:
 
 def _add(config: TeachConfig, say: Say) -> Taught:
     path, file = config.model, Path(str(config.add))
-    if not (path / CARD_FILE).is_file():
+    if not (path / shipped.CARD_FILE).is_file():
         raise UsageError(f"--name {config.name}: no such model; teach it first with 'genrestream teach FOLDER'")
     embedder = Embedder(checkpoint.read(path), str(path))
     kept = kept_examples.load(path, embedder.n_features)
@@ -146,7 +146,7 @@ def _heard(config: TeachConfig, found: Songs, embedder: Embedder) -> tuple[Kept,
             digests.append(_digest(song.path))
             readable.append(song)
         except AudioError as error:
-            left_out.append(str(error))
+            left_out.append(_shorter(error, config.music))
     used, lines = once_each(readable, digests, found.multi_label)
     left_out += lines
     songs, digests = [readable[number] for number in used], [digests[number] for number in used]
@@ -156,7 +156,7 @@ def _heard(config: TeachConfig, found: Songs, embedder: Embedder) -> tuple[Kept,
     rows, usable = list[np.ndarray](), list[int]()
     for number, its in enumerate(bar):
         if isinstance(its, GenrestreamError):
-            left_out.append(str(its))
+            left_out.append(_shorter(its, config.music))
             continue
         is_music = np.ones(len(its), bool) if config.any_sound else _is_music(its, embedder)
         if is_music.any():
@@ -183,6 +183,11 @@ def _heard(config: TeachConfig, found: Songs, embedder: Embedder) -> tuple[Kept,
         base=embedder.model.card.name,
     )
     return kept, left_out
+
+
+def _shorter(error: GenrestreamError, folder: Path) -> str:
+    """Return what an error says, with paths below the folder: the page tells nothing of the disk."""
+    return str(error).replace(f"{folder}{os.sep}", "")
 
 
 def _digest(path: Path) -> str:

@@ -116,7 +116,7 @@ def test_intervals_are_honest_for_few_songs(n_right, n, low, high):
 
 
 def test_a_song_in_the_wrong_folder_looks_mislabelled():
-    examples = made_up(6.0)
+    examples = made_up(12.0)
     has = examples.has.copy()
     has[5] = [False, True, False]
     report = judge(Examples(examples.names, has, examples.rows, examples.place, examples.kinds, False))

@@ -1,5 +1,7 @@
 """Which songs are learned from, and what belongs together."""
 
+from typing import Any
+
 import av
 import numpy as np
 import pytest
@@ -94,7 +96,7 @@ def test_artist_and_album_are_read_from_tags(tmp_path, suffix):
     codec = {"ogg": "libopus", "mp3": "libmp3lame", "m4a": "aac", "flac": "flac"}[suffix]
     with av.open(str(plain)) as source, av.open(str(path), "w") as out:
         out.metadata.update({"artist": "The Beatles", "album": "Help!"})
-        stream = out.add_stream(codec, rate=48_000)
+        stream: Any = out.add_stream(codec, rate=48_000)
         for frame in source.decode(audio=0):
             frame.pts = None
             out.mux(stream.encode(frame))

@@ -21,7 +21,7 @@ STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0)  # of the penalty, against a loss that is
 DEFAULT_STRENGTH = 0.3
 N_STEPS = 60
 MAX_NESTED = 4_096  # rows; with more, the strength is chosen once for all folds: from so many it is much the same
-LOG_TEMPERATURES = (-2.0, 2.0)
+LOG_TEMPERATURES = (-1.0, 2.0)  # few songs must not make it too sure of itself
 FOREIGN = 0.05  # the mean probability of a kind of music in all genres' songs under which it is music of another kind
 LEAST = 1e-6  # a probability, before its logarithm
 
