@@ -63,7 +63,7 @@ def origin_of(path: Path, name: str) -> Origin:
     tags, place = tags_of(path), PurePosixPath(name)
     artists = (tags.get("album_artist", ""), tags.get("artist", ""))
     artist = next((one for one in artists if one.strip().casefold() not in NOBODY), "")
-    folder = "/".join(place.parent.parts[1:])  # below the genre's
+    folder = place.parent.as_posix() if len(place.parts) > 2 else ""  # below the genre's
     album = f"{tags['album'].strip().casefold()}" if "album" in tags else f"folder {folder}" if folder else ""
     return Origin(artist_name(artist) if artist else "", album, place.with_suffix("").as_posix())
 

@@ -109,7 +109,7 @@ def test_artist_and_album_are_read_from_tags(tmp_path, suffix):
 def test_a_folder_below_the_genres_stands_for_an_album(tmp_path):
     encode(tmp_path / "a.wav", music(1), 16_000, "pcm_s16le")
     assert origin_of(tmp_path / "a.wav", "rock/Some Album/a.wav") == Origin(
-        "", "folder Some Album", "rock/Some Album/a"
+        "", "folder rock/Some Album", "rock/Some Album/a"
     )
     assert origin_of(tmp_path / "a.wav", "rock/a.wav").album == ""
 

@@ -138,15 +138,10 @@ def _folds(tracks: list[Track], dataset: Dataset, config: DataConfig) -> list[in
     if config.split == "artist" and published == config.n_folds:
         return _placed(tracks, dataset, config) if config.more else [track.fold for track in tracks]
     unknown = [track.name for track in tracks if not track.artist] if config.split == "artist" else []
-    if len(unknown) == len(tracks):
-        raise UsageError(
-            f"{config.data}: --split artist: no artist is known; give a tracks.csv with a column artist, or use"
-            " --split track"
-        )
     if unknown:
         print(
-            f"warning: --split artist: the artists of {len(unknown)} of {len(tracks)} tracks are unknown, as of"
-            f" {printable(unknown[0])}; each counts as an artist, so that one artist may be on two sides",
+            f"warning: --split artist: the artists and albums of {len(unknown)} of {len(tracks)} tracks are unknown, as"
+            f" of {printable(unknown[0])}; each counts as an artist, so that one artist may be on two sides",
             file=sys.stderr,
         )
     return _drawn_folds(tracks, _groups(tracks, dataset, config), config)
@@ -186,7 +181,7 @@ def _drawn_folds(tracks: Sequence[Track], groups: np.ndarray, config: DataConfig
             what = "artists" if config.split == "artist" else "tracks"
             raise UsageError(
                 f"{config.data}: genre {genre} has {n_groups} {what}, must be at least --n-folds {config.n_folds};"
-                " use fewer folds or add tracks"
+                " use fewer folds, add tracks, or use --split track"
             )
     folds = np.zeros(len(tracks), int)
     drawn = StratifiedGroupKFold(config.n_folds, shuffle=True, random_state=config.fold_seed)

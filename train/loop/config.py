@@ -73,6 +73,11 @@ class RunConfig(abc.ABC):
     def design(self) -> Design:
         """The network to train."""
 
+    @property
+    def validates(self) -> bool:
+        """Whether the training makes use of validation tracks; otherwise they are trained on too."""
+        return True
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScratchConfig(RunConfig):
