@@ -12,6 +12,7 @@ from genrestream.errors import UsageError
 from genrestream.features.config import FrontendConfig
 from genrestream.models import MODELS
 from train.augment.config import AugmentConfig
+from train.command.paths import check_local
 from train.data.splits import Split
 from train.data.tracks import DataConfig
 from train.input.sampling import SamplingConfig
@@ -55,6 +56,7 @@ class RunConfig(abc.ABC):
         folds: Train one model for each fold, then one on everything; finished models are not trained again.
         distributed: This is one process of several; jax.distributed.initialize finds the others. TPU pods and Slurm
             need no settings; elsewhere set JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.
+        dry_run: Only say what the training would take: tracks, parameters, memory, steps, time; write no run.
     """
 
     output: Path
@@ -67,6 +69,10 @@ class RunConfig(abc.ABC):
     n_workers: int = 0
     folds: bool = False
     distributed: bool = False
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        check_local("--output", self.output)
 
     @property
     @abc.abstractmethod
@@ -99,6 +105,11 @@ class ScratchConfig(RunConfig):
         return Design(name, self.model, self.frontend)
 
 
+def n_steps(config: RunConfig, n_crops: int) -> int:
+    """Return the number of steps of the whole run, the same in each epoch."""
+    return config.loop.n_epochs * max(1, n_crops // config.step.batch_size)
+
+
 def identity(config: RunConfig, split: Split) -> str:
     """Return a digest of all options and tracks that determine the weights; other options may change on resuming."""
     plain = dataclasses.replace(
@@ -109,6 +120,7 @@ def identity(config: RunConfig, split: Split) -> str:
         n_workers=0,
         folds=False,
         distributed=False,
+        dry_run=False,
     )
     sides = [[track.name for track in side] for side in (split.train, split.validation, split.test)]
     return hashlib.sha256(repr((plain, sides)).encode()).hexdigest()

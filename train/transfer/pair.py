@@ -79,6 +79,7 @@ class PairRunConfig(RunConfig):
     states: StatesConfig = StatesConfig()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.views.n_chunks and not self.views.n_crops:
             raise UsageError("--n-chunks 0 --n-crops 0: one of them must be at least 1")
 
