@@ -94,7 +94,7 @@ class ScratchConfig(RunConfig):
         frontend: The features that it receives.
     """
 
-    augment: AugmentConfig = AugmentConfig(equalise_db=0, noise=0.2, distort=0.2, spec_masks=1, mixup=0.1)
+    augment: AugmentConfig = AugmentConfig(equalise_db=0.0, noise=0.2, distort=0.2, spec_masks=1, mixup=0.1)
     model: Any
     frontend: Any
 
