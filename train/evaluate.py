@@ -102,9 +102,8 @@ def evaluate(config: Config) -> None:
     }
     pages.write(config.output, facts, systems, first, {"systems": figures, "pairs": _pairs(first)})
     for name, values in figures.items():
-        print(
-            f"{name}: track accuracy {headline(values)[1]} of {values['n_tracks']} tracks, chunk {values['chunk']['accuracy']:.3f}"
-        )
+        whole, chunk = f"{headline(values)[1]} of {values['n_tracks']} tracks", values["chunk"]["accuracy"]
+        print(f"{name}: track accuracy {whole}, chunk {chunk:.3f}")
         for dataset, row in values["by_dataset"].items():
             print(f"  {dataset}: track accuracy {row['accuracy']:.3f} {interval(row['accuracy_95'])}")
     print(f"written: {config.output / 'report.md'}")
