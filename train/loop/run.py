@@ -47,6 +47,7 @@ from train.loop.state_checkpoints import check_same_run
 from train.loop.step import Network, Step
 
 EVALUATION_BATCH = 64
+ALSO = "Also: --config FILE reads options from TOML, as config.toml of a run; --smoke trains a minute on made-up music."
 PROCESS_VARIABLES = ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 
 Config = TypeVar("Config", bound=RunConfig)
@@ -185,7 +186,7 @@ def main(config_type: type[Config], trainer: Trainer[Config] = fit) -> None:
             config_type,
             args=arguments,
             prog=program(),
-            description=sys.modules["__main__"].__doc__,
+            description=f"{sys.modules['__main__'].__doc__}\n{ALSO}",
             config=(tyro.conf.OmitArgPrefixes,),
         )
         if config.distributed:
