@@ -108,6 +108,12 @@ class AudioSource:
         """What a radio station says is playing, in one printable line; empty where nobody says it."""
         return self._input.answer.title if self._input.answer else ""
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """What the file's tags say, by name in small letters: those of the audio track before those of the file."""
+        both = (self._input.container.metadata, self._stream.metadata)
+        return {name.lower(): text for tags in both for name, text in tags.items()}
+
     def close(self) -> None:
         """Close the file or connection; if another thread reads for longer, it closes them when its read ends."""
         self._is_closed = True

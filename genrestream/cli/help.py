@@ -3,6 +3,7 @@
 from genrestream.cli.library.options import MergeOptions, PlaylistOptions, ScanOptions, TagOptions
 from genrestream.cli.options import DevicesOptions, ExportOptions, FileOptions, ListenOptions, ModelsOptions
 from genrestream.cli.serving.options import HistoryOptions, ServeOptions
+from genrestream.teaching.config import TeachConfig
 
 COMMANDS: dict[str, type] = {
     "file": FileOptions,
@@ -15,10 +16,11 @@ COMMANDS: dict[str, type] = {
     "merge": MergeOptions,
     "devices": DevicesOptions,
     "models": ModelsOptions,
+    "teach": TeachConfig,
     "export": ExportOptions,
 }
 FOLDERS = {  # of cli, where a command is in one
-    "serve": "serving", "history": "serving", "models": "modelling", "export": "modelling",
+    "serve": "serving", "history": "serving", "models": "modelling", "export": "modelling", "teach": "modelling",
     "scan": "library", "tag": "library", "playlist": "library", "merge": "library",
 }  # fmt: skip
 EXAMPLES = {
@@ -65,6 +67,10 @@ EXAMPLES = {
     "export": (
         "genrestream export yamnet model.onnx     for ONNX Runtime, also in a browser",
         "genrestream export cnn model.stablehlo   for jax.export.deserialize",
+    ),
+    "teach": (
+        "genrestream teach genres/ --name mine    a folder of music for each genre",
+        "genrestream teach --name mine --add clip.wav polka    one example more",
     ),
 }
 CODES = (

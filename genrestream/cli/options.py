@@ -24,6 +24,7 @@ METAVARS = {
     "folders": "FOLDER", "tables": "TABLE", "db": "TABLE", "per_track": "SECONDS", "exclude": "PATTERN",
     "shard": "I/N", "ray": "ADDRESS",
     "max_minutes": "MINUTES", "max_upload_mb": "MB", "history": "FILE", "keep_days": "DAYS", "day": "DATE",
+    "folder": "FOLDER", "name": "NAME", "from_": "MODEL", "labels": "CSV", "add": "FILE",
 }  # fmt: skip
 
 
@@ -130,7 +131,7 @@ class DevicesOptions:
 
 @dataclasses.dataclass(frozen=True)
 class ModelsOptions:
-    """List the shipped models, or print all that is known of one.
+    """List the shipped models and your own, or print all that is known of one.
 
     Attributes:
         names: Models whose cards to print: names, or paths of models' folders.

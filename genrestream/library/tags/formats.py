@@ -37,7 +37,7 @@ class Tagged:
             frames: Any = tags.getall(ID3)
             found = [text for frame in frames for text in frame.genres]
         elif isinstance(tags, mp4.MP4Tags):
-            found = tags.get(MP4, [])
+            found = tags.get(MP4) or []
         else:
             found = list(tags.get(_key(tags), []))
         return [text for one in found if (text := str(one).strip())]
