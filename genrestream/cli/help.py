@@ -93,7 +93,7 @@ def overview() -> str:
         "Listens to music and says, as it plays, which genre it is.",
         "",
         "commands:",
-        *(f"  {name:<8} {' '.join((kind.__doc__ or '').splitlines()[0].split())}" for name, kind in COMMANDS.items()),
+        *(f"  {name:<9} {' '.join((kind.__doc__ or '').splitlines()[0].split())}" for name, kind in COMMANDS.items()),
         "",
         "options:",
         "  -h, --help  Show this help and end; COMMAND --help shows that of a command.",
