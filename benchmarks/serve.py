@@ -49,7 +49,7 @@ TICK_S = os.sysconf("SC_CLK_TCK")
 BLOCK_S = 0.02  # of the sound that is piped in
 CHANNELS, RATE = 8, 48_000  # FFmpeg reads a pipe in pieces of 32 KB, which are 21 ms of this
 PULSE_S = 1.5  # from one burst of noise to the next
-COUNTS = (1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 32)
+COUNTS = (1, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -335,12 +335,14 @@ def _speak(host: str, music: np.ndarray, stop: threading.Event, problems: list[s
     connection = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
     with socket.create_connection((name, int(port)), timeout=60) as one:
         one.sendall(connection.send(events.Request(host=host, target="/listen?rate=44100&live=1")))
+        connection.receive_data(one.recv(4096))  # the answer to the handshake
+        list(connection.events())
         one.setblocking(False)
         began_s, n_sent, ready = time.monotonic(), 0, selectors.DefaultSelector()
         ready.register(one, selectors.EVENT_READ)
         while not stop.is_set():
             place = n_sent % (len(music) - 4096)
-            data = connection.send(events.BytesMessage(data=music[place : place + 4096].tobytes())) if n_sent else b""
+            data = connection.send(events.BytesMessage(data=music[place : place + 4096].tobytes()))
             n_sent += 4096
             try:
                 one.sendall(data)
