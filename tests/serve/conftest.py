@@ -12,8 +12,10 @@ from tests.serve.serving import serving
 
 @pytest.fixture(scope="session")
 def shared(default):
-    """The default model, as the server loads it."""
-    return turns.load(default.card.name)
+    """The default model, as the server loads it, compiled for live streams too."""
+    model = turns.load(default.card.name)
+    model.session(StreamConfig(hop_s=1.0))
+    return model
 
 
 @pytest.fixture(scope="module")
