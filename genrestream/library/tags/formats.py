@@ -1,7 +1,7 @@
 """Where each kind of file keeps its genres; mutagen (GPL-2.0-or-later, an extra) reads and writes them."""
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 from genrestream.errors import AudioError, UsageError
 
@@ -34,12 +34,12 @@ class Tagged:
         if tags is None:
             return []
         if isinstance(tags, id3.ID3):
-            frames: Any = tags.getall(ID3)
+            frames = cast(list[Any], tags.getall(ID3))
             found = [text for frame in frames for text in frame.genres]
         elif isinstance(tags, mp4.MP4Tags):
-            found = tags.get(MP4) or []
+            found = list(tags.get(MP4) or [])
         else:
-            found = list(tags.get(_key(tags), []))
+            found = list(tags.get(_key(tags)) or [])
         return [text for one in found if (text := str(one).strip())]
 
     def write(self, genres: list[str]) -> None:
