@@ -216,7 +216,7 @@ def test_a_strangers_other_music_is_refused_in_one_line(tmp_path, outside):
     folder = shutil.copytree(shipped.find("mlp"), tmp_path / "mlp")
     card = json.loads((folder / "checkpoint.json").read_text())
     (folder / "checkpoint.json").write_text(json.dumps(card | {"outside": outside}))
-    with pytest.raises(CheckpointError, match="outside=.* must be two numbers of outputs, or empty"):
+    with pytest.raises(CheckpointError, match=r"outside=.* must be two numbers of outputs, or empty"):
         checkpoint.read(folder)
 
 
