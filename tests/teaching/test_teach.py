@@ -1,5 +1,6 @@
 """``genrestream teach`` from end to end: real music, the default model, the command line, and what it leaves behind."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -208,6 +209,15 @@ def test_damaged_examples_are_one_line(taught, tmp_path, damage):
         (np.savez_compressed if damage == "compressed" else np.savez)(path, **content)
     with pytest.raises(CheckpointError, match="teach"):
         examples.load(tmp_path, 3251)
+
+
+@pytest.mark.parametrize("outside", [[1], [0, 3], [-1, 3], ["a", 1], 7, None, [1, 10**9]])
+def test_a_strangers_other_music_is_refused_in_one_line(tmp_path, outside):
+    folder = shutil.copytree(shipped.find("mlp"), tmp_path / "mlp")
+    card = json.loads((folder / "checkpoint.json").read_text())
+    (folder / "checkpoint.json").write_text(json.dumps(card | {"outside": outside}))
+    with pytest.raises(CheckpointError, match=r"outside=.* must be two numbers of outputs, or empty"):
+        checkpoint.read(folder)
 
 
 def test_a_runs_folder_is_found_by_its_model(tmp_path):

@@ -63,7 +63,8 @@ class Examples:
             return np.zeros(0, bool)
         probs = _means(probabilities(self.kinds, 1.0, False), self.place, len(self.names))
         of_genres = [probs[songs].mean(axis=0) for songs in self.has.T if songs.any()]
-        return np.max(of_genres, axis=0) < FOREIGN
+        foreign = np.max(of_genres, axis=0) < FOREIGN
+        return foreign & ~foreign.all()  # of very many kinds each may be rare: then they tell nothing
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
