@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -36,13 +36,19 @@ def run(command: Sequence[str], stdin: int | None = None) -> Run:
 class Turns:
     """A process that takes a turn for each line on its standard input, and prints how many seconds it took.
 
+    Args:
+        command: Program and arguments.
+        environment: Variables that it has besides those of this process.
+
     Raises:
         OSError: It does not start.
     """
 
-    def __init__(self, command: Sequence[str]):
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None):
         self._command = " ".join(command)
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
+        )
 
     def seconds(self) -> float:
         """Take a turn and return its seconds."""

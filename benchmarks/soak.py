@@ -30,8 +30,8 @@ from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
 from genrestream.live.feed import Block, Feed
 from genrestream.live.listener import Listener
+from genrestream.streaming.config import StreamConfig
 from genrestream.streaming.predictions import Prediction
-from genrestream.streaming.session import StreamConfig
 from genrestream.streaming.status import Event
 
 FORMATS = ((16_000, 1), (44_100, 1), (22_050, 1), (16_000, 2), (8_000, 1), (48_000, 1))  # Hz, channels

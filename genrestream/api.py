@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,13 +15,16 @@ from genrestream.audio.formats import RawFormat
 from genrestream.audio.source import AudioSource
 from genrestream.errors import AudioError, GenrestreamError, OptionError, UsageError, first_line
 from genrestream.inference import checkpoint, shipped
+from genrestream.inference.program import Program
 from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
 from genrestream.live.live_stream import LiveStream
+from genrestream.streaming.config import StreamConfig, check_jobs, n_cores
+from genrestream.streaming.pipeline import Pipeline, state_of
 from genrestream.streaming.predictions import Prediction, Segment, Verdict
 from genrestream.streaming.samples import ArraySource
 from genrestream.streaming.segments import Segmenter
-from genrestream.streaming.session import Session, StreamConfig
+from genrestream.streaming.session import MeasuredChunk, Session
 from genrestream.streaming.turn import OneThread
 
 Source = str | Path | BinaryIO | np.ndarray | Sequence[float]
@@ -35,13 +39,13 @@ class Classifier:
 
     Attributes:
         card: What is known of the model: labels, front end, metrics, provenance.
+        program: The compiled network.
     """
 
     def __init__(self, model: checkpoint.Checkpoint):
-        from genrestream.inference.program import logits_program  # jax: listing models or devices does not need it
-
         self.card = model.card
-        self._logits_of = logits_program(model)
+        self.program = Program(model)
+        self._pools: dict[int, ThreadPoolExecutor] = {}
 
     def __repr__(self) -> str:
         card = self.card
@@ -59,7 +63,9 @@ class Classifier:
             UsageError: There is no such option, or it has a value that it cannot have.
         """
         _check_options(options, _fields(StreamConfig))
-        return Session(self.card, self._logits_of, StreamConfig(**options), source)
+        config = StreamConfig(**options)
+        overlap = self.program.overlap(round(config.hop_s * self.card.frontend.sample_rate))
+        return Session(self.card, self.program, config, source, overlap)
 
     def stream(
         self,
@@ -67,6 +73,7 @@ class Classifier:
         raw: RawFormat | None = None,
         track: int | None = None,
         sample_rate: int | None = None,
+        jobs: int | None = None,
         **options: Any,
     ) -> "Stream":
         """Return an iterator over the predictions of a source.
@@ -76,6 +83,8 @@ class Classifier:
             raw: The format of bare samples without a container.
             track: Which audio track of a file, from 1; its default one where not given.
             sample_rate: Of an array, in Hz.
+            jobs: How many chunks are in work at once, with the reading in a thread of its own; as many as there are
+                cores where not given. With 1 all is done in the thread that iterates.
             **options: Fields of ``StreamConfig``.
 
         Raises:
@@ -83,7 +92,8 @@ class Classifier:
             UsageError: There is no such option, or it has a value that it cannot have.
         """
         session = self.session(**options)
-        return Stream(_opened(source, raw, track, sample_rate), session)
+        pool = self._pool(n_cores() if jobs is None else jobs, session.in_order)
+        return Stream(_opened(source, raw, track, sample_rate), session, pool)
 
     def classify(
         self,
@@ -91,6 +101,7 @@ class Classifier:
         raw: RawFormat | None = None,
         track: int | None = None,
         sample_rate: int | None = None,
+        jobs: int | None = None,
         **options: Any,
     ) -> Verdict:
         """Return the verdict on a whole source; the arguments are those of ``stream``.
@@ -99,7 +110,7 @@ class Classifier:
             AudioError: It cannot be opened, decoded or used.
             UsageError: There is no such option, or it has a value that it cannot have.
         """
-        with self.stream(source, raw, track, sample_rate, **options) as stream:
+        with self.stream(source, raw, track, sample_rate, jobs, **options) as stream:
             for _ in stream:
                 pass
             return stream.verdict()
@@ -110,6 +121,7 @@ class Classifier:
         raw: RawFormat | None = None,
         track: int | None = None,
         sample_rate: int | None = None,
+        jobs: int | None = None,
         **options: Any,
     ) -> Iterator[Segment]:
         """Return an iterator over the stretches of one genre in a mix; the arguments are those of ``stream``.
@@ -118,7 +130,16 @@ class Classifier:
             AudioError: It cannot be opened, or (while iterating) decoded or used.
             UsageError: There is no such option, or it has a value that it cannot have.
         """
-        return _segments(self.stream(source, raw, track, sample_rate, **options), Segmenter(self.card.paths))
+        return _segments(self.stream(source, raw, track, sample_rate, jobs, **options), Segmenter(self.card.paths))
+
+    def _pool(self, jobs: int, in_order: bool) -> Executor | None:
+        """Return the threads in which the network runs: those that all streams share, or one for chunks in order."""
+        check_jobs(jobs)
+        if jobs == 1:
+            return None
+        if in_order:
+            return ThreadPoolExecutor(1, "infer")
+        return self._pools.setdefault(jobs, ThreadPoolExecutor(jobs, "infer"))
 
     def listen(self, device: str | int | None = None, source: str | Path | None = None, **options: Any) -> LiveStream:
         """Return an iterator over the predictions and events of a live run.
@@ -155,16 +176,19 @@ class Stream:
         session: What it is pushed into.
     """
 
-    def __init__(self, source: AudioSource | ArraySource, session: Session):
+    def __init__(self, source: AudioSource | ArraySource, session: Session, pool: Executor | None = None):
         self.source, self.session = source, session
         session.source = source.name
         self._turn = OneThread("this stream")
+        self._pipeline = Pipeline(lambda: _chunks(source, session), session, source, pool)
+        self._state = state_of(source)
         self._predictions = self._run()
 
     def __enter__(self) -> "Stream":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._pipeline.stop()
         self.source.close()
 
     def __iter__(self) -> Iterator[Prediction]:
@@ -179,36 +203,43 @@ class Stream:
         """Seconds of the source that were processed so far."""
         return self.session.position_s
 
+    def start(self) -> None:
+        """Begin to read and classify before the first prediction is asked for."""
+        self._pipeline.start()
+
     def verdict(self) -> Verdict:
         """Return what is known so far; at the end of the iteration, of the whole."""
-        return self.session.verdict(tuple(self.source.problems), self.source.ending)
+        return self.session.verdict(self._state.problems, self._state.ending)
 
     def _run(self) -> Iterator[Prediction]:
         with self.source:
-            blocks = iter(self.source)
-            while block := self._read(blocks):
-                yield from self._titled(self._push(*block))
-            yield from self._titled(self.session.flush())
+            for chunk, inferred, state in self._pipeline:
+                self._state, prediction = state, self.session.decide(chunk, inferred)
+                yield dataclasses.replace(prediction, title=state.title) if state.title else prediction
+            self.session.settle()
+            self._state = state_of(self.source)
         verdict = self.verdict()
         if verdict.n_chunks == 0:
             raise AudioError(
                 f"{verdict.source}: {verdict.duration_s:.2g} s of audio, at least {MIN_PIECE_S:g} s is needed"
             )
 
-    def _read(self, blocks: Iterator[tuple[np.ndarray, int]]) -> tuple[np.ndarray, int] | None:
-        with _reader_errors(self.source.name):
-            return next(blocks, None)
 
-    def _titled(self, predictions: list[Prediction]) -> list[Prediction]:
-        """Return predictions with what a radio station says is playing."""
-        title = self.source.title
-        return [dataclasses.replace(one, title=title) for one in predictions] if title else predictions
-
-    def _push(self, block: np.ndarray, sample_rate: int) -> list[Prediction]:
+def _chunks(source: AudioSource | ArraySource, session: Session) -> Iterator[MeasuredChunk]:
+    """Yield the chunks of a source."""
+    blocks = iter(source)
+    while block := _block(source, blocks):
         try:
-            return self.session.push_block(block, sample_rate)
+            chunks = session.chunks(*block)
         except AudioError as error:  # samples have no name, their source has
-            raise AudioError(f"{self.source.name}: {error}") from error
+            raise AudioError(f"{source.name}: {error}") from error
+        yield from chunks
+    yield from session.last_chunks()
+
+
+def _block(source: AudioSource | ArraySource, blocks: Iterator[tuple[np.ndarray, int]]) -> Any:
+    with _reader_errors(source.name):
+        return next(blocks, None)
 
 
 def load(name: str | Path = DEFAULT_MODEL) -> Classifier:

@@ -9,6 +9,7 @@ from typing import IO, TextIO
 
 from genrestream.errors import OutputError
 
+STDOUT, STDOUT_REMEDY = "standard output", "write into a file, or open it"
 PACKAGE = Path(__file__).parent  # where this code is installed
 
 

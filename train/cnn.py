@@ -12,6 +12,7 @@ On a laptop; on one GPU; on a TPU slice of several hosts, each of which runs the
 import dataclasses
 from pathlib import Path
 
+from genrestream.audio.conditioning import LevelConfig
 from genrestream.features.config import LogMelConfig
 from genrestream.models import CNNConfig
 from train.loop.config import ScratchConfig
@@ -28,7 +29,7 @@ class Config(ScratchConfig):
     step: StepConfig = StepConfig(batch_size=16, learning_rate=1.4e-3)
     loop: LoopConfig = LoopConfig(n_epochs=16)
     model: CNNConfig = CNNConfig()
-    frontend: LogMelConfig = LogMelConfig(n_fft=1024, hop_length=512, n_mels=64, n_frames=94)
+    frontend: LogMelConfig = LogMelConfig(n_fft=1024, hop_length=512, n_mels=64, n_frames=94, level=LevelConfig())
 
 
 if __name__ == "__main__":

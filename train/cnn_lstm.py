@@ -11,6 +11,7 @@ On a laptop; on one GPU; on a TPU slice of several hosts, each of which runs the
 import dataclasses
 from pathlib import Path
 
+from genrestream.audio.conditioning import LevelConfig
 from genrestream.features.config import MfccConfig
 from genrestream.models import CNNLSTMConfig
 from train.loop.config import ScratchConfig
@@ -27,7 +28,7 @@ class Config(ScratchConfig):
     step: StepConfig = StepConfig(batch_size=64, learning_rate=2e-3)
     loop: LoopConfig = LoopConfig(n_epochs=20)
     model: CNNLSTMConfig = CNNLSTMConfig()
-    frontend: MfccConfig = MfccConfig(n_fft=1024, hop_length=512, n_mels=64, n_frames=94)
+    frontend: MfccConfig = MfccConfig(n_fft=1024, hop_length=512, n_mels=64, n_frames=94, level=LevelConfig())
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ On a laptop; on one GPU; on a TPU slice of several hosts, each of which runs the
 import dataclasses
 from pathlib import Path
 
+from genrestream.audio.conditioning import LevelConfig
 from genrestream.features.config import LogMelConfig
 from genrestream.models import CRNNConfig
 from train.loop.config import ScratchConfig
@@ -27,7 +28,7 @@ class Config(ScratchConfig):
     step: StepConfig = StepConfig(learning_rate=2e-3)
     loop: LoopConfig = LoopConfig(n_epochs=14)
     model: CRNNConfig = CRNNConfig()
-    frontend: LogMelConfig = LogMelConfig(sample_rate=12_000, n_samples=36_000, n_frames=141)
+    frontend: LogMelConfig = LogMelConfig(sample_rate=12_000, n_samples=36_000, n_frames=141, level=LevelConfig())
 
 
 if __name__ == "__main__":

@@ -14,32 +14,28 @@ import dataclasses
 import itertools
 import sys
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tyro
 
-import genrestream
-from genrestream.api import Classifier
 from genrestream.errors import UsageError
 from genrestream.inference.program import use_compile_cache
-from train.augment.distort import DISTORTIONS
 from train.command.entry import entry
 from train.command.provenance import folder_name, provenance
 from train.data.load import read_all
 from train.data.tracks import Track
-from train.evaluation.calibrate import calibration, cross_fitted
+from train.evaluation import held_out
+from train.evaluation.calibrate import calibration
 from train.evaluation.figures import assess, brief, ms_per_chunk, n_parameters, over_seeds, paired
 from train.evaluation.metrics import holm
 from train.evaluation.report import pages
 from train.evaluation.report.markdown import interval
 from train.evaluation.report.sections import headline
 from train.evaluation.robustness import robustness, subset
-from train.evaluation.runs import Part, Split, System, find_system, key_of
-from train.evaluation.scores import Scored, joined, load, save
-from train.evaluation.scoring import score
+from train.evaluation.runs import Part, Split, System, find_system
+from train.evaluation.scores import Scored
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,10 +78,15 @@ def evaluate(config: Config) -> None:
     for system in systems:
         if system.warning:
             print(f"warning: {system.warning}", file=sys.stderr)
-    scores = {system.name: [_calibrated(_scored(config, seed), seed) for seed in system.seeds] for system in systems}
+    scores = {
+        system.name: [
+            held_out.calibrated(held_out.scores(seed, config.output, config.hop_s), seed) for seed in system.seeds
+        ]
+        for system in systems
+    }
     scored = {name for seeds in scores.values() for seed in seeds for name in seed.tracks}
-    held_out = {track.name: track for system in systems for part in system.seeds[0] for track in part.tracks}
-    datasets = _datasets([track for name, track in held_out.items() if name in scored], tracks)
+    known = {track.name: track for system in systems for part in system.seeds[0] for track in part.tracks}
+    datasets = _datasets([track for name, track in known.items() if name in scored], tracks)
     main = {name: [seed.select(datasets[0][1]) for seed in seeds] for name, seeds in scores.items()}
     figures = {system.name: _figures(config, system, main[system.name]) for system in systems}
     for name, values in figures.items():
@@ -137,20 +138,11 @@ def _figures(config: Config, system: System, seeds: Sequence[Scored]) -> dict[st
     }
     figures["cost"] = {
         "n_parameters": n_parameters(models[0]),
-        "ms_per_chunk": ms_per_chunk(_classifier(models[0].path)),
+        "ms_per_chunk": ms_per_chunk(held_out.classifier(models[0].path)),
     }
     if config.robustness_tracks:
         figures["robustness"] = robustness(seeds[0], lambda name: _distorted(config, system.seeds[0], seeds[0], name))
     return figures
-
-
-def _calibrated(scored: Scored, parts: Sequence[Part]) -> Scored:
-    """Give each of several folds the calibration of the others; a single model keeps its own."""
-    if len(parts) < 2:
-        return scored
-    decoded = set(scored.tracks)
-    folds = [scored.select([track.name for track in part.tracks if track.name in decoded]) for part in parts]
-    return joined(cross_fitted(folds))
 
 
 def _distorted(config: Config, parts: Sequence[Part], clean: Scored, distortion: str) -> Scored:
@@ -159,35 +151,9 @@ def _distorted(config: Config, parts: Sequence[Part], clean: Scored, distortion:
     candidates = [track for part in parts for track in part.tracks if track.name in decoded]
     chosen = set(subset(candidates, config.robustness_tracks, config.seed))
     fewer = [Part(part.model, tuple(track for track in part.tracks if track in chosen)) for part in parts]
-    distorted = _scored(config, [part for part in fewer if part.tracks], distortion)
+    distorted = held_out.scores([part for part in fewer if part.tracks], config.output, config.hop_s, distortion)
     same = clean.select(distorted.tracks)
     return distorted.calibrated(same.temperatures, same.sharpness)
-
-
-def _scored(config: Config, parts: Sequence[Part], distortion: str = "") -> Scored:
-    """Return the union of the parts' scores; stored scores are used if nothing has changed."""
-    key = key_of(parts, config.hop_s, distortion)
-    file = config.output / "scores" / f"{key[:16]}.npz"
-    if (kept := load(file, key)) is not None:
-        return kept
-    scores = [
-        score(
-            _classifier(part.model.path),
-            part.tracks,
-            config.hop_s,
-            DISTORTIONS[distortion] if distortion else None,
-            words=f"{part.model.path.parent.name}/{part.model.path.name} {distortion}".strip(),
-        )
-        for part in parts
-    ]
-    scored = joined(scores)
-    save(scored, file, key)
-    return scored
-
-
-@cache
-def _classifier(folder: Path) -> Classifier:
-    return genrestream.load(folder)
 
 
 def _pairs(scores: dict[str, Scored]) -> list[dict[str, Any]]:

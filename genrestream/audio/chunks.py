@@ -31,19 +31,21 @@ class Chunker:
         n_samples: Length of a chunk.
         hop: Samples from one chunk's start to the next one's.
         sample_rate: Samples a second.
+        grid: Chunks start at the multiple of this many samples next to where they would.
 
     Attributes:
         start: Where the next chunk starts in the stream, in samples.
     """
 
-    def __init__(self, n_samples: int, hop: int, sample_rate: int):
+    def __init__(self, n_samples: int, hop: int, sample_rate: int, grid: int = 1):
         if hop < 1:
             raise UsageError(f"hop={hop} samples must be at least 1")
-        self.n_samples, self.hop, self.sample_rate = n_samples, hop, sample_rate
+        self.n_samples, self.hop, self.sample_rate, self._grid = n_samples, hop, sample_rate, grid
         self._held = np.empty(n_samples, np.float32)
         self._n_held = 0
         self._n_repeated = 0  # of those held, how many an earlier chunk had already
         self._n_skipped = 0  # still to skip, where the hop is longer than a chunk
+        self._ahead = 0  # by how many samples the next chunk starts too late for its hop
         self.start = 0  # of what is held
 
     @property
@@ -67,11 +69,13 @@ class Chunker:
         return chunks
 
     def _advance(self) -> None:
-        kept = max(0, self.n_samples - self.hop)
+        hop = self._grid * max(1, round((self.hop - self._ahead) / self._grid))
+        self._ahead += hop - self.hop
+        kept = max(0, self.n_samples - hop)
         self._held[:kept] = self._held[self.n_samples - kept :].copy()
         self._n_held = self._n_repeated = kept
-        self._n_skipped = max(0, self.hop - self.n_samples)
-        self.start += self.hop
+        self._n_skipped = max(0, hop - self.n_samples)
+        self.start += hop
 
     def skip(self, n_lost: int) -> None:
         """Begin a new chunk after a gap: what is held and what comes next do not belong together."""

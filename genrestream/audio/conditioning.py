@@ -13,7 +13,8 @@ import dataclasses
 
 import numpy as np
 
-from genrestream.audio.downmix import Channel, Downmix
+from genrestream.audio.downmix import Downmix
+from genrestream.audio.formats import Channel
 from genrestream.audio.hum import HumFilter
 from genrestream.audio.level import FULL_SCALE
 from genrestream.errors import AudioError, OptionError
@@ -154,10 +155,11 @@ class Leveller:
     Args:
         config: The target loudness.
         sample_rate: The stream's rate in Hz.
+        hold_db: By how much the last gain may be wrong and is still kept.
     """
 
-    def __init__(self, config: LevelConfig, sample_rate: int):
-        self._config, self._frame = config, round(FRAME_S * sample_rate)
+    def __init__(self, config: LevelConfig, sample_rate: int, hold_db: float = 0.0):
+        self._config, self._frame, self._hold_db = config, round(FRAME_S * sample_rate), hold_db
         self._n_window = round(config.window_s / FRAME_S)
         self.reset(0)
 
@@ -181,13 +183,16 @@ class Leveller:
         if not n_before:
             return 1.0
         power = sum(self._powers[frame] for frame in range(n_before)) / n_before
-        return level_gain(power, self._config)
+        gain = level_gain(power, self._config)
+        if not self._held or abs(20 * np.log10(gain / self._held)) > self._hold_db:
+            self._held = gain
+        return self._held
 
     def reset(self, start: int) -> None:
         """Forget all, after a gap; the next sample is number ``start`` of the stream."""
         self._powers: collections.deque[float] = collections.deque()
         self._rest = np.empty(0, np.float32)
-        self._start, self._first = start, 0
+        self._start, self._first, self._held = start, 0, 0.0
 
 
 def level_gain(power: float, config: LevelConfig) -> float:

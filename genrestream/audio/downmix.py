@@ -6,26 +6,13 @@ so a stream gives the same waveform however it is cut into blocks.
 
 import numpy as np
 
-from genrestream.errors import AudioError, OptionError
+from genrestream.audio.formats import CHANNELS, Channel, check_channel
+from genrestream.errors import AudioError
 
 FRAME_S = 0.1
 MEMORY_S = 3.0  # time constant of the powers and correlations
 OPPOSED = -0.5  # correlation below which a channel is turned round
 DEAD = 1e-3  # share of the loudest channel's power (-30 dB) below which a channel counts as dead
-CHOICES = ("auto", "mid", "left", "right")
-Channel = str | int  # "auto", "mid" (the plain mean), "left", "right", or a channel's number from 1
-
-
-def check_channel(channel: object) -> None:
-    """Make sure that a channel may be chosen so.
-
-    Raises:
-        OptionError: It is neither a word that we know nor a number from 1.
-    """
-    is_number = isinstance(channel, int) and not isinstance(channel, bool) and channel >= 1
-    is_digits = isinstance(channel, str) and channel.isdecimal() and int(channel) >= 1
-    if channel not in CHOICES and not is_number and not is_digits:
-        raise OptionError("channel", channel, f"must be {', '.join(CHOICES)}, or a channel's number from 1")
 
 
 class Downmix:
@@ -104,7 +91,7 @@ class Downmix:
 
     def _fixed_weights(self, channel: Channel) -> np.ndarray | None:
         check_channel(channel)
-        if self._n_channels == 1 and channel in CHOICES:
+        if self._n_channels == 1 and channel in CHANNELS:
             return np.ones(1, np.float32)
         if channel == "auto":
             return None

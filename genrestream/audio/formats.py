@@ -11,6 +11,8 @@ from genrestream.errors import AudioError, OptionError
 MAX_CHANNELS = 64
 SAMPLE_RATES = range(1_000, 1_000_001)  # Hz; outside it a header is taken for damaged
 DSD_RATES = range(1_000, 6_000_001)  # Hz; one-bit audio comes as bytes of eight samples, 5.6 MHz in DSD1024
+CHANNELS = ("auto", "mid", "left", "right")
+Channel = str | int  # "auto", "mid" (the plain mean), "left", "right", or a channel's number from 1
 RAW_FORMATS = ("u8", "s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f32be", "f64le", "f64be")
 
 
@@ -35,6 +37,18 @@ class RawFormat:
             raise OptionError("raw_channels", self.raw_channels, f"must be from 1 to {MAX_CHANNELS}")
         if self.raw_format not in RAW_FORMATS:
             raise OptionError("raw_format", self.raw_format, f"must be one of {', '.join(RAW_FORMATS)}")
+
+
+def check_channel(channel: object) -> None:
+    """Make sure that a channel may be chosen so.
+
+    Raises:
+        OptionError: It is neither a word that we know nor a number from 1.
+    """
+    is_number = isinstance(channel, int) and not isinstance(channel, bool) and channel >= 1
+    is_digits = isinstance(channel, str) and channel.isdecimal() and int(channel) >= 1
+    if channel not in CHANNELS and not is_number and not is_digits:
+        raise OptionError("channel", channel, f"must be {', '.join(CHANNELS)}, or a channel's number from 1")
 
 
 def scheme(source: object) -> str:

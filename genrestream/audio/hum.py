@@ -7,7 +7,8 @@ import numpy as np
 LOWEST_HZ = 25.0  # below it there is offset, handling noise and no music
 MAINS_HZ = (50.0, 60.0)
 NOTCH_WIDTH_HZ = 6.0
-N_TOGETHER = 128  # samples that one matrix product filters; with more, BLAS takes threads that wait for each other
+N_TOGETHER = 128  # samples that one row of a matrix product filters
+N_RUNS = 15  # rows of one product: with 16 or more OpenBLAS takes all cores, which then wait for each other
 
 Section = tuple[np.ndarray, np.ndarray]  # numerator and denominator of a biquad
 
@@ -24,6 +25,7 @@ class HumFilter:
 
     def __init__(self, n_channels: int, sample_rate: int):
         self._direct, self._observe, self._drive, self._powers, self._rest = _matrices(sample_rate)
+        self._kept, self._added = _state_matrices(sample_rate)
         self._state = np.zeros((n_channels, len(self._rest)))
 
     def start(self, block: np.ndarray) -> np.ndarray:
@@ -38,12 +40,15 @@ class HumFilter:
         """Return the filtered block, float32, shape (n_channels, n_samples)."""
         n_runs, n_left = divmod(block.shape[1], N_TOGETHER)
         runs = block[:, : n_runs * N_TOGETHER].reshape(len(block), n_runs, N_TOGETHER)
-        driven = runs @ self._drive  # (n_channels, n_runs, order)
-        states = np.empty((len(block), n_runs, self._state.shape[1]))
-        for run in range(n_runs):
-            states[:, run] = self._state
-            self._state = self._state @ self._powers[N_TOGETHER] + driven[:, run]
-        filtered = runs @ self._direct + (states @ self._observe).astype(np.float32)
+        filtered = np.empty_like(runs)
+        for at in range(0, n_runs, N_RUNS):
+            part = runs[:, at : at + N_RUNS]
+            driven = (part @ self._drive).reshape(len(part), -1)
+            n_states = driven.shape[1] + len(self._rest)
+            states = self._state @ self._kept[:, :n_states] + driven @ self._added[: driven.shape[1], :n_states]
+            states = states.reshape(len(part), -1, len(self._rest))  # at the start of each run, and after the last
+            filtered[:, at : at + N_RUNS] = part @ self._direct + (states[:, :-1] @ self._observe).astype(np.float32)
+            self._state = states[:, -1]
         whole = filtered.reshape(len(block), -1)
         if not n_left:
             return whole
@@ -74,6 +79,21 @@ def _matrices(sample_rate: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.
     observe, drive = (c @ stacked[:n]).T, (stacked[:n] @ b)[::-1]
     rest = np.linalg.solve(np.eye(len(a)) - a, b)
     return direct, observe, drive, stacked.transpose(0, 2, 1), rest
+
+
+@functools.lru_cache(maxsize=8)
+def _state_matrices(sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return how the first state and what each run adds make those at the starts of ``N_RUNS`` runs and after them.
+
+    Returns:
+        From the first state, shape (order, (N_RUNS + 1) * order); from what the runs add, shape (N_RUNS * order,
+        (N_RUNS + 1) * order).
+    """
+    over_a_run = _matrices(sample_rate)[3][N_TOGETHER]
+    powers = [np.linalg.matrix_power(over_a_run, n) for n in range(N_RUNS + 1)]
+    zero = np.zeros_like(over_a_run)
+    rows = [[powers[after - run - 1] if after > run else zero for after in range(N_RUNS + 1)] for run in range(N_RUNS)]
+    return np.hstack(powers), np.block(rows)
 
 
 def _state_space(sample_rate: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:

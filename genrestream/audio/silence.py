@@ -22,15 +22,16 @@ NOISE_DB = 4.34  # standard deviation over frames of a band's power in dB, for o
 INDEPENDENT = 0.66  # share of a Hann window's bins that are independent of each other
 
 
-def is_silent(waveform: np.ndarray, sample_rate: int, silence_db: float) -> bool:
+def is_silent(waveform: np.ndarray, sample_rate: int, silence_db: float, level_db: float | None = None) -> bool:
     """Return whether a chunk is silence, which does not vote.
 
     Args:
         waveform: Shape (n_samples,), -1 to 1.
         sample_rate: Its rate in Hz.
         silence_db: Louder chunks are not silent. Weaker ones are, unless they vary as music does.
+        level_db: The chunk's ``loudness_db``, where it is known.
     """
-    level_db = loudness_db(waveform, sample_rate)
+    level_db = loudness_db(waveform, sample_rate) if level_db is None else level_db
     if level_db >= silence_db:
         return False
     return level_db < FLOOR_DB or variation(waveform, sample_rate) < STEADY

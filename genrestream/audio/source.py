@@ -14,11 +14,11 @@ import numpy as np
 from genrestream.audio.formats import DSD_RATES, MAX_CHANNELS, SAMPLE_RATES, RawFormat, is_url
 from genrestream.audio.pcm import planes
 from genrestream.audio.reading import opening
+from genrestream.audio.reading.ahead import Ahead, called
 from genrestream.audio.reading.causes import cause
 from genrestream.audio.reading.claims import claimed_s, tolerance_s
 from genrestream.audio.reading.ending import Damage, Ending, EndKind, Shortfall
 from genrestream.audio.reading.frames import CODECS, frame_bytes
-from genrestream.audio.reading.network.waiting import Ahead, called
 from genrestream.errors import AudioError
 
 CLOSING_S = 0.5  # close() waits this long for a read in another thread; after that the reading thread closes the input

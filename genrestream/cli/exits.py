@@ -15,7 +15,6 @@ import sys
 from collections.abc import Callable
 
 from genrestream.errors import GenrestreamError, OptionError, UsageError
-from genrestream.output.text import printable
 
 OK, FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 130, 141
 
@@ -50,6 +49,8 @@ def discard_stdout() -> None:
 
 def _fail(line: str, code: int) -> int:
     if line:
+        from genrestream.output.text import printable  # with NumPy, which --help does not need
+
         with contextlib.suppress(OSError):  # a terminal that was closed: nobody reads it
             print(printable(line), file=sys.stderr)
     return code

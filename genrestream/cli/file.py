@@ -8,7 +8,6 @@ from genrestream.audio.listing.folders import search
 from genrestream.cli.options import FileOptions
 from genrestream.cli.std_streams import stdin_is_closed
 from genrestream.errors import AudioError, UsageError
-from genrestream.inference.program import use_compile_cache
 from genrestream.live.signals import Signals, signals_received
 from genrestream.output.open_sinks import check_outputs, opened, report
 from genrestream.output.plot.sink import Plot, check_plot
@@ -51,7 +50,6 @@ def _check(options: FileOptions, sources: list[str]) -> None:
 
 def _classify_all(options: FileOptions, sources: list[str], signals: Signals) -> int:
     """Classify the sources into all that was asked for; return how many failed."""
-    use_compile_cache()
     model = load(options.model)
     labels = model.card.paths
     plot = Plot(options.plot, options.plot_background) if options.plot else None

@@ -1,10 +1,19 @@
 """The overview that ``genrestream`` prints, and what stands under each command's help."""
 
-from genrestream.cli.options import DevicesOptions, FileOptions, ListenOptions, ModelsOptions
+from genrestream.cli.options import (
+    DevicesOptions,
+    FileOptions,
+    HistoryOptions,
+    ListenOptions,
+    ModelsOptions,
+    ServeOptions,
+)
 
 COMMANDS: dict[str, type] = {
     "file": FileOptions,
     "listen": ListenOptions,
+    "serve": ServeOptions,
+    "history": HistoryOptions,
     "devices": DevicesOptions,
     "models": ModelsOptions,
 }
@@ -16,6 +25,14 @@ EXAMPLES = {
     "listen": (
         "genrestream listen                       the default microphone",
         "genrestream listen --device monitor      what this machine plays",
+    ),
+    "serve": (
+        "genrestream serve                        the default microphone, on a page at http://127.0.0.1:8321/",
+        "genrestream serve --source http://radio.example/live --to mqtt://localhost",
+    ),
+    "history": (
+        "genrestream history                      what was heard today",
+        "genrestream history --day yesterday -o day.png",
     ),
     "devices": (
         "genrestream devices                      all inputs",
@@ -60,7 +77,7 @@ def overview() -> str:
 
 def epilog(name: str) -> str:
     """Return what stands under a command's help: examples and exit codes."""
-    codes = RUN_CODES if name in ("file", "listen") else CODES
+    codes = RUN_CODES if name in ("file", "listen", "serve") else CODES
     return "\n".join(
         ["examples:", *(f"  {line}" for line in EXAMPLES[name]), "", "exit codes:", *(f"  {line}" for line in codes)]
     )

@@ -12,7 +12,6 @@ from genrestream.cli.exits import FAILED, OK
 from genrestream.cli.options import ListenOptions
 from genrestream.cli.std_streams import stdin_is_closed
 from genrestream.errors import AudioError, OptionError, UsageError
-from genrestream.inference.program import use_compile_cache
 from genrestream.live.config import ListenConfig
 from genrestream.live.devices import Device, pick
 from genrestream.live.listener import Update
@@ -28,6 +27,10 @@ from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
 from genrestream.streaming.predictions import Prediction
 from genrestream.streaming.status import Event
+from genrestream.ways_out.now import Now
+from genrestream.ways_out.sender import Sender
+
+MAIN = "main"  # the name of an input that is the only one
 
 
 def run(options: ListenOptions) -> int:
@@ -43,7 +46,6 @@ def run(options: ListenOptions) -> int:
     with quiet_libraries():
         # Before the model is loaded, so that a wrong device is reported at once.
         devices = _picked(options.input.device) if options.input.source is None else [None]
-        use_compile_cache()
         return _listen(options, load(options.model), devices)
 
 
@@ -92,6 +94,7 @@ def _listen(options: ListenOptions, model: Classifier, devices: Sequence[Device 
         more: list[Sink] = [SegmentFile(options.segments, labels)] if options.segments else []
         plot = Plot(options.plot, options.plot_background) if options.plot else None
         more += [plot] if plot else []
+        told = stack.enter_context(_told(options))
         signals = stack.enter_context(signals_received())
         sessions = [model.session(**vars(options.input.stream)) for _ in devices]
         if plot and plot.spectrogram:
@@ -111,18 +114,42 @@ def _listen(options: ListenOptions, model: Classifier, devices: Sequence[Device 
         sinks = stack.enter_context(
             opened(options.results, labels, len(runs), view.open, options.view, more, is_several)
         )
-        _show(runs, sinks, lambda: bool(signals.received))
+        tellers = _tellers(options, model, runs, told)
+        _show(runs, {run.name: [*sinks, *tellers.get(run.name, [])] for run in runs}, lambda: bool(signals.received))
         failed = [_conclude(options, run, sinks) for run in runs]
-    if options.stats:
-        for run in runs:
-            for line in run.report():
-                report(f"{run.name}: {line}" if is_several else line)
+    for run in runs if options.stats else []:
+        for line in run.report():
+            report(f"{run.name}: {line}" if is_several else line)
+    for line in (sender.summary for sender in told if sender.summary):
+        report(line)
     return _exit_code(signals, view, any(failed))
 
 
 def _of_one(config: ListenConfig, number: int) -> ListenConfig:
     """Return the options of one run among several: one device each."""
     return dataclasses.replace(config, device=config.device[number : number + 1])
+
+
+def _told(options: ListenOptions) -> contextlib.AbstractContextManager[list[Sender[Now]]]:
+    """Return the ways out; what fails is told at once unless a screen is shown, and in any case at the end."""
+    if not options.ways.to:
+        return contextlib.nullcontext([])
+    from genrestream.ways_out.teller import senders  # their clients take a while to import
+
+    has_screen = sys.stdout.isatty() and not options.view.plain
+    return senders(options.ways, (lambda line: None) if has_screen else report)
+
+
+def _tellers(
+    options: ListenOptions, model: Classifier, runs: list[LiveStream], told: list[Sender[Now]]
+) -> dict[str, list[Sink]]:
+    """Return what tells other programs of each run, by the run's name."""
+    if not told:
+        return {}
+    from genrestream.ways_out.teller import Teller
+
+    names = {run.name: run.name if len(runs) > 1 else MAIN for run in runs}
+    return {run: [Teller(name, model.card.name, options.ways.every_s, told)] for run, name in names.items()}
 
 
 class _View:
@@ -147,16 +174,17 @@ class _View:
         return self._is_gone()
 
 
-def _show(runs: list[LiveStream], sinks: list[Sink], is_stopped: Callable[[], bool]) -> None:
+def _show(runs: list[LiveStream], sinks: dict[str, list[Sink]], is_stopped: Callable[[], bool]) -> None:
+    """Tell the sinks of each run, by its name, what happens."""
     for run in runs:
-        for sink in sinks:
+        for sink in sinks[run.name]:
             sink.begin(run.name, None)
     for run, update in together(runs):
         known = [update] if update else []
         if update is None and len(runs) > 1 and not is_stopped():
             known = _failed(run)
         for one in known:
-            for sink in sinks:
+            for sink in sinks[run.name]:
                 _tell(sink, run.name, one)
 
 

@@ -11,8 +11,7 @@ from genrestream.cli.help import COMMANDS, epilog, overview
 from genrestream.cli.parse import parse
 from genrestream.cli.std_streams import prepare
 from genrestream.errors import UsageError
-from genrestream.files import writing
-from genrestream.output.open_sinks import STDOUT, STDOUT_REMEDY
+from genrestream.files import STDOUT, STDOUT_REMEDY, writing
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,10 +8,9 @@ from typing import Any
 
 from genrestream.cli.options import ModelsOptions
 from genrestream.features.config import frontend_to_json
-from genrestream.files import writing
+from genrestream.files import STDOUT, STDOUT_REMEDY, writing
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.weights import files_of
-from genrestream.output.open_sinks import STDOUT, STDOUT_REMEDY
 from genrestream.output.text import printable
 
 

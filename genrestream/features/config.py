@@ -73,6 +73,13 @@ class LogMelConfig(_Frontend):
         """Shape of one chunk's features."""
         return self.n_frames, self.n_mels
 
+    @property
+    def edges(self) -> tuple[int, int]:
+        """How many frames at the chunk's start and end see zeros outside the chunk."""
+        before, after = self.n_fft // 2, self.n_fft - self.n_fft // 2
+        n_inside = (self.n_samples - after) // self.hop_length + 1
+        return min(-(-before // self.hop_length), self.n_frames), max(0, self.n_frames - max(0, n_inside))
+
 
 @dataclasses.dataclass(frozen=True)
 class MfccConfig(LogMelConfig):

@@ -13,7 +13,7 @@ from genrestream.features.config import (
     PatchesConfig,
     TabularConfig,
 )
-from genrestream.features.mel import log_mel, mfcc
+from genrestream.features.mel import log_mel, mfcc, next_log_mel
 from genrestream.features.patches import patches
 from genrestream.features.tabular.columns import tabular
 
@@ -38,3 +38,25 @@ def features(waveform: jax.Array, config: FrontendConfig) -> Any:
         Shape (batch, *config.shape), float32; a pair of arrays for a pair of front ends.
     """
     return COMPUTED_BY[type(config)](waveform, config)
+
+
+def next_features(waveform: jax.Array, old: jax.Array, shift: jax.Array, n_new: int, config: FrontendConfig) -> Any:
+    """Return what ``features`` does of a spectrogram or a pair, with the frames of an earlier chunk where they hold.
+
+    Args:
+        waveform: Shape (batch, config.n_samples).
+        old: The earlier chunk's log-mel spectrogram.
+        shift: How many frames earlier that chunk began, from 1 to ``n_new``.
+        n_new: How many frames at the end are taken to be new.
+        config: A log-mel spectrogram or a pair.
+    """
+    if isinstance(config, PairConfig):
+        first = next_log_mel(waveform, old, shift, n_new, config.first)
+        return first, patches(waveform, config.second)
+    assert isinstance(config, LogMelConfig)
+    return next_log_mel(waveform, old, shift, n_new, config)
+
+
+def first_of(inputs: Any) -> jax.Array:
+    """Return the log-mel spectrogram of a front end's features: the first of a pair, else all."""
+    return inputs[0] if isinstance(inputs, tuple) else inputs

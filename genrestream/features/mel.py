@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from genrestream.features.config import LogMelConfig, MfccConfig
 
@@ -21,12 +21,44 @@ def log_mel(waveform: Float[Array, "batch n_samples"], config: LogMelConfig) -> 
     Returns:
         The first ``config.n_frames`` frames.
     """
+    return _log_mel(waveform, np.arange(config.n_frames), config)
+
+
+def next_log_mel(
+    waveform: Float[Array, "batch n_samples"],
+    old: Float[Array, "batch n_frames n_mels"],
+    shift: Int[Array, ""],
+    n_new: int,
+    config: LogMelConfig,
+) -> Float[Array, "batch n_frames n_mels"]:
+    """Return what ``log_mel`` does, computed only where the frames of an earlier chunk do not hold.
+
+    Args:
+        waveform: Samples of the chunk.
+        old: The earlier chunk's spectrogram.
+        shift: How many frames earlier that chunk began, from 1 to ``n_new``.
+        n_new: How many frames at the end are taken to be new.
+        config: The front end's sizes and compression.
+    """
+    head, tail = config.edges[0], n_new + config.edges[1]
+    n_kept = config.n_frames - head - tail
+    if n_kept <= 0:
+        return log_mel(waveform, config)
+    frames = np.arange(config.n_frames)
+    kept = jax.lax.dynamic_slice_in_dim(old, head + shift, n_kept, axis=1)
+    first, last = _log_mel(waveform, frames[:head], config), _log_mel(waveform, frames[-tail:], config)
+    return jnp.concatenate([first, kept, last], axis=1)
+
+
+def _log_mel(
+    waveform: Float[Array, "batch n_samples"], frames: np.ndarray, config: LogMelConfig
+) -> Float[Array, "batch n_frames n_mels"]:
+    """Compute the frames of these numbers."""
     n_fft, hop_length = config.n_fft, config.hop_length
     padded = jnp.pad(waveform, ((0, 0), (n_fft // 2, n_fft // 2)))
-    starts = hop_length * np.arange(config.n_frames)
-    frames = padded[:, starts[:, None] + np.arange(n_fft)]
+    samples = padded[:, hop_length * frames[:, None] + np.arange(n_fft)]
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
-    spectrum = jnp.fft.rfft(frames * window.astype(np.float32))
+    spectrum = jnp.fft.rfft(samples * window.astype(np.float32))
     power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)
     mel = jnp.matmul(power, mel_filters(config), precision=jax.lax.Precision.HIGHEST)
     if config.compression == "db":

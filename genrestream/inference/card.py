@@ -11,7 +11,6 @@ from genrestream.errors import CheckpointError, UsageError
 from genrestream.features.config import FrontendConfig, frontend_from_json, frontend_to_json
 from genrestream.inference.tree import check_thresholds, check_tree, path
 
-CARD_FILE = "checkpoint.json"
 FORMAT = 1
 MAX_BYTES, MAX_TEXT, MAX_LABELS, MAX_LABEL = 1 << 24, 10_000, 10_000, 100  # file, text, labels, label
 MAX_DEPTH, MAX_INTEGER, MAX_TEMPERATURE, MAX_SHARPNESS = 20, 1 << 53, 1000.0, 10.0

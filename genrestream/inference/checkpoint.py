@@ -20,7 +20,8 @@ import numpy as np
 
 from genrestream.errors import CheckpointError, first_line
 from genrestream.inference import shipped
-from genrestream.inference.card import CARD_FILE, FORMAT, Card, card_to_json, check_labels, check_name, read_card
+from genrestream.inference.card import FORMAT, Card, card_to_json, check_labels, check_name, read_card
+from genrestream.inference.shipped import CARD_FILE
 from genrestream.inference.weights import digest_of, files_of, orbax, read_arrays
 
 WEIGHTS_FOLDER = "weights"

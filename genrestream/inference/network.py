@@ -8,8 +8,9 @@ import numpy as np
 from flax import nnx
 
 from genrestream.errors import CheckpointError, UsageError
-from genrestream.features.frontend import features
+from genrestream.features.frontend import features, first_of, next_features
 from genrestream.inference.checkpoint import Card, Checkpoint, read_weights
+from genrestream.inference.overlap import log_mel_config
 from genrestream.models import MODELS
 
 
@@ -87,3 +88,36 @@ def logits_function(card: Card) -> Callable[[Mapping[str, Any], Any], jax.Array]
     """Return the function from weights by name and chunks, shape (batch, n_samples), to logits (batch, n_classes)."""
     network = bind(card)
     return lambda weights, chunks: network(weights)(features(chunks, card.frontend))
+
+
+def batch_function(card: Card) -> Callable[..., tuple[jax.Array, Any]]:
+    """Return the function from weights and chunks to logits and the work that the next chunk can use, () if none."""
+    network, plain = bind(card), logits_function(card)
+    if log_mel_config(card) is None:
+        return lambda weights, chunks: (plain(weights, chunks), ())
+
+    def logits_and_kept(weights: Mapping[str, Any], chunks: jax.Array) -> tuple[jax.Array, Any]:
+        module, inputs = network(weights), features(chunks, card.frontend)
+        maps = module.front_maps(inputs)
+        return module(inputs, maps), (first_of(inputs), maps)
+
+    return logits_and_kept
+
+
+def next_function(card: Card, n_new: int) -> Callable[..., tuple[jax.Array, Any]]:
+    """Return the function from weights, a chunk, an earlier chunk's kept work and the shift, to logits and kept work.
+
+    Args:
+        card: Of a network whose work serves the next chunk.
+        n_new: How many frames at the end of the chunk may be new.
+    """
+    network, config = bind(card), log_mel_config(card)
+    assert config
+
+    def logits_and_kept(weights: Mapping[str, Any], chunk: jax.Array, kept: Any, shift: Any) -> tuple[jax.Array, Any]:
+        log_mel, maps = kept
+        module, inputs = network(weights), next_features(chunk, log_mel, shift, n_new, card.frontend)
+        maps = module.next_maps(inputs, maps, shift, n_new, config.edges)
+        return module(inputs, maps), (first_of(inputs), maps)
+
+    return logits_and_kept

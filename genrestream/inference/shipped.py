@@ -5,8 +5,8 @@ from pathlib import Path
 
 from genrestream.errors import CheckpointError, OptionError
 from genrestream.files import PACKAGE
-from genrestream.inference.card import CARD_FILE
 
+CARD_FILE = "checkpoint.json"
 DEFAULT_MODEL = "musicnn-yamnet"
 
 

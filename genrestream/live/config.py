@@ -7,7 +7,7 @@ import sys
 
 from genrestream.audio.formats import RawFormat, is_url, local_path
 from genrestream.errors import AudioError, OptionError, check_number
-from genrestream.streaming.session import StreamConfig
+from genrestream.streaming.config import StreamConfig
 
 SLOWEST = 1e-9  # times real time
 SHORTEST_S, LONGEST_S = 1e-9, sys.float_info.max

@@ -16,7 +16,6 @@ from genrestream.live.config import ListenConfig
 from genrestream.live.feed import Block, Feed
 from genrestream.live.hop import AdaptiveHop
 from genrestream.live.stats import Stats
-from genrestream.output.recording.recording import Recording
 from genrestream.streaming.predictions import Prediction, Verdict
 from genrestream.streaming.session import Session
 from genrestream.streaming.status import Event, LiveState, Status, state_after, title_event
@@ -45,6 +44,20 @@ class LiveSource(Protocol):
         """Stop it."""
 
 
+class Tap(Protocol):
+    """What gets the input as it is received, beside the session: a recording, a spectrogram."""
+
+    def write(self, samples: np.ndarray, sample_rate: int) -> None:
+        """Take a block, float32, shape (n_channels, n_samples).
+
+        Raises:
+            OutputError: It cannot be kept; the tap is closed then, and listening goes on.
+        """
+
+    def close(self) -> None:
+        """Finish."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Outcome:
     """How a live run ended.
@@ -68,7 +81,7 @@ class Listener:
         session: The session of its stream.
         feed: Where blocks come from.
         source: The source that fills the feed.
-        recording: Where the input is recorded, if it is.
+        recording: Takes the input as it is received, if anything does.
         should_stop: Called at each tick; a true result ends the run.
 
     Attributes:
@@ -82,7 +95,7 @@ class Listener:
         session: Session,
         feed: Feed,
         source: LiveSource,
-        recording: Recording | None = None,
+        recording: Tap | None = None,
         should_stop: Callable[[], object] = lambda: False,
     ):
         self._config, self._session, self._feed, self._source = config, session, feed, source

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator
 from genrestream.live.config import ListenConfig
 from genrestream.live.devices import Device
 from genrestream.live.feed import Feed
-from genrestream.live.listener import Listener, LiveSource, Outcome, Update
+from genrestream.live.listener import Listener, LiveSource, Outcome, Tap, Update
 from genrestream.live.microphone import Microphone
 from genrestream.live.player import Player
-from genrestream.output.recording.recording import Recording
 from genrestream.streaming.predictions import Prediction, Verdict
 from genrestream.streaming.session import Session
 from genrestream.streaming.status import Event, Status
@@ -22,7 +21,7 @@ class LiveStream:
         config: What to listen to, and how.
         session: The session of its stream.
         device: The device, if it is already known.
-        recording: Where the input is recorded, if it is.
+        recording: Takes the input as it is received, if anything does.
         should_stop: Called at each tick; a true result ends the run.
         microphone: How a device is heard: by this process, or by one of its own, as it must be beside others.
 
@@ -36,7 +35,7 @@ class LiveStream:
         config: ListenConfig,
         session: Session,
         device: Device | None = None,
-        recording: Recording | None = None,
+        recording: Tap | None = None,
         should_stop: Callable[[], object] = lambda: False,
         microphone: Callable[[str | None, Feed, Device | None], LiveSource] = Microphone,
     ):

@@ -7,9 +7,10 @@ that their weights can be converted: see ``train/study/convert_musicnn.py``.
 import dataclasses
 from typing import Any, Literal, cast
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from genrestream.models.config import Sizes
 from genrestream.models.layers.norm import BatchNorm
@@ -24,8 +25,8 @@ class MusiCNNConfig(Sizes):
     """Sizes of a MusiCNN.
 
     Attributes:
-        n_timbral: Filters of each timbral shape.
-        n_temporal: Filters of each temporal shape.
+        n_timbral: Filters of each timbral shape; by default the live ones of the pretrained network, which has 204.
+        n_temporal: Filters of each temporal shape; by default the live ones of the pretrained network, which has 51.
         n_midend: Filters of each mid-end layer.
         n_penultimate: Units of the penultimate dense layer.
         head: Input of the output layer: ``penultimate`` as in the original, or ``pooled`` for the penultimate
@@ -33,8 +34,8 @@ class MusiCNNConfig(Sizes):
         dropout: Rate before each dense layer, in training.
     """
 
-    n_timbral: int = 204
-    n_temporal: int = 51
+    n_timbral: tuple[int, ...] = (24, 14)
+    n_temporal: tuple[int, ...] = (3, 7, 17)
     n_midend: int = 64
     n_penultimate: int = 200
     head: Literal["penultimate", "pooled"] = "penultimate"
@@ -49,33 +50,50 @@ def _same(n_frames: int) -> tuple[int, int]:
     return (n_frames - 1) // 2, n_frames // 2
 
 
+def _padded(x: Float[Array, "batch _ n_mels 1"], n_zeros: tuple[int, int]) -> Float[Array, "batch _ n_mels 1"]:
+    """Return the frames with this many of zeros before and after them."""
+    return jnp.pad(x, ((0, 0), n_zeros, (0, 0), (0, 0)))
+
+
 class TimbralBlock(nnx.Module):
-    """Convolution over 7 frames and many mel bands, ReLU, batch norm, maximum over the mel positions."""
+    """Convolution over 7 frames and many mel bands, ReLU, batch norm, maximum over the mel positions.
+
+    Attributes:
+        n_filters: Number of responses at each frame.
+        reach: Frames before and after a frame that its responses depend on.
+    """
 
     def __init__(self, n_filters: int, n_mels: int, rngs: nnx.Rngs):
-        self.conv = nnx.Conv(1, n_filters, (7, n_mels), padding=(_same(7), (0, 0)), rngs=rngs)
+        self.n_filters, self.reach = n_filters, _same(7)
+        self.conv = nnx.Conv(1, n_filters, (7, n_mels), padding="VALID", rngs=rngs)
         self.norm = _norm(n_filters, rngs)
 
-    def __call__(self, x: Float[Array, "batch n_frames n_mels 1"]) -> Float[Array, "batch n_frames n_filters"]:
-        """Return the strongest response of each filter at each frame."""
+    def __call__(self, x: Float[Array, "batch n_reached n_mels 1"]) -> Float[Array, "batch n_frames n_filters"]:
+        """Return the strongest response of each filter at each frame whose reach is inside the input."""
         return self.norm(nnx.relu(self.conv(x))).max(axis=2)
 
 
 class TemporalBlock(nnx.Module):
-    """Convolution over many frames of one mel band, ReLU, batch norm, maximum over the mel bands."""
+    """Convolution over many frames of one mel band, ReLU, batch norm, maximum over the mel bands.
+
+    Attributes:
+        n_filters: Number of responses at each frame.
+        reach: Frames before and after a frame that its responses depend on.
+    """
 
     def __init__(self, n_filters: int, n_frames: int, rngs: nnx.Rngs):
-        self.conv = nnx.Conv(1, n_filters, (1, n_frames), padding=((0, 0), _same(n_frames)), rngs=rngs)
+        self.n_filters, self.reach = n_filters, _same(n_frames)
+        self.conv = nnx.Conv(1, n_filters, (1, n_frames), padding="VALID", rngs=rngs)
         self.norm = _norm(n_filters, rngs)
 
-    def __call__(self, x: Float[Array, "batch n_frames n_mels 1"]) -> Float[Array, "batch n_frames n_filters"]:
-        """Return the strongest response of each filter at each frame."""
+    def __call__(self, x: Float[Array, "batch n_reached n_mels 1"]) -> Float[Array, "batch n_frames n_filters"]:
+        """Return the strongest response of each filter at each frame whose reach is inside the input."""
         x = x.swapaxes(1, 2)
         if self.norm.use_running_average:
             return self._infer(x[..., 0])
         return self.norm(nnx.relu(self.conv(x))).max(axis=1)
 
-    def _infer(self, x: Float[Array, "batch n_mels n_frames"]) -> Float[Array, "batch n_frames n_filters"]:
+    def _infer(self, x: Float[Array, "batch n_mels n_reached"]) -> Float[Array, "batch n_frames n_filters"]:
         """Do the same in inference at twice the speed on a CPU.
 
         The convolution is a matrix product that computes ``BLOCK`` frames at a time. ReLU and batch norm are monotonic:
@@ -85,10 +103,10 @@ class TemporalBlock(nnx.Module):
         norm, bias = cast(Any, self.norm), cast(Any, self.conv.bias)
         sign = jnp.sign(norm.scale.get_value())
         kernel = self.conv.kernel.get_value()[0, :, 0] * sign
-        (n_seen, n_filters), (batch, n_mels, n_frames) = kernel.shape, x.shape
+        (n_seen, n_filters), (batch, n_mels, n_reached) = kernel.shape, x.shape
+        n_frames = n_reached - n_seen + 1
         n_blocks = -(-n_frames // BLOCK)
-        before = _same(n_seen)[0]
-        x = jnp.pad(x, ((0, 0), (0, 0), (before, n_blocks * BLOCK + n_seen - 1 - n_frames - before)))
+        x = jnp.pad(x, ((0, 0), (0, 0), (0, n_blocks * BLOCK - n_frames)))
         blocks = jnp.stack([x[:, :, at * BLOCK :][:, :, : n_seen + BLOCK - 1] for at in range(n_blocks)], axis=2)
         shifted = jnp.stack([jnp.pad(kernel, ((at, BLOCK - 1 - at), (0, 0))) for at in range(BLOCK)], axis=1)
         responses = blocks.reshape(-1, n_seen + BLOCK - 1) @ shifted.reshape(-1, BLOCK * n_filters)
@@ -118,20 +136,25 @@ class MusiCNN(nnx.Module):
         rngs: Source of the initial weights and of dropout.
 
     Raises:
-        ValueError: The input has too few mel bands.
+        ValueError: The input has too few mel bands, or the config another number of shapes.
     """
 
     def __init__(self, config: MusiCNNConfig, shape: tuple[int, ...], n_classes: int, *, rngs: nnx.Rngs):
         if shape[1] < max(TIMBRAL_MELS):
             raise ValueError(f"n_mels={shape[1]} must be at least {max(TIMBRAL_MELS)}")
+        if (len(config.n_timbral), len(config.n_temporal)) != (len(TIMBRAL_MELS), len(TEMPORAL_FRAMES)):
+            raise ValueError(
+                f"n_timbral={config.n_timbral} and n_temporal={config.n_temporal} must be {len(TIMBRAL_MELS)} and"
+                f" {len(TEMPORAL_FRAMES)} sizes, one a shape"
+            )
         self.config = config
-        n_front = len(TIMBRAL_MELS) * config.n_timbral + len(TEMPORAL_FRAMES) * config.n_temporal
+        n_front = sum(config.n_timbral) + sum(config.n_temporal)
         n_pooled = 2 * (n_front + 3 * config.n_midend)
         n_head = config.n_penultimate + (n_pooled if config.head == "pooled" else 0)
         self.input_norm = _norm(1, rngs)
         self.front = nnx.List(
-            [TimbralBlock(config.n_timbral, n_mels, rngs) for n_mels in TIMBRAL_MELS]
-            + [TemporalBlock(config.n_temporal, n_frames, rngs) for n_frames in TEMPORAL_FRAMES]
+            [TimbralBlock(n, n_mels, rngs) for n, n_mels in zip(config.n_timbral, TIMBRAL_MELS, strict=True)]
+            + [TemporalBlock(n, n_frames, rngs) for n, n_frames in zip(config.n_temporal, TEMPORAL_FRAMES, strict=True)]
         )
         self.mid = nnx.List([MidBlock(n, config.n_midend, rngs) for n in (n_front, config.n_midend, config.n_midend)])
         self.pooled_norm = _norm(n_pooled, rngs)
@@ -140,12 +163,59 @@ class MusiCNN(nnx.Module):
         self.penultimate_norm = _norm(config.n_penultimate, rngs)
         self.output = nnx.Linear(n_head, n_classes, rngs=rngs)
 
-    def features(
-        self, log_mel: Float[Array, "batch n_frames n_mels"]
-    ) -> tuple[Float[Array, "batch n_penultimate"], Float[Array, "batch n_pooled"]]:
-        """Return the penultimate units and their input, the normalised pooled features."""
+    def front_maps(self, log_mel: Float[Array, "batch n_frames n_mels"]) -> Float[Array, "batch n_frames n_front"]:
+        """Return the responses of all front blocks at each frame; there are zeros around the chunk."""
         x = self.input_norm(log_mel[..., None])
-        front = jnp.concatenate([block(x) for block in self.front], axis=-1)
+        return jnp.concatenate([block(_padded(x, block.reach)) for block in self.front], axis=-1)
+
+    def next_maps(
+        self,
+        log_mel: Float[Array, "batch n_frames n_mels"],
+        old: Float[Array, "batch n_frames n_front"],
+        shift: Int[Array, ""],
+        n_new: int,
+        edges: tuple[int, int],
+    ) -> Float[Array, "batch n_frames n_front"]:
+        """Return what ``front_maps`` does, computed only where the responses for an earlier chunk do not hold.
+
+        They hold except for new frames and for those whose reach touches one of the chunk's ends.
+
+        Args:
+            log_mel: Of the chunk.
+            old: Responses for the earlier chunk.
+            shift: How many frames earlier that chunk began, from 1 to ``n_new``.
+            n_new: How many frames at the end are taken to be new.
+            edges: Frames at the start and at the end that depend on where the chunk begins and ends.
+        """
+        x = self.input_norm(log_mel[..., None])
+        n_frames = x.shape[1]
+        pieces, place = [], 0
+        for block in self.front:
+            (before, after), responses = block.reach, old[..., place : place + block.n_filters]
+            place += block.n_filters
+            head, tail = edges[0] + before, n_new + edges[1] + after
+            n_kept = n_frames - head - tail
+            if n_kept <= 0:
+                pieces.append(block(_padded(x, block.reach)))
+                continue
+            first = block(_padded(x[:, : head + after], (before, 0)))
+            kept = jax.lax.dynamic_slice_in_dim(responses, head + shift, n_kept, axis=1)
+            last = block(_padded(x[:, n_frames - tail - before :], (0, after)))
+            pieces.append(jnp.concatenate([first, kept, last], axis=1))
+        return jnp.concatenate(pieces, axis=-1)
+
+    def features(
+        self,
+        log_mel: Float[Array, "batch n_frames n_mels"],
+        front: Float[Array, "batch n_frames n_front"] | None = None,
+    ) -> tuple[Float[Array, "batch n_penultimate"], Float[Array, "batch n_pooled"]]:
+        """Return the penultimate units and their input, the normalised pooled features.
+
+        Args:
+            log_mel: The input.
+            front: The responses of the front blocks, where they are known.
+        """
+        front = self.front_maps(log_mel) if front is None else front
         first = self.mid[0](front)
         second = self.mid[1](first) + first
         third = self.mid[2](second) + second
@@ -156,9 +226,13 @@ class MusiCNN(nnx.Module):
         penultimate = self.penultimate_norm(nnx.relu(self.penultimate(self.dropout(pooled))))
         return penultimate, pooled
 
-    def __call__(self, log_mel: Float[Array, "batch n_frames n_mels"]) -> Float[Array, "batch n_classes"]:
-        """Return the logits."""
-        penultimate, pooled = self.features(log_mel)
+    def __call__(
+        self,
+        log_mel: Float[Array, "batch n_frames n_mels"],
+        front: Float[Array, "batch n_frames n_front"] | None = None,
+    ) -> Float[Array, "batch n_classes"]:
+        """Return the logits; the arguments are those of ``features``."""
+        penultimate, pooled = self.features(log_mel, front)
         if self.config.head == "pooled":
             penultimate = jnp.concatenate([penultimate, pooled], axis=-1)
         return self.output(self.dropout(penultimate))

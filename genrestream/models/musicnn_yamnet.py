@@ -5,10 +5,11 @@ other decades and masterings.
 """
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from genrestream.models.config import Sizes
 from genrestream.models.musicnn import MusiCNN, MusiCNNConfig
@@ -50,19 +51,42 @@ class MusiCNNYAMNet(nnx.Module):
         self.yamnet = YAMNet(YAMNetConfig(), shape[1], config.n_audioset, rngs=rngs)
         self.output = nnx.Linear(n_musicnn + N_EMBEDDING + config.n_audioset, n_outputs, rngs=rngs)
 
+    def front_maps(self, inputs: tuple[Float[Array, "batch n_frames n_mels"], Any]) -> Array:
+        """Return what MusiCNN's front blocks respond: the work that the next chunk needs again."""
+        return self.musicnn.front_maps(inputs[0])
+
+    def next_maps(
+        self,
+        inputs: tuple[Float[Array, "batch n_frames n_mels"], Any],
+        old: Float[Array, "batch n_frames n_front"],
+        shift: Int[Array, ""],
+        n_new: int,
+        edges: tuple[int, int],
+    ) -> Float[Array, "batch n_frames n_front"]:
+        """Return the same, computed only where the earlier chunk's responses do not hold: see ``MusiCNN.next_maps``."""
+        return self.musicnn.next_maps(inputs[0], old, shift, n_new, edges)
+
     def features(
-        self, inputs: tuple[Float[Array, "batch n_frames n_mels"], Float[Array, "batch n_patches _ _"]]
+        self,
+        inputs: tuple[Float[Array, "batch n_frames n_mels"], Float[Array, "batch n_patches _ _"]],
+        front: Float[Array, "batch n_frames n_front"] | None = None,
     ) -> Float[Array, "batch n_features"]:
         """Return the linear layer's input.
 
         MusiCNN's penultimate units and pooled features, then YAMNet's embedding and logits, in this order.
+
+        Args:
+            inputs: The log-mel spectrogram and the patches.
+            front: The responses of MusiCNN's front blocks, where they are known.
         """
-        penultimate, pooled = self.musicnn.features(inputs[0])
+        penultimate, pooled = self.musicnn.features(inputs[0], front)
         embedding, logits = self.yamnet.features(inputs[1])
         return jnp.concatenate([penultimate, pooled, embedding, jnp.clip(logits, *LOGIT_RANGE)], axis=-1)
 
     def __call__(
-        self, inputs: tuple[Float[Array, "batch n_frames n_mels"], Float[Array, "batch n_patches _ _"]]
+        self,
+        inputs: tuple[Float[Array, "batch n_frames n_mels"], Float[Array, "batch n_patches _ _"]],
+        front: Float[Array, "batch n_frames n_front"] | None = None,
     ) -> Float[Array, "batch n_outputs"]:
-        """Return the logits."""
-        return self.output(self.features(inputs))
+        """Return the logits; the arguments are those of ``features``."""
+        return self.output(self.features(inputs, front))

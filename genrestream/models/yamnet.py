@@ -58,8 +58,11 @@ class Quantised(nnx.Module):
         self.bias = nnx.BatchStat(jnp.zeros(shape[-1]))
 
     def weights(self) -> Array:
-        """Return the kernel as float32."""
-        return jnp.asarray(self.kernel.get_value(), jnp.float32) * self.scale.get_value()
+        """Return the kernel as float32; an inference program has unpacked it before."""
+        kernel = self.kernel.get_value()
+        if kernel.dtype == jnp.float32:
+            return kernel
+        return jnp.asarray(kernel, jnp.float32) * self.scale.get_value()
 
 
 class YAMNet(nnx.Module):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
 from genrestream.errors import UsageError
-from genrestream.files import open_text, writing
+from genrestream.files import STDOUT, STDOUT_REMEDY, open_text, writing
 from genrestream.output.config import Format, OutputConfig, ViewConfig
 from genrestream.output.records.csv_files import Csv, beside
 from genrestream.output.records.json_files import Json, JsonLines
@@ -17,7 +17,6 @@ from genrestream.output.terminal.changes import Changes
 from genrestream.output.text import Lines, printable
 
 DUMB = ("dumb", "unknown")  # kinds of terminal that have no cursor to move
-STDOUT, STDOUT_REMEDY = "standard output", "write into a file, or open it"
 
 
 def check_outputs(config: OutputConfig, more: dict[str, str | None], sources: Sequence[str]) -> None:

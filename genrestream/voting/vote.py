@@ -5,14 +5,13 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from genrestream.errors import OptionError, check_number
+from genrestream.errors import OptionError
+from genrestream.voting.rules import Rule, check_half_life
 from genrestream.voting.steps import Kind
 
-Rule = Literal["mean", "majority", "decay"]
 KindOrNothing = Literal[Kind, "nothing"]
 MUSIC_SHARE = 0.25  # of the chunks with sound; with less music the stream is what most of them are
 SOUND_SHARE = 0.1  # of all chunks; with less sound the stream is silence
-TINY_S = 1e-9  # the shortest half-life, in seconds: in effect the last chunk alone counts
 COUNTED_HALF_LIVES = 4  # older ballots weigh less than a sixteenth
 
 
@@ -113,15 +112,6 @@ class Vote:
 
     def __str__(self) -> str:
         return f"decay, half-life {self.half_life_s:g} s" if self.rule == "decay" else self.rule
-
-
-def check_half_life(half_life_s: float) -> None:
-    """Make sure that a half-life is possible.
-
-    Raises:
-        OptionError: It is not.
-    """
-    check_number("half_life_s", half_life_s, TINY_S, 3600, "more than 0 and at most 3600 seconds")
 
 
 def sharpened(probs: np.ndarray, n_votes: np.ndarray | float, sharpness: float) -> np.ndarray:

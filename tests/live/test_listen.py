@@ -24,8 +24,8 @@ from genrestream.live.config import ListenConfig
 from genrestream.live.feed import Feed
 from genrestream.live.listener import Listener
 from genrestream.live.microphone import _callback
+from genrestream.streaming.config import StreamConfig
 from genrestream.streaming.predictions import Prediction
-from genrestream.streaming.session import StreamConfig
 from tests.conftest import METAL, command, encode, music
 from tests.pulse import Pulse, listening, needs_pulse, until
 

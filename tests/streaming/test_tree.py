@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from genrestream.inference.tree import Tree
-from genrestream.streaming.session import Session, StreamConfig
+from genrestream.streaming.config import StreamConfig
+from genrestream.streaming.session import Session
 from tests.conftest import music
 
 LABELS = ("rock", "punk", "metal", "jazz")

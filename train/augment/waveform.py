@@ -40,6 +40,15 @@ def augmented(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator, 
     return np.resize(_amplified(waveform, rng.uniform(-config.gain_db, config.gain_db)), n_samples)
 
 
+def as_loud_as(waveform: np.ndarray, changed: np.ndarray) -> np.ndarray:
+    """Return a changed waveform with the power that it had before.
+
+    A stream brings all sound to one loudness, so a change of it must not be learnt.
+    """
+    before, after = float(np.mean(np.square(waveform))), float(np.mean(np.square(changed)))
+    return changed * np.float32(np.sqrt(before / max(after, 1e-12)))
+
+
 def _amplified(waveform: np.ndarray, gain_db: float) -> np.ndarray:
     """Undo the headroom and change the level; peaks stay within -1 to 1."""
     peak = float(np.abs(waveform).max(initial=0))

@@ -15,7 +15,7 @@ import numpy as np
 from genrestream.audio.chunks import Chunker
 from genrestream.audio.conditioning import LevelConfig, level_gain
 from genrestream.audio.silence import is_silent
-from genrestream.streaming.session import StreamConfig
+from genrestream.streaming.config import StreamConfig
 from train.augment.config import OFF, AugmentConfig
 from train.augment.waveform import augmented
 from train.data.cache import AudioCache

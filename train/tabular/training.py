@@ -10,13 +10,14 @@ import jax
 import numpy as np
 from flax import nnx
 
+from genrestream.audio.conditioning import LevelConfig
 from genrestream.errors import UsageError
 from genrestream.features.config import TabularConfig
 from genrestream.features.frontend import features
 from genrestream.features.tabular.columns import COLUMNS
 from genrestream.models import MLP, MLPConfig
 from train.augment.config import OFF, AugmentConfig
-from train.augment.waveform import augmented
+from train.augment.waveform import as_loud_as, augmented
 from train.data.cache import AudioCache
 from train.data.splits import Split
 from train.data.tracks import Track
@@ -32,6 +33,7 @@ from train.tabular.columns import OFFSETS, Columns
 from train.tabular.table import read_table
 
 CHUNKS_AT_ONCE = 8
+FRONTEND = TabularConfig(level=LevelConfig())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +65,8 @@ class TabularRunConfig(RunConfig):
         model: Sizes of the network.
         train_hop_s: Seconds from one training chunk to the next.
         n_copies: Augmented copies of each training chunk, besides the chunk itself.
-        table: A table by ``train.tabular.extract``, chunks 3 s apart, to read instead of computing; has no copies.
+        table: A table by ``train.tabular.extract``, chunks 3 s apart, to read instead of computing; has no copies, and
+            its chunks are as loud as they come, so that the model's answers depend on the gain.
     """
 
     output: Path = Path("runs/mlp")
@@ -87,7 +90,7 @@ class TabularRunConfig(RunConfig):
         model = self.model
         if self.preset:
             model = dataclasses.replace(model, n_units=PRESETS[self.preset].n_units)
-        return Design("mlp", model, TabularConfig())
+        return Design("mlp", model, TabularConfig() if self.table else FRONTEND)
 
     @property
     def rule(self) -> StepConfig:
@@ -114,8 +117,7 @@ class TabularTrainer:
     def __init__(self) -> None:
         self._given: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._known: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
-        frontend = TabularConfig()
-        self._compute: Callable[[np.ndarray], jax.Array] = jax.jit(lambda chunks: features(chunks, frontend))
+        self._compute: Callable[[np.ndarray], jax.Array] = jax.jit(lambda chunks: features(chunks, FRONTEND))
 
     def __call__(self, config: TabularRunConfig, split: Split, cache: AudioCache, folder: Path) -> None:
         """Train a network on the chunks of the training tracks, and write its model."""
@@ -151,7 +153,7 @@ class TabularTrainer:
         """Return the chunks of the validation tracks as a stream cuts them; None where there are no tracks."""
         if not tracks:
             return None
-        rows = self.rows(tracks, genres, cache, TabularConfig().chunk_s)
+        rows = self.rows(tracks, genres, cache, FRONTEND.chunk_s)
         columns = {"inputs": standardised(module, rows.columns), "weight": rows.weight, "track": rows.track}
         elements = [{name: values[row] for name, values in columns.items()} for row in range(len(rows.label))]
         batches = batching.once(grain.MapDataset.source(elements), EVALUATION_BATCH)
@@ -181,10 +183,10 @@ class TabularTrainer:
         key = (track.name, hop_s, augmentations, seed)
         if key not in self._known:
             rng = np.random.default_rng([seed, *track.name.encode()])
-            chunks: Any = examples.chunks([track], [track.genre], cache, TabularConfig(), hop_s)
+            chunks: Any = examples.chunks([track], [track.genre], cache, FRONTEND, hop_s)
             elements = list(chunks)
             waveforms = [
-                augmented(element["inputs"], TabularConfig().sample_rate, rng, augmentation)
+                as_loud_as(element["inputs"], augmented(element["inputs"], FRONTEND.sample_rate, rng, augmentation))
                 for augmentation in augmentations
                 for element in elements
             ]

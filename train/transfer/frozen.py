@@ -22,6 +22,7 @@ from genrestream.inference import checkpoint, shipped
 from genrestream.inference.network import bind, load_weights
 from train.augment import distort
 from train.augment.config import AugmentConfig
+from train.augment.waveform import as_loud_as
 from train.data.cache import AudioCache
 from train.data.tracks import Track
 from train.input import examples
@@ -160,18 +161,14 @@ def spread(n_chunks: int, n_most: int) -> list[int]:
 
 
 def poor(waveform: np.ndarray, sample_rate: int, number: int, rng: np.random.Generator) -> np.ndarray:
-    """Return a chunk with a telephone's band where the number is even, else with noise, as loud as before.
-
-    A stream brings clean and poor music to the same loudness.
-    """
+    """Return a chunk with a telephone's band where the number is even, else with noise, as loud as before."""
     quiet = 0.1 * waveform  # so that nothing clips
     if number % 2:
         changed = distort.noise(quiet, sample_rate, rng, snr_db=rng.uniform(5, 20), is_pink=rng.random() < 0.25)
     else:
         low_hz, high_hz = rng.uniform(200, 400), rng.uniform(3000, 3800)
         changed = distort.band_limit(quiet, sample_rate, rng, low_hz=low_hz, high_hz=high_hz)
-    power, before = float(np.mean(np.square(changed))), float(np.mean(np.square(waveform)))
-    return changed * np.float32(np.sqrt(before / max(power, 1e-12)))
+    return as_loud_as(waveform, changed)
 
 
 def all_rows(

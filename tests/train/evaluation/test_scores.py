@@ -5,7 +5,8 @@ import pytest
 
 from genrestream.audio.source import AudioSource
 from genrestream.errors import OutputError, UsageError
-from genrestream.streaming.session import Session, StreamConfig
+from genrestream.streaming.config import StreamConfig
+from genrestream.streaming.session import Session
 from tests.conftest import METAL, encode, music
 from tests.made_up import GENRES, scores
 from train.data.tracks import Track
@@ -50,7 +51,7 @@ def test_logits_are_those_of_the_network_up_to_a_constant(model):
     """So that another temperature may be tried on them."""
     scored = score(model, [Track("metal", METAL, "metal")])
     doubled = dataclasses.replace(model.card, temperature=2 * model.card.temperature)
-    session = Session(doubled, model._logits_of, StreamConfig())
+    session = Session(doubled, model.program, StreamConfig())
     with AudioSource(METAL) as source:
         for block, rate in source:
             session.push_block(block, rate)

@@ -15,7 +15,8 @@ from genrestream.audio.source import AudioSource
 from genrestream.errors import UsageError
 from genrestream.features.config import LogMelConfig
 from genrestream.inference.checkpoint import Card
-from genrestream.streaming.session import Session, StreamConfig
+from genrestream.streaming.config import StreamConfig
+from genrestream.streaming.session import Session
 from tests.conftest import encode, music
 from train.augment.config import OFF, AugmentConfig
 from train.data.cache import AudioCache

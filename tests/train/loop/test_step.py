@@ -25,7 +25,7 @@ DESIGNS = {
     "cnn of system E": Design("cnn", CNNConfig((8, 8, 8), residual=False, n_units=(32, 16)), SMALL),
     "crnn": Design("crnn", CRNNConfig(n_filters=(8, 8, 8, 8, 8), n_units=16), SMALL),
     "cnn_lstm": Design("cnn_lstm", CNNLSTMConfig(n_units=32), MfccConfig(n_samples=16_000, n_frames=62)),
-    "musicnn": Design("musicnn", MusiCNNConfig(n_timbral=8, n_temporal=4, n_midend=16, n_penultimate=16), SMALL),
+    "musicnn": Design("musicnn", MusiCNNConfig((8, 8), (4, 4, 4), n_midend=16, n_penultimate=16), SMALL),
 }
 N_CLASSES = 4
 

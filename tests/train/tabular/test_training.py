@@ -11,6 +11,8 @@ from genrestream.errors import UsageError
 from genrestream.features.tabular.columns import COLUMNS
 from genrestream.models import MLP, MLPConfig
 from tests.conftest import encode, music
+from train.augment.config import OFF
+from train.data.load import load
 from train.data.splits import Split
 from train.data.tracks import DataConfig, Track
 from train.loop.loop import LoopConfig
@@ -69,6 +71,19 @@ def test_training_learns_what_is_plain_and_the_model_streams(songs):
     assert last["val_accuracy"] == 1
     model = genrestream.load(songs / "run" / "model")
     assert model.classify(songs / "songs" / "high" / "high0.wav").final.probs.keys() == {"high", "low"}
+
+
+def test_a_copy_of_a_chunk_is_as_loud_as_it(songs):
+    split, cache = load(config_of(songs).data, 22_050)
+    louder = dataclasses.replace(OFF, gain_db=20)
+    rows = TabularTrainer().rows(split.train[:1], split.genres, cache, 3.0, [OFF, louder]).columns
+    np.testing.assert_allclose(*np.split(rows, 2), rtol=1e-2, atol=1e-3)
+
+
+def test_a_model_of_a_table_has_no_loudness(tmp_path):
+    config = TabularRunConfig(data=DataConfig(tmp_path))
+    assert config.design.frontend.level
+    assert not dataclasses.replace(config, table=tmp_path / "table.csv").design.frontend.level
 
 
 def test_silent_rows_of_a_table_weigh_nothing(tmp_path):

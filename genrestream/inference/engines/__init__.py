@@ -1,0 +1,1 @@
+"""Two ways to run a compiled function: through jax, and on XLA's runtime alone, which starts faster."""

@@ -1,0 +1,77 @@
+"""One model for all who are heard at once, in fair turns."""
+
+import collections
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from genrestream.inference import checkpoint, shipped
+from genrestream.inference.checkpoint import Card
+from genrestream.streaming.session import Session, StreamConfig
+
+
+class Turns:
+    """A lock that is given in the order in which it was asked for, so that nobody waits longer than one chunk each."""
+
+    def __init__(self):
+        self._guard, self._is_taken = threading.Lock(), False
+        self._waiting: collections.deque[threading.Event] = collections.deque()
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[None]:
+        """Wait for a turn, and have it until the block ends."""
+        mine = threading.Event()
+        with self._guard:
+            if self._is_taken:
+                self._waiting.append(mine)
+            else:
+                self._is_taken = True
+                mine.set()
+        mine.wait()
+        try:
+            yield
+        finally:
+            with self._guard:
+                if self._waiting:
+                    self._waiting.popleft().set()
+                else:
+                    self._is_taken = False
+
+
+class SharedModel:
+    """A loaded model for any number of threads.
+
+    Args:
+        card: Its card.
+        logits_of: The model: one chunk to its logits.
+
+    Attributes:
+        card: Its card.
+    """
+
+    def __init__(self, card: Card, logits_of: Callable[[np.ndarray], np.ndarray]):
+        self.card, self._logits_of, self._turns = card, logits_of, Turns()
+
+    def session(self, config: StreamConfig, source: str = "stream") -> Session:
+        """Return a session of a stream."""
+        return Session(self.card, self._in_turn, config, source)
+
+    def _in_turn(self, chunk: np.ndarray) -> np.ndarray:
+        with self._turns.one():
+            return self._logits_of(chunk)
+
+
+def load(name: str | Path) -> SharedModel:
+    """Load a model.
+
+    Raises:
+        UsageError: Nothing has that name.
+        CheckpointError: The folder is missing, foreign, damaged or from a newer version.
+    """
+    from genrestream.inference.program import Program
+
+    found = checkpoint.read(shipped.find(name))
+    return SharedModel(found.card, Program(found))

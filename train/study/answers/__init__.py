@@ -1,0 +1,1 @@
+"""Studies of what a run's folds answer for the tracks that they did not learn from."""
