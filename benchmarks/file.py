@@ -1,4 +1,9 @@
-"""``genrestream file`` against ``python -m musicnn.tagger``: start to verdict, a long file, and memory.
+"""``genrestream file``: one core against all, starts; against ``python -m musicnn.tagger``; and memory.
+
+::
+
+    python -m benchmarks.file --cores 5 --hours 0      # pairs of one core and all: 30 minutes, and 300 short files
+    python -m benchmarks.file --starts 9 --hours 0     # command to verdict: warm, cold (empty cache), and --help
 
 musicnn needs a separate environment::
 
@@ -75,15 +80,62 @@ def against_musicnn(what: str, musicnn: str, path: Path, n_pairs: int) -> None:
     print(f"{what}: times faster {ratio([o.seconds for o in ours], [t.seconds for t in theirs])}", flush=True)
 
 
+def cores(folder: Path, n_pairs: int) -> None:
+    """Time one core and all of them in turn, on 30 minutes and on 300 files of 3 to 8 s; print the ratios."""
+    long = repeated(folder / "long.wav", 1800)
+    short = folder / "short"
+    short.mkdir()
+    for number in range(300):
+        repeated(short / f"{number}.wav", 3 + number % 6)
+    for what, path in (("30 minutes, stereo 44.1 kHz", long), ("300 files of 3 to 8 s", short)):
+        run([*OURS, str(path)])
+        one, every = [], []
+        for _ in range(n_pairs):
+            one.append(run(["taskset", "-c", "0", *OURS, "--jobs", "1", str(path)]))
+            every.append(run([*OURS, str(path)]))
+        for name, runs in (("one core, --jobs 1", one), ("all cores", every)):
+            seconds, cpu_s = (np.median([getattr(each, figure) for each in runs]) for figure in ("seconds", "cpu_s"))
+            peak = max(each.peak_mb for each in runs)
+            print(f"{what}: {name} {seconds:.2f} s ({cpu_s:.2f} s of processor time), peak {peak:.0f} MB")
+        print(
+            f"{what}: times faster {ratio([each.seconds for each in every], [each.seconds for each in one])}",
+            flush=True,
+        )
+
+
+def starts(folder: Path, n_rounds: int) -> None:
+    """Print the seconds from the command to its end: with programs in the cache, without, and for the help."""
+    clip = repeated(folder / "clip.wav", 30)
+    run([*OURS, str(clip)])
+    for what, command in (("warm", [*OURS, str(clip)]), ("--help", [OURS[0], "--help"]), ("cold", [*OURS, str(clip)])):
+        runs = []
+        for number in range(n_rounds):
+            cache = {"GENRESTREAM_CACHE": str(folder / f"cache{number}")} if what == "cold" else {}
+            runs.append(run(command, environment=cache))
+        times = sorted(one.seconds for one in runs)
+        cpu_s, peak = np.median([one.cpu_s for one in runs]), max(one.peak_mb for one in runs)
+        print(
+            f"{what}: median {np.median(times):.3f} s, {times[0]:.3f} to {times[-1]:.3f} s of {n_rounds};"
+            f" {cpu_s:.2f} s of processor time, peak {peak:.0f} MB",
+            flush=True,
+        )
+
+
 def main() -> None:
     """Print all figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--musicnn", help="the Python of an environment with musicnn")
     parser.add_argument("--pairs", type=int, default=7, help="pairs of the 30 s clip")
     parser.add_argument("--long-pairs", type=int, default=3, help="pairs of the 30-minute file")
+    parser.add_argument("--cores", type=int, default=0, help="pairs of one core and all")
+    parser.add_argument("--starts", type=int, default=0, help="rounds of starts")
     parser.add_argument("--hours", type=float, default=10, help="length of the memory test; 0 leaves it out")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        if options.starts:
+            starts(Path(folder), options.starts)
+        if options.cores:
+            cores(Path(folder), options.cores)
         if options.musicnn:
             against_musicnn("30 s clip", options.musicnn, repeated(Path(folder) / "clip.wav", 30), options.pairs)
             long = repeated(Path(folder) / "long.wav", 1800)

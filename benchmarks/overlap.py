@@ -20,7 +20,8 @@ def turns(model_name: str, hop_s: float, is_whole: bool) -> None:
     """Print the milliseconds an answer after each line on standard input."""
     import genrestream
     from genrestream.audio.source import AudioSource
-    from genrestream.streaming.session import Session, StreamConfig
+    from genrestream.streaming.config import StreamConfig
+    from genrestream.streaming.session import Session
 
     model = genrestream.load(model_name)
     with AudioSource(ROOT / "examples" / "metal.ogg") as source:

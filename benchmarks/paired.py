@@ -12,25 +12,39 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run of a command: seconds on the clock, and peak memory of its process in MB."""
+    """One run of a command: seconds on the clock, of processor time, and peak memory of its process in MB."""
 
     seconds: float
+    cpu_s: float
     peak_mb: float
 
 
-def run(command: Sequence[str], stdin: int | None = None) -> Run:
+def run(command: Sequence[str], stdin: int | None = None, environment: Mapping[str, str] | None = None) -> Run:
     """Run a command and discard its output.
+
+    Args:
+        command: The command and its arguments.
+        stdin: Its standard input.
+        environment: Variables that are set for it besides those of this process.
 
     Raises:
         RuntimeError: It failed.
     """
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        stdin=stdin,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **(environment or {})},
+    )
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
     if status:
         raise RuntimeError(f"{' '.join(command)}: ended with status {status}")
-    return Run(seconds, usage.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2))
+    return Run(
+        seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+    )
 
 
 class Turns:

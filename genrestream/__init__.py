@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from genrestream.audio.formats import RawFormat
     from genrestream.errors import AudioError, CheckpointError, GenrestreamError, OptionError, OutputError, UsageError
     from genrestream.live.live_stream import LiveStream
+    from genrestream.streaming.config import StreamConfig
     from genrestream.streaming.predictions import Decision, Prediction, Segment, Verdict
-    from genrestream.streaming.session import Session, StreamConfig
+    from genrestream.streaming.session import Session
     from genrestream.streaming.status import Event, Status
     from genrestream.streaming.table import table
 

@@ -3,8 +3,9 @@
 import contextlib
 import dataclasses
 import os
+import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,9 +13,10 @@ import numpy as np
 
 from genrestream.audio.chunks import MIN_PIECE_S
 from genrestream.audio.formats import RawFormat
-from genrestream.audio.source import AudioSource
+from genrestream.audio.source import AudioSource, Block
 from genrestream.errors import AudioError, GenrestreamError, OptionError, UsageError, first_line
 from genrestream.inference import checkpoint, shipped
+from genrestream.inference.overlap import reused_config
 from genrestream.inference.program import Program
 from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
@@ -24,7 +26,7 @@ from genrestream.streaming.pipeline import Pipeline, state_of
 from genrestream.streaming.predictions import Prediction, Segment, Verdict
 from genrestream.streaming.samples import ArraySource
 from genrestream.streaming.segments import Segmenter
-from genrestream.streaming.session import MeasuredChunk, Session
+from genrestream.streaming.session import Session
 from genrestream.streaming.turn import OneThread
 
 Source = str | Path | BinaryIO | np.ndarray | Sequence[float]
@@ -39,13 +41,40 @@ class Classifier:
 
     Attributes:
         card: What is known of the model: labels, front end, metrics, provenance.
-        program: The compiled network.
     """
 
-    def __init__(self, model: checkpoint.Checkpoint):
+    def __init__(self, model: checkpoint.Checkpoint, wait: bool = True):
         self.card = model.card
-        self.program = Program(model)
+        self._loaded: Future[Program] = Future()
+        if wait:
+            self._loaded.set_result(Program(model))
+        else:
+            threading.Thread(target=self._load, args=(model,), name="load", daemon=True).start()
         self._pools: dict[int, ThreadPoolExecutor] = {}
+
+    @property
+    def program(self) -> Program:
+        """The compiled network; waits for it where it is still being loaded."""
+        return self._loaded.result()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until the network is there, no longer than so many seconds; return whether it is.
+
+        Raises:
+            CheckpointError: The weights do not fit the network, or their values overflow.
+            UsageError: JAX cannot compute here.
+        """
+        try:
+            self._loaded.result(timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    def _load(self, model: checkpoint.Checkpoint) -> None:
+        try:
+            self._loaded.set_result(Program(model))
+        except BaseException as error:
+            self._loaded.set_exception(error)
 
     def __repr__(self) -> str:
         card = self.card
@@ -64,8 +93,9 @@ class Classifier:
         """
         _check_options(options, _fields(StreamConfig))
         config = StreamConfig(**options)
-        overlap = self.program.overlap(round(config.hop_s * self.card.frontend.sample_rate))
-        return Session(self.card, self.program, config, source, overlap)
+        hop = round(config.hop_s * self.card.frontend.sample_rate)
+        overlap = self.program.overlap(hop) if reused_config(self.card, hop) else None
+        return Session(self.card, lambda chunks: self.program(chunks), config, source, overlap)
 
     def stream(
         self,
@@ -180,7 +210,7 @@ class Stream:
         self.source, self.session = source, session
         session.source = source.name
         self._turn = OneThread("this stream")
-        self._pipeline = Pipeline(lambda: _chunks(source, session), session, source, pool)
+        self._pipeline = Pipeline(lambda: _named_blocks(source), session, source, pool)
         self._state = state_of(source)
         self._predictions = self._run()
 
@@ -212,12 +242,16 @@ class Stream:
         return self.session.verdict(self._state.problems, self._state.ending)
 
     def _run(self) -> Iterator[Prediction]:
-        with self.source:
-            for chunk, inferred, state in self._pipeline:
-                self._state, prediction = state, self.session.decide(chunk, inferred)
-                yield dataclasses.replace(prediction, title=state.title) if state.title else prediction
-            self.session.settle()
-            self._state = state_of(self.source)
+        try:
+            with self.source:
+                for chunk, inferred, state in self._pipeline:
+                    self._state, prediction = state, self.session.decide(chunk, inferred)
+                    yield dataclasses.replace(prediction, title=state.title) if state.title else prediction
+        except BaseException:  # Ctrl-C, or nobody asks for more
+            self._state = self._state.stopped(self.position_s)
+            raise
+        self.session.settle()
+        self._state = state_of(self.source)
         verdict = self.verdict()
         if verdict.n_chunks == 0:
             raise AudioError(
@@ -225,28 +259,18 @@ class Stream:
             )
 
 
-def _chunks(source: AudioSource | ArraySource, session: Session) -> Iterator[MeasuredChunk]:
-    """Yield the chunks of a source."""
-    blocks = iter(source)
-    while block := _block(source, blocks):
-        try:
-            chunks = session.chunks(*block)
-        except AudioError as error:  # samples have no name, their source has
-            raise AudioError(f"{source.name}: {error}") from error
-        yield from chunks
-    yield from session.last_chunks()
-
-
-def _block(source: AudioSource | ArraySource, blocks: Iterator[tuple[np.ndarray, int]]) -> Any:
+def _named_blocks(source: AudioSource | ArraySource) -> Iterator[Block]:
     with _reader_errors(source.name):
-        return next(blocks, None)
+        yield from source
 
 
-def load(name: str | Path = DEFAULT_MODEL) -> Classifier:
+def load(name: str | Path = DEFAULT_MODEL, wait: bool = True) -> Classifier:
     """Load a model.
 
     Args:
         name: A shipped model's name (``genrestream models`` lists them) or the path of a model's folder.
+        wait: Return when the network is there. Otherwise it is loaded, or at the first start compiled, while streams
+            are opened and read; ``Classifier.wait`` waits for it.
 
     Raises:
         UsageError: Nothing has that name.
@@ -254,7 +278,7 @@ def load(name: str | Path = DEFAULT_MODEL) -> Classifier:
     """
     if not isinstance(name, str | os.PathLike):
         raise OptionError("name", name, "must be a model's name or the path of a model's folder")
-    return Classifier(checkpoint.read(shipped.find(name)))
+    return Classifier(checkpoint.read(shipped.find(name)), wait)
 
 
 def segments(source: Source, model: str | Path = DEFAULT_MODEL, **options: Any) -> Iterator[Segment]:

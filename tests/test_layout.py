@@ -9,8 +9,8 @@ from tests.conftest import ROOT
 
 ORDER = {
     "genrestream": [
-        "errors", "files", "audio", "features", "models", "inference", "voting", "streaming", "output", "live", "api",
-        "cli",
+        "errors", "files", "audio", "features", "models", "inference", "export", "voting", "streaming", "output",
+        "live", "api", "cli",
     ],
     "train": ["command", "data", "augment", "input", "loop", "transfer", "tabular", "evaluation", "study"],
 }  # fmt: skip

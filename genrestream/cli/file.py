@@ -1,21 +1,25 @@
 """``genrestream file``: every source through one model, into the view and the records."""
 
+import contextlib
 import functools
 import sys
+from collections.abc import Callable
 
-from genrestream.api import Classifier, load
+from genrestream.api import Classifier, Stream, load
 from genrestream.audio.listing.folders import search
+from genrestream.cli.opening import Openings
 from genrestream.cli.options import FileOptions
-from genrestream.cli.std_streams import stdin_is_closed
 from genrestream.errors import AudioError, UsageError
 from genrestream.live.signals import Signals, signals_received
 from genrestream.output.open_sinks import check_outputs, opened, report
 from genrestream.output.plot.sink import Plot, check_plot
 from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
+from genrestream.streaming.config import n_cores
 from genrestream.streaming.predictions import Prediction, Verdict
-from genrestream.streaming.session import OnWaveform
 from genrestream.streaming.status import state_after, title_event
+
+WARM_S = 1.0  # a network out of the cache is there by then
 
 
 def run(options: FileOptions) -> int:
@@ -50,18 +54,32 @@ def _check(options: FileOptions, sources: list[str]) -> None:
 
 def _classify_all(options: FileOptions, sources: list[str], signals: Signals) -> int:
     """Classify the sources into all that was asked for; return how many failed."""
-    model = load(options.model)
+    model = load(options.model, wait=False)
     labels = model.card.paths
     plot = Plot(options.plot, options.plot_background) if options.plot else None
     more: list[Sink] = [plot] if plot else []
     if options.segments:
         more.append(SegmentFile(options.segments, labels))
     screen = functools.partial(_screen, len(sources))
-    with opened(options.results, labels, len(sources), screen, options.view, more) as sinks:
-        heard = plot.spectrogram.hear if plot and plot.spectrogram else None
-        n_failed = sum(not _classify(options, model, source, sinks, signals, heard) for source in sources)
-        signals.end()
+    heard = plot.spectrogram.hear if plot and plot.spectrogram else None
+    openings = Openings(options, model, sources, n_cores() if options.jobs is None else options.jobs, heard)
+    with contextlib.closing(openings):
+        openings.start()
+        _wait(model)
+        with opened(options.results, labels, len(sources), screen, options.view, more) as sinks:
+            n_failed = sum(
+                not _classify(options, functools.partial(openings.stream, source, opening), source, sinks, signals)
+                for source, opening in openings
+            )
+            signals.end()
     return n_failed
+
+
+def _wait(model: Classifier) -> None:
+    """Wait for the network, and say so where that takes a while and somebody watches."""
+    if not model.wait(WARM_S) and sys.stderr.isatty():
+        report(f"compiling {model.card.name} for this machine; later starts find it in the cache")
+    model.wait()
 
 
 def _expand(options: FileOptions) -> tuple[list[str], int]:
@@ -89,14 +107,11 @@ def _screen(n_sources: int, is_ascii: bool) -> Sink:
 
 
 def _classify(
-    options: FileOptions, model: Classifier, source: str, sinks: list[Sink], signals: Signals, heard: OnWaveform | None
+    options: FileOptions, stream_of: Callable[[], Stream], source: str, sinks: list[Sink], signals: Signals
 ) -> bool:
     """Classify one source into the sinks; return whether all went well."""
     try:
-        if source == "-" and stdin_is_closed():
-            raise AudioError("-: standard input is closed; pipe music into it, or name a file")
-        with model.stream(source, options.raw, options.track, **vars(options.stream)) as stream:
-            stream.session.on_waveform = heard
+        with stream_of() as stream:
             for sink in sinks:
                 sink.begin(source, stream.source.duration_s, lambda: stream.position_s)
             try:

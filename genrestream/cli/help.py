@@ -2,6 +2,7 @@
 
 from genrestream.cli.options import (
     DevicesOptions,
+    ExportOptions,
     FileOptions,
     HistoryOptions,
     ListenOptions,
@@ -16,6 +17,7 @@ COMMANDS: dict[str, type] = {
     "history": HistoryOptions,
     "devices": DevicesOptions,
     "models": ModelsOptions,
+    "export": ExportOptions,
 }
 EXAMPLES = {
     "file": (
@@ -41,6 +43,10 @@ EXAMPLES = {
     "models": (
         "genrestream models                       the table",
         "genrestream models musicnn -f json       all that is known of one, as JSON",
+    ),
+    "export": (
+        "genrestream export yamnet model.onnx     for ONNX Runtime, also in a browser",
+        "genrestream export cnn model.stablehlo   for jax.export.deserialize",
     ),
 }
 CODES = (

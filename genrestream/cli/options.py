@@ -1,7 +1,7 @@
 """The options of each command, as frozen dataclasses: a field is an option, its docstring the help."""
 
 import dataclasses
-from typing import Literal
+from typing import Literal, get_args
 
 from genrestream.audio.formats import RawFormat
 from genrestream.errors import OptionError, UsageError
@@ -9,13 +9,15 @@ from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
 from genrestream.output.config import Background, OutputConfig, ViewConfig
 from genrestream.serve.config import HistoryConfig, ServeConfig
-from genrestream.streaming.config import StreamConfig
+from genrestream.streaming.config import StreamConfig, check_jobs
 from genrestream.ways_out.config import WaysOutConfig
 
+MAX_BATCH = 256  # chunks that an exported function may take
 SHORT = {"model": "-m", "output": "-o", "format": "-f"}
 # What stands for an option's value in the help, where its type does not say it.
 METAVARS = {
-    "sources": "SOURCE", "names": "MODEL", "model": "NAME", "output": "FILE", "plot": "FILE", "segments": "FILE",
+    "sources": "SOURCE", "model_and_file": "MODEL FILE",
+    "names": "MODEL", "model": "NAME", "output": "FILE", "plot": "FILE", "segments": "FILE",
     "record": "FILE", "rotate_h": "HOURS", "device": "NAME", "source": "SOURCE", "speed": "FACTOR",
     "duration_s": "SECONDS", "hop_s": "SECONDS", "half_life_s": "SECONDS", "min_probability": "P", "silence_db": "DB",
     "raw_rate": "HZ", "channel": "CHANNEL", "raw_channels": "N", "raw_format": "FORMAT", "to": "URL",
@@ -44,6 +46,7 @@ class FileOptions:
         raw: The format of standard input where it is bare samples.
         track: Which audio track of a file with several, counted from 1; the default one where not given.
         playlist: Sources that are playlists (.m3u, .pls, .xspf) stand for the files that they list.
+        jobs: Chunks that are in work at once, and files read ahead; as many as there are cores where not given.
         view: How results are shown on a terminal.
     """
 
@@ -57,7 +60,12 @@ class FileOptions:
     raw: RawFormat = dataclasses.field(default_factory=RawFormat)
     track: int | None = None
     playlist: bool = False
+    jobs: int | None = None
     view: ViewConfig = dataclasses.field(default_factory=ViewConfig)
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None:
+            check_jobs(self.jobs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +157,29 @@ class HistoryOptions:
     history: str | None = None
     output: str | None = None
     format: Literal["text", "csv"] = "text"
+
+
+ExportTo = Literal["onnx", "stablehlo", "safetensors"]
+EXPORTS: tuple[ExportTo, ...] = get_args(ExportTo)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportOptions:
+    """Export a model for other programs, with its front end inside.
+
+    Attributes:
+        model_and_file: A shipped model's name or a model's folder, and the file to write.
+        to: Format of the file; the one that its suffix names where not given.
+        batch: Chunks that the exported function takes at once.
+    """
+
+    model_and_file: tuple[str, ...] = positional()
+    to: ExportTo | None = None
+    batch: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.batch <= MAX_BATCH:
+            raise OptionError("batch", self.batch, f"must be a whole number from 1 to {MAX_BATCH}")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -104,7 +104,7 @@ def _parser(prog: str, default: Any, epilog: str) -> argparse.ArgumentParser:
         if "positional" in field.metadata:  # shown here; read by _positional, wherever they stand
             metavar = METAVARS[field.name]
             usage = f"{usage} [{metavar} ...]"
-            parser.add_argument_group("arguments", f"{metavar:<8}{texts[field.name]}")
+            parser.add_argument_group("arguments", f"{metavar:<7} {texts[field.name]}")
     parser.usage = usage
     options = parser.add_argument_group("options")
     _add_fields(parser, options, default)

@@ -66,3 +66,9 @@ def log_mel_config(card: Card) -> LogMelConfig | None:
     """Return the spectrogram of a network whose work serves the next chunk; None of other networks."""
     frontend = card.frontend.first if isinstance(card.frontend, PairConfig) else card.frontend
     return frontend if card.model in REUSING and type(frontend) is LogMelConfig else None
+
+
+def reused_config(card: Card, hop: int) -> LogMelConfig | None:
+    """Return the spectrogram of a network that can use earlier work at this hop, in samples; else None."""
+    config = log_mel_config(card)
+    return config if config and 2 * hop <= config.n_samples else None

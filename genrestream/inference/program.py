@@ -16,7 +16,7 @@ from genrestream.inference.checkpoint import Checkpoint
 from genrestream.inference.engines.bare import Bare, stored_bare
 from genrestream.inference.engines.machine import check_process
 from genrestream.inference.engines.stored import Kind
-from genrestream.inference.overlap import Overlap, log_mel_config
+from genrestream.inference.overlap import Overlap, reused_config
 
 if TYPE_CHECKING:
     from genrestream.inference.engines.compiled import Compiled  # imports jax, which a warm start does not need
@@ -78,8 +78,7 @@ class Program:
         Args:
             hop: Samples from one chunk's start to the next one's.
         """
-        config = log_mel_config(self.checkpoint.card)
-        if config is None or 2 * hop > config.n_samples:
+        if (config := reused_config(self.checkpoint.card, hop)) is None:
             return None
         n_new = -(-hop // config.hop_length)
         engine = self._bare if self._bare and self._bare.has("next", n_new) else self._through_jax()

@@ -10,7 +10,8 @@ import numpy as np
 
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.checkpoint import Card
-from genrestream.streaming.session import Session, StreamConfig
+from genrestream.streaming.config import StreamConfig
+from genrestream.streaming.session import Session
 
 
 class Turns:

@@ -5,7 +5,7 @@ import pytest
 from genrestream.live.config import ListenConfig
 from genrestream.serve import turns
 from genrestream.serve.config import ServeConfig
-from genrestream.streaming.session import StreamConfig
+from genrestream.streaming.config import StreamConfig
 from tests.conftest import EXAMPLES, METAL
 from tests.serve.serving import serving
 

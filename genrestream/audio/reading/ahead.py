@@ -3,6 +3,7 @@
 FFmpeg waits in C, where no exception can reach it, so a network stream is opened and read in such a thread.
 """
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -39,6 +40,15 @@ class Ahead(Generic[T]):
         if not self._is_started:
             self._is_started = True
             threading.Thread(target=self._run, name="source", daemon=True).start()
+
+    def stop(self, error: Exception) -> None:
+        """Let the thread end after what it does now; who reads on gets this error."""
+        self.is_stopped = True
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()
+        with contextlib.suppress(queue.Full):  # then there is an item to read, and the thread adds no more
+            self._queue.put_nowait(("error", error))
 
     def items(self) -> Iterator[T]:
         """Yield what the iterator yields; whatever it raises is raised here."""

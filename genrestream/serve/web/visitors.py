@@ -13,7 +13,7 @@ from genrestream.serve.hearing import Counts, Message
 from genrestream.serve.turns import SharedModel
 from genrestream.serve.upload import Upload
 from genrestream.serve.web.outbox import Outbox
-from genrestream.streaming.session import StreamConfig
+from genrestream.streaming.config import StreamConfig
 
 STALLED_S = 30.0  # in which a visitor must take what is sent to him
 UPLOAD_S = 900.0  # in which a file must have been heard

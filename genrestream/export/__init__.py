@@ -1,0 +1,1 @@
+"""Models for other programs: waveform in, logits out, in formats that need neither genrestream nor its cache."""
