@@ -46,9 +46,14 @@ class OptionError(UsageError):
         name: The argument's name.
         value: Its value.
         rule: What it must be, such as ``must be positive``, or what is wrong, such as ``no such model``.
+
+    Attributes:
+        rule: The same.
+        as_option: The line in the words of the command line.
     """
 
     def __init__(self, name: str, value: object, rule: str):
+        self.rule = rule
         colon = "" if rule.startswith(("must", "needs", "cannot")) else ":"
         super().__init__(f"{name}={value!r}{colon} {rule}")
         shown = "" if value is True else f" {value}"  # an option that is only there or not

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TextIO
@@ -55,13 +55,13 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
     A process that is killed inside the block leaves ``path`` as it was, and a file named ``*.part`` beside it.
     """
-    handle, part = tempfile.mkstemp(suffix=".part", dir=path.parent)
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(part, "xb") as file:  # with the rights that any new file of the user has
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
     except BaseException:
-        Path(part).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise

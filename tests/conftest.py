@@ -31,9 +31,10 @@ def interruptible():
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):
-    """Keep compiled programs out of the user's own cache."""
+    """Keep compiled programs out of the user's own cache, and taught models out of the user's own."""
     folder = tmp_path_factory.mktemp("cache")
     os.environ["GENRESTREAM_CACHE"] = str(folder)
+    os.environ["GENRESTREAM_MODELS"] = str(tmp_path_factory.mktemp("models"))
     return folder
 
 

@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 ORDER = {
     "genrestream": [
         "errors", "files", "audio", "features", "models", "inference", "export", "voting", "streaming", "output",
-        "live", "api", "cli",
+        "ways_out", "live", "api", "serve", "library", "teaching", "cli",
     ],
     "train": ["command", "data", "augment", "input", "loop", "transfer", "tabular", "evaluation", "study"],
 }  # fmt: skip

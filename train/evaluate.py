@@ -22,6 +22,7 @@ import tyro
 
 from genrestream.errors import UsageError
 from genrestream.inference.program import use_compile_cache
+from train.augment.distort import DISTORTIONS
 from train.command.entry import entry
 from train.command.provenance import folder_name, provenance
 from train.data.load import read_all
@@ -101,7 +102,8 @@ def evaluate(config: Config) -> None:
     }
     pages.write(config.output, facts, systems, first, {"systems": figures, "pairs": _pairs(first)})
     for name, values in figures.items():
-        print(f"{name}: track accuracy {headline(values)[1]}, chunk {values['chunk']['accuracy']:.3f}")
+        whole, chunk = f"{headline(values)[1]} of {values['n_tracks']} tracks", values["chunk"]["accuracy"]
+        print(f"{name}: track accuracy {whole}, chunk {chunk:.3f}")
         for dataset, row in values["by_dataset"].items():
             print(f"  {dataset}: track accuracy {row['accuracy']:.3f} {interval(row['accuracy_95'])}")
     print(f"written: {config.output / 'report.md'}")
@@ -141,6 +143,11 @@ def _figures(config: Config, system: System, seeds: Sequence[Scored]) -> dict[st
         "ms_per_chunk": ms_per_chunk(held_out.classifier(models[0].path)),
     }
     if config.robustness_tracks:
+        n_tracks = min(config.robustness_tracks, figures["n_tracks"])
+        n_chunks = len(DISTORTIONS) * n_tracks * figures["n_chunks"] / max(1, figures["n_tracks"])
+        minutes = n_chunks * figures["cost"]["ms_per_chunk"] / 60_000
+        print(f"{system.name}: {len(DISTORTIONS)} distortions of {n_tracks} tracks, about {minutes:.0f} minutes if none"
+              " is kept from before (--robustness-tracks 0 leaves them out)", flush=True)  # fmt: skip
         figures["robustness"] = robustness(seeds[0], lambda name: _distorted(config, system.seeds[0], seeds[0], name))
     return figures
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import math
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from genrestream.audio.reading.ending import Damage, Ending, EndKind, Shortfall
 from genrestream.audio.reading.frames import CODECS, frame_bytes
 from genrestream.errors import AudioError
 
+WARM_UP_S = 0.5  # decoded before a window: an MP3's frame needs bits of those before it
 CLOSING_S = 0.5  # close() waits this long for a read in another thread; after that the reading thread closes the input
 MAX_GAP_S = 0.01  # rounded times may leave smaller gaps between neighbouring frames
 
@@ -37,6 +39,8 @@ class AudioSource:
         source: A path, an ``http(s)://`` address, ``-`` for standard input, or a binary file object.
         raw: The format of headerless PCM.
         track: Which audio track, counted from 1; None for the one that is marked as default.
+        window: First and last second of the part to decode; what lies before it is skipped, and after it the iteration
+            ends without a look at the rest. All of it where None.
 
     Attributes:
         name: What was opened, for messages.
@@ -49,11 +53,18 @@ class AudioSource:
         AudioError: It cannot be opened, or has no audio.
     """
 
-    def __init__(self, source: str | Path | BinaryIO, raw: RawFormat | None = None, track: int | None = None):
+    def __init__(
+        self,
+        source: str | Path | BinaryIO,
+        raw: RawFormat | None = None,
+        track: int | None = None,
+        window: tuple[float, float] | None = None,
+    ):
         self.name = str(source) if isinstance(source, str | Path) else getattr(source, "name", "stream")
         self._is_remote = is_url(source)
         self._reading, self._is_closed = threading.Lock(), False
-        self._decoded_s = self._lost_s = 0.0
+        self._decoded_s = self._lost_s = self._link_s = 0.0
+        self._from_s, self._to_s = window or (0.0, math.inf)
         self._is_incomplete, self._n_lost_pages = False, 0
 
         def begin() -> Any:
@@ -97,6 +108,12 @@ class AudioSource:
         """What a radio station says is playing, in one printable line; empty where nobody says it."""
         return self._input.answer.title if self._input.answer else ""
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """What the file's tags say, by name in small letters: those of the audio track before those of the file."""
+        both = (self._input.container.metadata, self._stream.metadata)
+        return {name.lower(): text for tags in both for name, text in tags.items()}
+
     def close(self) -> None:
         """Close the file or connection; if another thread reads for longer, it closes them when its read ends."""
         self._is_closed = True
@@ -121,7 +138,7 @@ class AudioSource:
                     kind, why = frames.kind, frames.cause
                     break
                 yield from frames
-            if not self._read(self._advance):
+            if self._decoded_s >= self._to_s or not self._read(self._advance):
                 break
             if kind is not EndKind.COMPLETE:
                 self._damage(f"a part breaks off: {why}")
@@ -161,18 +178,43 @@ class AudioSource:
         if ogg and ogg.n_lost > self._n_lost_pages:
             self._damage("pages are missing", ogg.n_lost - self._n_lost_pages)
             self._n_lost_pages = ogg.n_lost
-        if packet is None:
+        if packet is None or self._decoded_s >= self._to_s:
             return None
+        if self._from_s and self._is_skipped(packet):
+            return []
         if packet.size and self._is_incomplete:  # another packet follows, so the incomplete one was not the end
             self._damage("a packet is incomplete")
         try:
             frames = packet.decode()
         except av.error.FFmpegError as error:
-            self._damage(cause(error))
+            if self._decoded_s >= self._from_s:
+                self._damage(cause(error))
             return []
+        if self._decoded_s < self._from_s:
+            return self._warming_up(frames)
         if packet.size and not self._is_pcm:  # any part of PCM can be decoded
             self._is_incomplete = packet.is_corrupt or any(frame.is_corrupt for frame in frames) or self._is_cut(packet)
         return [self._block(frame) for frame in frames]
+
+    def _is_skipped(self, packet: Any) -> bool:
+        """Whether a packet lies well before the window, so that nothing of it has to be decoded."""
+        if packet.pts is None or not packet.duration:
+            return False
+        end_s = self._link_s + float((packet.pts + packet.duration - (self._stream.start_time or 0)) * packet.time_base)
+        if end_s > self._from_s - WARM_UP_S:
+            return False
+        self._decoded_s = max(self._decoded_s, end_s)
+        return True
+
+    def _warming_up(self, frames: list[Any]) -> list[Block]:
+        """Drop frames before the window, whatever they are like."""
+        blocks = []
+        for frame in frames:
+            is_before = self._decoded_s < self._from_s
+            block = self._block(frame)
+            if not is_before:
+                blocks.append(block)
+        return blocks
 
     def _is_cut(self, packet: Any) -> bool:
         """Whether a packet holds less of a frame than the frame's own header tells."""
@@ -215,7 +257,7 @@ class AudioSource:
                 self._damage(f"a part that {link}")
                 continue
             self._input.container.close()
-            self._input.container = link
+            self._input.container, self._link_s = link, self._decoded_s
             self._choose()
             return True
         return False
@@ -265,7 +307,9 @@ class AudioSource:
             reason = why or self.ending.damage.cause or "the stream is empty"
             raise AudioError(f"{self.name}: no audio could be decoded ({reason})")
         at, ogg, shortfall = self._input.extent, self._input.ogg, None
-        if kind is EndKind.STALLED or (self._is_remote and kind is EndKind.BROKEN_OFF):
+        if self._decoded_s >= self._to_s:
+            kind, why = EndKind.COMPLETE, ""
+        elif kind is EndKind.STALLED or (self._is_remote and kind is EndKind.BROKEN_OFF):
             pass
         elif at and at.is_cut:
             kind, shortfall = EndKind.CUT_SHORT, Shortfall(*at.whole)

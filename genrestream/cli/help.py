@@ -1,24 +1,28 @@
 """The overview that ``genrestream`` prints, and what stands under each command's help."""
 
-from genrestream.cli.options import (
-    DevicesOptions,
-    ExportOptions,
-    FileOptions,
-    HistoryOptions,
-    ListenOptions,
-    ModelsOptions,
-    ServeOptions,
-)
+from genrestream.cli.library.options import MergeOptions, PlaylistOptions, ScanOptions, TagOptions
+from genrestream.cli.options import DevicesOptions, ExportOptions, FileOptions, ListenOptions, ModelsOptions
+from genrestream.cli.serving.options import HistoryOptions, ServeOptions
+from genrestream.teaching.config import TeachConfig
 
 COMMANDS: dict[str, type] = {
     "file": FileOptions,
     "listen": ListenOptions,
     "serve": ServeOptions,
     "history": HistoryOptions,
+    "scan": ScanOptions,
+    "tag": TagOptions,
+    "playlist": PlaylistOptions,
+    "merge": MergeOptions,
     "devices": DevicesOptions,
     "models": ModelsOptions,
+    "teach": TeachConfig,
     "export": ExportOptions,
 }
+FOLDERS = {  # of cli, where a command is in one
+    "serve": "serving", "history": "serving", "models": "modelling", "export": "modelling", "teach": "modelling",
+    "scan": "library", "tag": "library", "playlist": "library", "merge": "library",
+}  # fmt: skip
 EXAMPLES = {
     "file": (
         "genrestream file song.mp3                a live screen, then the genre",
@@ -29,12 +33,28 @@ EXAMPLES = {
         "genrestream listen --device monitor      what this machine plays",
     ),
     "serve": (
-        "genrestream serve                        the default microphone, on a page at http://127.0.0.1:8321/",
+        "genrestream serve                        a page of what the microphone hears",
         "genrestream serve --source http://radio.example/live --to mqtt://localhost",
     ),
     "history": (
         "genrestream history                      what was heard today",
         "genrestream history --day yesterday -o day.png",
+    ),
+    "scan": (
+        "genrestream scan ~/Music                 all of it into library.sqlite; again: what is new",
+        "genrestream scan /nas --db nas.parquet   into another format",
+    ),
+    "tag": (
+        "genrestream tag library.sqlite --dry-run what would be written into the files",
+        "genrestream tag library.sqlite --undo    all as it was",
+    ),
+    "playlist": (
+        "genrestream playlist library.sqlite      a list a genre, in the folder playlists",
+        "genrestream playlist library.sqlite --output ~/Music --relative",
+    ),
+    "merge": (
+        "genrestream merge part1.sqlite part2.sqlite --db all.sqlite",
+        "genrestream merge library.sqlite --db library.csv",
     ),
     "devices": (
         "genrestream devices                      all inputs",
@@ -47,6 +67,10 @@ EXAMPLES = {
     "export": (
         "genrestream export yamnet model.onnx     for ONNX Runtime, also in a browser",
         "genrestream export cnn model.stablehlo   for jax.export.deserialize",
+    ),
+    "teach": (
+        "genrestream teach genres/ --name mine    a folder of music for each genre",
+        "genrestream teach --name mine --add clip.wav polka    one example more",
     ),
 }
 CODES = (
@@ -69,7 +93,7 @@ def overview() -> str:
         "Listens to music and says, as it plays, which genre it is.",
         "",
         "commands:",
-        *(f"  {name:<8} {' '.join((kind.__doc__ or '').splitlines()[0].split())}" for name, kind in COMMANDS.items()),
+        *(f"  {name:<9} {' '.join((kind.__doc__ or '').splitlines()[0].split())}" for name, kind in COMMANDS.items()),
         "",
         "options:",
         "  -h, --help  Show this help and end; COMMAND --help shows that of a command.",
@@ -83,7 +107,7 @@ def overview() -> str:
 
 def epilog(name: str) -> str:
     """Return what stands under a command's help: examples and exit codes."""
-    codes = RUN_CODES if name in ("file", "listen", "serve") else CODES
+    codes = RUN_CODES if name in ("file", "listen", "serve", "scan") else CODES
     return "\n".join(
         ["examples:", *(f"  {line}" for line in EXAMPLES[name]), "", "exit codes:", *(f"  {line}" for line in codes)]
     )

@@ -78,8 +78,11 @@ def _check(options: ListenOptions) -> None:
         raise AudioError("-: standard input is closed; pipe music into it, or name a file")
     options.input.check_source()
     outputs, n_inputs = {"--record": options.record, "--segments": options.segments, "--plot": options.plot}, 1
+    outputs["--to"] = next(iter(options.ways.to), None)  # no file, but then the results are not nowhere
     if options.input.device:
         n_inputs = len(options.input.device)
+    if options.ways.to and n_inputs > 1:
+        raise UsageError("--to: takes one --device; 'genrestream serve --input NAME=DEVICE' sends several inputs")
     check_outputs(options.results, outputs, [options.input.source or "-"])
     if options.segments:
         check_segments(options.segments, n_inputs)

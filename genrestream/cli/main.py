@@ -7,7 +7,7 @@ import os
 import sys
 
 from genrestream.cli.exits import USAGE, exit_code
-from genrestream.cli.help import COMMANDS, epilog, overview
+from genrestream.cli.help import COMMANDS, FOLDERS, epilog, overview
 from genrestream.cli.parse import parse
 from genrestream.cli.std_streams import prepare
 from genrestream.errors import UsageError
@@ -36,7 +36,8 @@ def _run(arguments: list[str]) -> int:
         options = parse(f"genrestream {name}", COMMANDS[name], epilog(name), rest)
     except SystemExit:  # the help was printed
         return 0
-    code = importlib.import_module(f"genrestream.cli.{name}").run(options)  # --help needs none of them
+    module = ".".join(filter(None, ("genrestream.cli", FOLDERS.get(name), name)))
+    code = importlib.import_module(module).run(options)  # --help needs none of them
     _flush()
     return code or 0
 

@@ -22,7 +22,7 @@ class Openings:
         model: What classifies them.
         sources: Paths, addresses or ``-``.
         n_jobs: How many files are opened ahead; with 1 none.
-        on_waveform: Hears each stream as its chunks are cut from it; see ``Session``.
+        on_waveform: Takes the samples as they are cut; None for nobody.
     """
 
     def __init__(

@@ -125,7 +125,10 @@ def _add_fields(parser: argparse.ArgumentParser, group: Any, default: Any) -> No
 
 
 def _add_option(group: Any, name: str, hint: Any, default: Any, text: str) -> None:
-    flags = [*([SHORT[name]] if name in SHORT else []), f"--{name.replace('_', '-')}"]
+    flags = [
+        *([SHORT[name]] if name in SHORT else []),
+        f"--{name.replace('_', '-').rstrip('-')}",
+    ]  # from_: from is Python's
     if hint is bool:
         group.add_argument(*flags, dest=name, action="store_true", help=text)
         return

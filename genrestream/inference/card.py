@@ -47,6 +47,8 @@ class Card:
         tree: The parent of each label that has one: ``{"punk": "rock"}``; see ``inference.tree``.
         thresholds: The least running probability of a label that is named, in place of ``min_probability``.
         weights_of: The shipped model whose weights this one uses; empty where it has its own.
+        outside: Of a taught model: how many outputs after the labels' are of kinds of music that the labels cover, and
+            how many of other kinds. Then the last label stands for other music; it has no output and is never named.
         sharpness: How much surer a vote of many chunks is than their mean; see ``voting.vote.sharpened``.
         min_probability: A lower running probability counts as unsure.
         metrics: Measured scores by name.
@@ -69,9 +71,15 @@ class Card:
     tree: dict[str, str] = dataclasses.field(default_factory=dict)
     thresholds: dict[str, float] = dataclasses.field(default_factory=dict)
     weights_of: str = ""
+    outside: tuple[int, ...] = ()
     sharpness: float = 0.0
     weights_sha256: str = ""
     format: int = FORMAT
+
+    @property
+    def n_logits(self) -> int:
+        """How many outputs the network has before those of the states."""
+        return len(self.labels) - bool(self.outside) + sum(self.outside)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -129,10 +137,11 @@ def _card(fields: dict[str, Any]) -> Card:
     _check_sharpness(fields.get("sharpness", 0.0), fields["multi_label"])
     _check_tree(fields)
     _check_states(fields.get("states", []))
+    _check_outside(fields.get("outside", []), fields)
     if not isinstance(fields.get("weights_of", ""), str):
         raise UsageError(f"weights_of={_short(fields['weights_of'])} must be the name of a shipped model")
     parts: dict[str, Any] = {"frontend": frontend_from_json(fields["frontend"]), "labels": tuple(fields["labels"])}
-    parts["states"] = tuple(fields.get("states", []))
+    parts |= {name: tuple(fields.get(name, [])) for name in ("states", "outside")}
     return Card(**{**fields, **parts})
 
 
@@ -155,6 +164,16 @@ def _check_tree(fields: dict[str, Any]) -> None:
 def _check_states(states: Any) -> None:
     if states and (not isinstance(states, list) or states[0] != "music" or set(states) - set(get_args(Kind))):
         raise UsageError(f"states={_short(states)} must be music first, then speech, noise or both")
+
+
+def _check_outside(outside: Any, fields: dict[str, Any]) -> None:
+    if outside == []:
+        return
+    is_pair = isinstance(outside, list) and len(outside) == 2 and all(type(n) is int for n in outside)
+    if not is_pair or not all(0 < n <= MAX_LABELS for n in outside):
+        raise UsageError(f"outside={_short(outside)} must be two numbers of outputs, or empty")
+    if fields["multi_label"] or len(fields["labels"]) < 3:
+        raise UsageError("outside must be empty where several labels may hold, or there are fewer than three")
 
 
 def _problems(place: str, value: Any, depth: int = 0) -> Iterator[str]:

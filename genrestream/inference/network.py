@@ -26,7 +26,7 @@ def abstract_module(card: Card) -> nnx.Module:
     try:
         config = config_type(**{name: _tuples(value) for name, value in card.model_config.items()})
         return nnx.eval_shape(
-            lambda: module_type(config, card.frontend.shape, len(card.labels) + len(card.states), rngs=nnx.Rngs(0))
+            lambda: module_type(config, card.frontend.shape, card.n_logits + len(card.states), rngs=nnx.Rngs(0))
         )
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UsageError) as error:
         raise CheckpointError(f"{card.name}: {card.model} cannot be built from its config ({error})") from error

@@ -5,7 +5,7 @@ import ipaddress
 import os
 from pathlib import Path
 
-from genrestream.errors import OptionError, check_number
+from genrestream.errors import OptionError, UsageError, check_number
 
 LEAST_TOKEN = 12  # characters
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -83,6 +83,12 @@ class HistoryConfig:
 
 
 def default_history() -> Path:
-    """Return where the history is kept unless another place is named."""
+    """Return where the history is kept unless another place is named.
+
+    Raises:
+        UsageError: This user has no home folder.
+    """
     data = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
+    if not os.path.isabs(data):
+        raise UsageError("history: this user has no home folder; name a file with --history, or say --no-history")
     return Path(data) / "genrestream" / "history.sqlite"

@@ -17,7 +17,7 @@ from genrestream.streaming.predictions import Prediction
 from genrestream.streaming.status import Event, Status, state_after
 from genrestream.ways_out.now import Now, now_of
 
-TICK_S = 0.19  # between two messages of level and spectrogram
+TICK_S = 0.09  # between two messages of level and spectrogram
 NOW_S = 5.0  # between two messages on what is on, where nothing changes
 
 Message = dict[str, Any]  # ready for JSON; its "type" is now, tick, chunk, event or segments
@@ -117,6 +117,11 @@ class Hearing:
         )
 
     def _status(self, status: Status) -> None:
+        """Take a status, of which a file's short blocks bring hundreds a second."""
+        now_s = time.monotonic()
+        is_due = now_s - self._ticked_s >= TICK_S
+        if not is_due and not self._is_answered:
+            return
         if self._is_answered and status.delay_s is not None:
             self._counts.delays.add(status.delay_s)
             self._counts.delay_sum_s += status.delay_s
@@ -125,12 +130,11 @@ class Hearing:
         for sink in self._sinks:
             sink.show(status)
         self.now = now_of(self._name, self._source, self._model, status)
-        now_s = time.monotonic()
         told = (self.now.state, self.now.genres, self.now.title, self.now.notice, self.now.n_dropped)
         if self._is_answered or told != self._told or now_s - self._told_s > NOW_S:
             self._told, self._told_s, self._is_answered = told, now_s, False
             self._publish({"type": "now", **self.now.to_dict()})
-        if now_s - self._ticked_s >= TICK_S:
+        if is_due:
             self._ticked_s = now_s
             self._publish(self._tick(status))
 

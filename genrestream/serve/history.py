@@ -81,7 +81,7 @@ class HistoryFile:
             self._file.executescript(SCHEMA)
             self._file.execute(f"PRAGMA user_version = {VERSION}")
             self._file.commit()
-        path.chmod(0o600)
+            path.chmod(0o600)
 
     def send(self, message: Entry) -> None:
         """Write an entry.

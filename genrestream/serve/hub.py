@@ -4,7 +4,7 @@ import asyncio
 import collections
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from genrestream.serve.hearing import Message
 
@@ -75,7 +75,8 @@ class Hub:
         if self._loop is None or not self._viewers or self._is_over:
             return
         data = as_event(message)
-        self._loop.call_soon_threadsafe(self._spread, message.get("input"), data)
+        with suppress(RuntimeError):  # the server has ended
+            self._loop.call_soon_threadsafe(self._spread, message.get("input"), data)
 
     @property
     def n_viewers(self) -> int:

@@ -23,6 +23,8 @@ from genrestream.ways_out.now import Now, now_of
 
 FIRST_RETRY_S, LAST_RETRY_S = 2.0, 60.0
 CLOSING_S = 3.0
+LONGEST_NAME = 40  # characters
+VISITORS = ("visitor", "visitors")  # in messages and metrics
 
 Keep = Callable[[Sequence[Stretch], Sequence[Stretch]], None]
 
@@ -64,9 +66,11 @@ def named(text: str, base: ListenConfig, loop: bool = False) -> InputConfig:
         UsageError: It is no such pair.
     """
     name, equals, what = text.partition("=")
-    if not equals or not what or not name.replace("-", "").replace("_", "").isalnum() or len(name) > 40:
+    if not equals or not what or not name.replace("-", "").replace("_", "").isalnum() or len(name) > LONGEST_NAME:
         rule = "must be NAME=SOURCE or NAME=DEVICE, the name of letters, digits, - and _, such as bar=song.ogg"
         raise OptionError("input", text, rule)
+    if name in VISITORS:
+        raise OptionError("input", text, "this name is that of what visitors bring; choose another")
     is_source = what == "-" or is_url(what) or os.path.exists(local_path(what))
     is_file = is_source and what != "-" and not is_url(what)
     chosen = {"source": what} if is_source else {"device": (what,)}
@@ -83,6 +87,7 @@ class Input:
         publish: Takes messages, from this input's thread.
         sinks: What else is told.
         keep: Takes stretches, for the history.
+        report: Takes a line when the input breaks off.
 
     Attributes:
         name: Its name.
@@ -98,10 +103,11 @@ class Input:
         publish: Callable[[Message], None],
         sinks: Sequence[Sink],
         keep: Keep,
+        report: Callable[[str], None] = lambda line: None,
     ):
         self.name, self.counts, self.is_over = config.name, Counts(), False
         self._config, self._model, self._device, self._publish = config.listen, model, device, publish
-        self._sinks, self._keep = sinks, keep
+        self._sinks, self._keep, self._report, self._reported = sinks, keep, report, ""
         self._closing = threading.Event()
         source = config.listen.source or (device.name if device else "microphone")
         self._now = now_of(self.name, source, model.card.name, Status())
@@ -129,12 +135,15 @@ class Input:
             problem = self._listen()
             if problem is None:
                 self.is_over = True
-                self._gone("played to its end; start the server with --loop to play it again and again")
+                self._gone("played to its end; with --loop it is played again and again")
                 return
             if self._closing.is_set():
                 return
             retry_s = FIRST_RETRY_S if time.monotonic() - began_s > LAST_RETRY_S else min(2 * retry_s, LAST_RETRY_S)
             self.counts.n_failures += 1
+            if problem != self._reported:
+                self._report(f"input {self.name}: {problem}; it is tried again")
+                self._reported = problem
             self._gone(f"{problem}; next try in {retry_s:g} s")
             self._closing.wait(retry_s)
 

@@ -98,7 +98,7 @@ def prepared(
         opened = {}
         for one, device in inputs:
             sinks, keep = [Teller(one.name, name, ways.every_s, told)], _kept(keeper, one.name, name)
-            opened[one.name] = Input(one, model, device, hub.publish, sinks, keep)
+            opened[one.name] = Input(one, model, device, hub.publish, sinks, keep, report)
         visits = Visits(
             model, Counts(), Places(config.max_sessions), config.max_upload_mb << 20, 60 * config.max_minutes
         )
@@ -108,8 +108,14 @@ def prepared(
         yield Parts(config, model.card, opened, hub, visits, told, path)
 
 
-def made(app: App, hub: Hub) -> "Server":
-    """Return a server of the application; its ``run`` serves until a signal comes, or ``should_exit`` is set."""
+def made(app: App, hub: Hub, should_stop: Callable[[], object] = lambda: False) -> "Server":
+    """Return a server of the application; its ``run`` serves until a signal comes or it should stop.
+
+    Args:
+        app: The application.
+        hub: Its viewers, who are let go at the end.
+        should_stop: Called ten times a second; a true result ends it.
+    """
     log = logging.getLogger("uvicorn.error")
     log.setLevel(logging.ERROR)
     log.addFilter(_is_no_stalled_visitor)
@@ -118,20 +124,24 @@ def made(app: App, hub: Hub) -> "Server":
         log_config=None, access_log=False, server_header=False, proxy_headers=False, timeout_keep_alive=10,
         timeout_graceful_shutdown=int(GOING_S), h11_max_incomplete_event_size=16_384,
     )  # fmt: skip
-    return Server(settings, hub)
+    return Server(settings, hub, should_stop)
 
 
 class Server(uvicorn.Server):
     """A server that lets its viewers go when it ends."""
 
-    def __init__(self, config: uvicorn.Config, hub: Hub):
+    def __init__(self, config: uvicorn.Config, hub: Hub, should_stop: Callable[[], object]):
         super().__init__(config)
-        self._hub = hub
+        self._hub, self._should_stop = hub, should_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin."""
         self._hub.begin()
         await super().startup(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look whether to end."""
+        return await super().on_tick(counter) or bool(self._should_stop())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End."""

@@ -3,13 +3,15 @@
 import collections
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from genrestream.inference import checkpoint, shipped
-from genrestream.inference.checkpoint import Card
+from genrestream.inference.engines.stored import Kind
+from genrestream.inference.program import Program
 from genrestream.streaming.config import StreamConfig
 from genrestream.streaming.session import Session
 
@@ -42,27 +44,35 @@ class Turns:
                     self._is_taken = False
 
 
+class FairProgram(Program):
+    """A model's compiled network, which takes one call at a time, in the order of the calls."""
+
+    def __init__(self, model: checkpoint.Checkpoint):
+        super().__init__(model, (1,))
+        self._turns = Turns()
+
+    def _run(self, engine: Any, kind: Kind, size: int, *inputs: Any) -> tuple[np.ndarray, Any]:
+        with self._turns.one():
+            return super()._run(engine, kind, size, *inputs)
+
+
 class SharedModel:
     """A loaded model for any number of threads.
 
     Args:
-        card: Its card.
-        logits_of: The model: one chunk to its logits.
+        model: The model.
 
     Attributes:
         card: Its card.
     """
 
-    def __init__(self, card: Card, logits_of: Callable[[np.ndarray], np.ndarray]):
-        self.card, self._logits_of, self._turns = card, logits_of, Turns()
+    def __init__(self, model: checkpoint.Checkpoint):
+        self.card, self._program = model.card, FairProgram(model)
 
     def session(self, config: StreamConfig, source: str = "stream") -> Session:
         """Return a session of a stream."""
-        return Session(self.card, self._in_turn, config, source)
-
-    def _in_turn(self, chunk: np.ndarray) -> np.ndarray:
-        with self._turns.one():
-            return self._logits_of(chunk)
+        overlap = self._program.overlap(round(config.hop_s * self.card.frontend.sample_rate))
+        return Session(self.card, self._program, config, source, overlap)
 
 
 def load(name: str | Path) -> SharedModel:
@@ -72,7 +82,4 @@ def load(name: str | Path) -> SharedModel:
         UsageError: Nothing has that name.
         CheckpointError: The folder is missing, foreign, damaged or from a newer version.
     """
-    from genrestream.inference.program import Program
-
-    found = checkpoint.read(shipped.find(name))
-    return SharedModel(found.card, Program(found))
+    return SharedModel(checkpoint.read(shipped.find(name)))

@@ -26,8 +26,8 @@ from genrestream.voting.follow import Follow
 from genrestream.voting.steps import Kind
 from genrestream.voting.vote import Rule, Vote
 
-OnWaveform = Callable[[float, np.ndarray, int], None]
 Inferred = tuple[Kind, np.ndarray]  # what a chunk is, and the logits of its labels where it is music
+OnWaveform = Callable[[float, np.ndarray, int], None]
 LONGEST_GAP_S = 1e9
 HOLD_DB = 1.0  # at short hops the gain stays while it is right to this
 SHORT_GAP_S = 2.0  # up to this the music goes on after a gap
@@ -64,7 +64,7 @@ class Session:
     Args:
         card: The model's card.
         logits_of: The model: a chunk, shape (1, n_samples), to the logits of the labels and then of the card's states,
-            shape (1, n_labels + n_states).
+            shape (1, card.n_logits + n_states).
         config: How to cut, vote and decide.
         source: The stream's name, for the verdict.
         overlap: The model for chunks that overlap, where it can use the work on one for the next.
@@ -88,6 +88,8 @@ class Session:
         least = card.min_probability if config.min_probability is None else config.min_probability
         of_label = card.thresholds if config.min_probability is None else {}
         self._thresholds = np.array([of_label.get(label, least) for label in card.labels])
+        if card.outside:
+            self._thresholds[-1] = np.inf  # other music is never named
         self._tree, self._labels = Tree(card.tree, card.labels), card.paths
         self._logits_of, self._overlap = logits_of, overlap
         self._conditioner, self._resampler = Conditioner(config.channel), Resampler(frontend.sample_rate)
@@ -183,7 +185,7 @@ class Session:
             outputs = self._overlap(waveform, chunk.start, gain, is_complete)[0]
         else:
             outputs = self._logits_of(np.float32(gain) * waveform)[0]
-        logits, states = np.split(outputs, [len(self.card.labels)])
+        logits, states = np.split(outputs, [self.card.n_logits])
         return (self.card.states[int(states.argmax())] if len(states) else "music"), logits
 
     def decide(self, measured: MeasuredChunk, inferred: Inferred) -> Prediction:
@@ -197,7 +199,7 @@ class Session:
         kind, logits = inferred
         self._n_of[kind] += 1
         if kind == "music":
-            probs = self._tree.lifted(probabilities(logits, self.card.temperature, self.card.multi_label))
+            probs = self._tree.lifted(label_probabilities(self.card, logits))
             most = np.arange(len(probs)) == probs.argmax()
             chosen = probs >= self._thresholds if self.card.multi_label else most
         start_s, end_s = chunk.start / sample_rate, (chunk.start + chunk.n_received) / sample_rate
@@ -257,8 +259,8 @@ class Session:
 
     def _cut(self, waveform: np.ndarray) -> list[MeasuredChunk]:
         if self.on_waveform:
-            at_s = self._chunker.position / self.card.frontend.sample_rate
-            self.on_waveform(at_s, waveform, self.card.frontend.sample_rate)
+            rate = self.card.frontend.sample_rate
+            self.on_waveform(self._chunker.position / rate, waveform, rate)
         self._n_cut += len(waveform)
         if self._leveller:
             self._leveller.push(waveform)
@@ -313,6 +315,28 @@ class Session:
             rule=str(vote),
             since_s=vote.since_s,
         )
+
+
+def label_probabilities(card: Card, logits: np.ndarray) -> np.ndarray:
+    """Return the calibrated probability of each of a card's labels, shape (n_labels,), from its ``n_logits`` logits."""
+    if not card.outside:
+        return probabilities(logits, card.temperature, card.multi_label)
+    own, kinds = np.split(logits, [len(card.labels) - 1])
+    other = other_music(kinds, np.arange(len(kinds)) >= card.outside[0])
+    return np.append((1 - other) * probabilities(own, card.temperature, False), other)
+
+
+def other_music(kinds: np.ndarray, is_foreign: np.ndarray) -> np.ndarray:
+    """Return how probable it is that a chunk is music of other kinds than a taught model's.
+
+    Args:
+        kinds: Logits of kinds of music, shape (..., n_kinds).
+        is_foreign: Which of them the model's genres do not cover, boolean, shape (n_kinds,).
+
+    Returns:
+        Shape (...).
+    """
+    return probabilities(kinds, 1.0, False)[..., is_foreign].sum(axis=-1)
 
 
 def probabilities(logits: np.ndarray, temperature: float, multi_label: bool) -> np.ndarray:

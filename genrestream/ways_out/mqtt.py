@@ -116,7 +116,7 @@ class Mqtt:
         return [
             (
                 f"{self._discovery}/sensor/{node}/{name}/config",
-                common | own | {"unique_id": f"{node}_{name}", "object_id": f"{node}_{name}"},
+                common | own | {"unique_id": f"{node}_{name}", "default_entity_id": f"sensor.{node}_{name}".lower()},
             )
             for name, own in SENSORS.items()
             if self._discovery

@@ -8,7 +8,7 @@ import types
 import pytest
 
 import genrestream
-from genrestream.cli.help import COMMANDS
+from genrestream.cli.help import COMMANDS, FOLDERS
 from genrestream.cli.main import main
 from tests.conftest import METAL, ROOT, command
 
@@ -33,7 +33,7 @@ def test_help_fits_and_shows_examples_and_exit_codes(name, width, capsys, monkey
     assert max(map(len, out.splitlines())) <= (width if name else 82)
     assert out.count("  genrestream ") >= 2
     assert name is None or "exit codes:" in out
-    assert not [raw for raw in ("None", "STR", "FLOAT", "``", "(default: )", "[[") if raw in out]
+    assert not [raw for raw in ("None", " STR", "FLOAT", "``", "(default: )", "[[") if raw in out]
 
 
 def test_help_imports_no_jax():
@@ -57,7 +57,7 @@ def test_no_command_is_a_short_help(capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["sing"], "sing: no such command; choose one of file, listen, devices, models"),
+        (["sing"], "sing: no such command; choose one of file, listen, serve, history, devices, models"),
         (["file", "--bogus", METAL], "--bogus: no such option; 'genrestream file --help'"),
         (["file", METAL, "--hop-s", "x"], "--hop-s: 'x' must be a number; see 'genrestream file --help'"),
         (["file", METAL, "-m"], "-m/--model: expected one argument; see 'genrestream file --help'"),
@@ -145,7 +145,8 @@ def test_closed_standard_streams(case, tmp_path):
 
 def test_no_command_is_a_module_that_lacks_run():
     for name in COMMANDS:
-        module = __import__(f"genrestream.cli.{name}", fromlist=["run"])
+        folder = f"{FOLDERS[name]}." if name in FOLDERS else ""
+        module = __import__(f"genrestream.cli.{folder}{name}", fromlist=["run"])
         assert isinstance(module.run, types.FunctionType)
 
 

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class Served:
         for one in self._sockets:
             one.close()
 
-    def messages(self, *kinds: str, path: str = "/events", host: str | None = None) -> Iterator[dict]:
+    def messages(self, *kinds: str, path: str = "/events", host: str | None = None) -> Generator[dict, None, None]:
         """Yield what is sent to a viewer, of some types."""
         connection = http.client.HTTPConnection(host or self.host, timeout=WAIT_S)
         with contextlib.closing(connection):

@@ -1,4 +1,4 @@
-"""A real browser: the server's genre, a song into the page's microphone, a file, and a lost server."""
+"""A real browser: the server's genre, a song into the page's microphone, a file, and the server lost and back."""
 
 import contextlib
 import os

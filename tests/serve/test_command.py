@@ -28,7 +28,8 @@ class Process:
         self.log = open(folder / "stderr", "a")  # noqa: SIM115 - closed by close()
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True, env=env)
         assert self.process.stdout
-        self.url = self.process.stdout.readline().split()[0]
+        self._out = self.process.stdout
+        self.url = self._out.readline().split()[0]
         self.port = int(self.url.rpartition(":")[2].strip("/"))
 
     def json(self, path):
@@ -51,7 +52,7 @@ class Process:
     def close(self):
         self.process.kill()
         self.process.wait()
-        self.process.stdout.close()
+        self._out.close()
         self.log.close()
 
 
@@ -71,8 +72,19 @@ def test_killed_it_loses_seconds_and_started_again_it_goes_on(default, tmp_path)
     again = Process(tmp_path, *inputs, port=served.port)
     with contextlib.closing(again):
         assert again.json("api/history?input=bar")["segments"]
-        assert again.end(signal.SIGTERM) == 143
+        assert again.end(signal.SIGHUP) == 129
     assert (tmp_path / "stderr").read_text() == ""
+
+
+def test_a_source_that_is_no_audio_is_said_and_tried_again(default, tmp_path):
+    (tmp_path / "text.wav").write_text("no music\n" * 1000)
+    served = Process(tmp_path, "--source", tmp_path / "text.wav", "--no-history")
+    with contextlib.closing(served):
+        now = served.until(lambda now: now["inputs"][0]["state"] == "no input")
+        assert "is not audio that FFmpeg can decode; next try in" in now["inputs"][0]["notice"]
+        assert served.end(signal.SIGTERM) == 143
+    assert "genrestream: input main: " in (tmp_path / "stderr").read_text()
+    assert not (tmp_path / "genrestream").exists()
 
 
 @pytest.mark.parametrize(
@@ -85,6 +97,7 @@ def test_killed_it_loses_seconds_and_started_again_it_goes_on(default, tmp_path)
         (["--source", METAL, "--no-input"], 2, "cannot be used together"),
         (["--input", "bar"], 2, "--input bar: must be NAME=SOURCE"),
         (["--input", "a b=x.ogg"], 2, "must be NAME=SOURCE"),
+        (["--input", f"visitors={METAL}"], 2, "choose another"),
         (["--input", f"a={METAL}", "--input", f"a={METAL}"], 2, "there are 2 inputs of this name"),
         (["--input", "a=-", "--input", "b=-"], 2, "only one input can be standard input"),
         (["--loop", "--no-input"], 2, "--loop: needs a file to play again"),

@@ -48,6 +48,12 @@ def test_another_sites_form_is_refused_also_without_an_origin(served):
     assert served.ask("/classify", "POST", b"RIFF", {"Sec-Fetch-Site": "cross-site"})[0] == 403
 
 
+def test_another_sites_page_may_link_here_and_no_more(served):
+    assert served.ask("/", headers={"Sec-Fetch-Site": "cross-site"})[0] == 200
+    assert served.ask("/events", headers={"Sec-Fetch-Site": "cross-site"})[0] == 403
+    assert served.ask("/api/now", headers={"Origin": "http://evil.example"})[0] == 403
+
+
 def test_the_own_page_may(served):
     socket = served.socket(origin=origin(served))
     assert socket.status == 101
@@ -155,6 +161,16 @@ def test_header_lines_without_end_are_refused(served):
     with served.raw() as connection, contextlib.suppress(ConnectionResetError, BrokenPipeError):
         connection.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000)
         assert b"400" in connection.recv(65_536)
+
+
+def test_a_server_without_inputs_gives_signs_of_life(guarded, monkeypatch):
+    monkeypatch.setattr("genrestream.serve.web.events.ALIVE_S", 0.05)
+    with guarded.raw() as connection:
+        head = f"GET /events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+        connection.sendall(head.encode())
+        data = b""
+        while data.count(b'data: {"type": "alive"}') < 3:
+            data += connection.recv(65_536)
 
 
 # With a token --------------------------------------------------------------------------------------------------------

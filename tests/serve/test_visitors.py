@@ -10,6 +10,7 @@ import pytest
 
 from genrestream.audio.source import AudioSource
 from genrestream.serve.config import ServeConfig
+from genrestream.streaming.config import StreamConfig
 from tests.conftest import EXAMPLES, METAL, encode, music
 from tests.serve.serving import serving, until
 
@@ -41,13 +42,13 @@ def test_samples_in_messages_out(served, metal, form, channels):
     assert socket.code == 1000
 
 
-def test_the_answers_are_those_of_the_same_samples_pushed_in_python(served, default, metal):
+def test_the_answers_are_those_of_the_same_samples_pushed_in_python(served, shared, metal):
     socket = served.socket(f"rate={RATE}")
     for start in range(0, 6 * RATE, 5000):
         socket.send(pcm(metal[start : min(6 * RATE, start + 5000)]))
     socket.send({"type": "end"})
     heard = [message for message in socket.all() if message["type"] == "chunk"]
-    session = default.session(hop_s=1.0)
+    session = shared.session(StreamConfig(hop_s=1.0))
     pushed = [one.to_dict() for one in (*session.push(metal[: 6 * RATE], RATE), *session.flush())]
     assert [one["end_s"] for one in heard] == [one["end_s"] for one in pushed]
     for one, other in zip(heard, pushed, strict=True):

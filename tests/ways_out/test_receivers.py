@@ -55,7 +55,7 @@ def hooked(*statuses, wait_s=0.0):
                 self.send_header("Location", "http://127.0.0.1:1/")
                 self.end_headers()
 
-        def log_message(self, *_):
+        def log_message(self, format, *args):
             """Say nothing."""
 
     class Server(http.server.ThreadingHTTPServer):

@@ -77,4 +77,4 @@ class AugmentConfig:
 
 
 # No change, as in evaluation.
-OFF = AugmentConfig(gain_db=0, noise=0, speed=0, equalise_db=0, distort=0, shorten=0, spec_masks=0, mixup=0)
+OFF = AugmentConfig(gain_db=0, noise=0, speed=0, equalise_db=0.0, distort=0, shorten=0, spec_masks=0, mixup=0)

@@ -6,6 +6,22 @@ from collections.abc import Callable
 from genrestream.cli.exits import exit_code
 
 
+class StoppedError(KeyboardInterrupt):
+    """A signal asked a run to end, and all that it had was saved.
+
+    Args:
+        exit_code: Of the process: 128 + the signal's number.
+        said: What to print.
+
+    Attributes:
+        exit_code: The same.
+    """
+
+    def __init__(self, exit_code: int, said: str):
+        super().__init__(said)
+        self.exit_code = exit_code
+
+
 def entry(function: Callable[[], None], interrupted: str = "interrupted") -> None:
     """Run a command, and end the process with its exit code where it fails.
 
@@ -13,5 +29,13 @@ def entry(function: Callable[[], None], interrupted: str = "interrupted") -> Non
         function: The command.
         interrupted: The line to print after Ctrl-C.
     """
-    if code := exit_code(function, prefix="", interrupted=interrupted):
+
+    def command() -> None:
+        try:
+            function()
+        except StoppedError as stopped:
+            print(stopped, file=sys.stderr)
+            sys.exit(stopped.exit_code)
+
+    if code := exit_code(command, prefix="", interrupted=interrupted):
         sys.exit(code)

@@ -14,6 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from genrestream.errors import UsageError
 from genrestream.output.text import printable
+from genrestream.teaching.groups import artist_name
 from train.data.tracks import SIDES, DataConfig, Dataset, Track
 
 PART_S = 3.0  # length of a piece where pieces are divided instead of tracks: one chunk of all our models
@@ -113,12 +114,6 @@ def _identities(tracks: Sequence[Track], dataset: Dataset, config: DataConfig) -
         yield [f"the same file ({track.path.resolve()})", *pairs_of.get(track.name, []), *artist]
 
 
-def artist_name(artist: str) -> str:
-    """Return an artist's name as it is compared: without case, punctuation and a leading "the"."""
-    letters = "".join(letter for letter in artist.casefold().removeprefix("the ") if letter.isalnum())
-    return letters or artist
-
-
 def _published_sides(tracks: Sequence[Track], config: DataConfig) -> list[str]:
     if not any(track.split == "test" for track in tracks):
         raise UsageError(
@@ -143,15 +138,10 @@ def _folds(tracks: list[Track], dataset: Dataset, config: DataConfig) -> list[in
     if config.split == "artist" and published == config.n_folds:
         return _placed(tracks, dataset, config) if config.more else [track.fold for track in tracks]
     unknown = [track.name for track in tracks if not track.artist] if config.split == "artist" else []
-    if len(unknown) == len(tracks):
-        raise UsageError(
-            f"{config.data}: --split artist: no artist is known; give a tracks.csv with a column artist, or use"
-            " --split track"
-        )
     if unknown:
         print(
-            f"warning: --split artist: the artists of {len(unknown)} of {len(tracks)} tracks are unknown, as of"
-            f" {printable(unknown[0])}; each counts as an artist, so that one artist may be on two sides",
+            f"warning: --split artist: the artists and albums of {len(unknown)} of {len(tracks)} tracks are unknown, as"
+            f" of {printable(unknown[0])}; each counts as an artist, so that one artist may be on two sides",
             file=sys.stderr,
         )
     return _drawn_folds(tracks, _groups(tracks, dataset, config), config)
@@ -191,7 +181,7 @@ def _drawn_folds(tracks: Sequence[Track], groups: np.ndarray, config: DataConfig
             what = "artists" if config.split == "artist" else "tracks"
             raise UsageError(
                 f"{config.data}: genre {genre} has {n_groups} {what}, must be at least --n-folds {config.n_folds};"
-                " use fewer folds or add tracks"
+                " use fewer folds, add tracks, or use --split track"
             )
     folds = np.zeros(len(tracks), int)
     drawn = StratifiedGroupKFold(config.n_folds, shuffle=True, random_state=config.fold_seed)

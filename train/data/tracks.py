@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from genrestream.errors import UsageError
+from train.command.paths import check_local
 
 SIDES = ("train", "validation", "test")
 Protocol = Literal["artist", "track", "fault-filtered", "official", "random-chunks"]
@@ -88,6 +89,9 @@ class DataConfig:
     cache: Path | None = None
 
     def __post_init__(self) -> None:
+        check_local("--data", self.data)
+        check_local("--more", *self.more)
+        check_local("--cache", self.cache)
         if self.n_folds < 2:
             raise UsageError(f"--n-folds {self.n_folds}: must be at least 2")
         if self.validate and self.n_folds < 3 and self.split not in ("fault-filtered", "official"):

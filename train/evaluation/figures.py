@@ -236,7 +236,10 @@ def over_seeds(seeds: Sequence[Scored]) -> dict[str, Any]:
     chunks = [_chunk(seed)["accuracy"] for seed in seeds]
     f1s = [macro_f1(answers(seed.track_probs()), seed.labels) for seed in seeds]
     spread = {"accuracy": rights.mean(axis=1), "chunk_accuracy": np.array(chunks), "macro_f1": np.array(f1s)}
-    figures: dict[str, Any] = {"n_seeds": len(seeds), "accuracy_95": accuracy_interval(rights.mean(axis=0))}
+    figures: dict[str, Any] = {
+        "n_seeds": len(seeds),
+        "accuracy_95": accuracy_interval(rights[0] if len(seeds) == 1 else rights.mean(axis=0)),
+    }
     for name, values in spread.items():
         figures[name] = float(values.mean())
         figures[f"{name}_sd"] = float(values.std(ddof=1)) if len(seeds) > 1 else None

@@ -18,7 +18,9 @@ ZERO: Any = 0  # a class that was never predicted has precision 0, without a war
 def accuracy_interval(
     correct: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0, weights: np.ndarray | None = None
 ) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval over tracks of a mean.
+    """Return the 95 % interval over tracks of a mean: by bootstrap, or by Wilson where each track is right or wrong.
+
+    A bootstrap of few tracks that are all right would end at 1 on both sides.
 
     Args:
         correct: Each track's share of right answers, or a boolean, shape (n_tracks,); differences of two models give
@@ -27,6 +29,9 @@ def accuracy_interval(
         seed: Seed of the draws.
         weights: The weight of each track, such as its number of chunks; equal by default.
     """
+    if weights is None and len(correct) and np.asarray(correct).dtype == bool:
+        ends = binomtest(int(correct.sum()), len(correct)).proportion_ci(method="wilson")
+        return float(ends.low), float(ends.high)
     weights = np.ones(len(correct)) if weights is None else weights
     draws = np.random.default_rng(seed).integers(len(correct), size=(n_draws, len(correct)))
     means = (correct * weights)[draws].sum(axis=1) / np.maximum(weights[draws].sum(axis=1), 1e-12)

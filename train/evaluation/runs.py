@@ -20,7 +20,7 @@ from genrestream.errors import CheckpointError, UsageError
 from genrestream.inference import checkpoint, shipped
 from train.data.splits import PART_S
 from train.data.tracks import Track
-from train.loop.progress import METRICS_FILE
+from train.loop.reports.progress import METRICS_FILE
 
 PIECE = re.compile(r"(?P<whole>.+)@(?P<start>\d+(\.\d+)?)s")  # as train.data.splits.parts names them
 MAX_FOLDS = 1000  # that a card may count

@@ -12,6 +12,7 @@ from genrestream.errors import UsageError
 from genrestream.features.config import FrontendConfig
 from genrestream.models import MODELS
 from train.augment.config import AugmentConfig
+from train.command.paths import check_local
 from train.data.splits import Split
 from train.data.tracks import DataConfig
 from train.input.sampling import SamplingConfig
@@ -55,6 +56,7 @@ class RunConfig(abc.ABC):
         folds: Train one model for each fold, then one on everything; finished models are not trained again.
         distributed: This is one process of several; jax.distributed.initialize finds the others. TPU pods and Slurm
             need no settings; elsewhere set JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.
+        dry_run: Only say what the training would take: tracks, parameters, memory, steps, time; write no run.
     """
 
     output: Path
@@ -67,11 +69,20 @@ class RunConfig(abc.ABC):
     n_workers: int = 0
     folds: bool = False
     distributed: bool = False
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        check_local("--output", self.output)
 
     @property
     @abc.abstractmethod
     def design(self) -> Design:
         """The network to train."""
+
+    @property
+    def validates(self) -> bool:
+        """Whether the training makes use of validation tracks; otherwise they are trained on too."""
+        return True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,7 +94,7 @@ class ScratchConfig(RunConfig):
         frontend: The features that it receives.
     """
 
-    augment: AugmentConfig = AugmentConfig(equalise_db=0, noise=0.2, distort=0.2, spec_masks=1, mixup=0.1)
+    augment: AugmentConfig = AugmentConfig(equalise_db=0.0, noise=0.2, distort=0.2, spec_masks=1, mixup=0.1)
     model: Any
     frontend: Any
 
@@ -92,6 +103,11 @@ class ScratchConfig(RunConfig):
         """The network to train."""
         name = next(name for name, (config, _) in MODELS.items() if isinstance(self.model, config))
         return Design(name, self.model, self.frontend)
+
+
+def n_steps(config: RunConfig, n_crops: int) -> int:
+    """Return the number of steps of the whole run, the same in each epoch."""
+    return config.loop.n_epochs * max(1, n_crops // config.step.batch_size)
 
 
 def identity(config: RunConfig, split: Split) -> str:
@@ -104,6 +120,7 @@ def identity(config: RunConfig, split: Split) -> str:
         n_workers=0,
         folds=False,
         distributed=False,
+        dry_run=False,
     )
     sides = [[track.name for track in side] for side in (split.train, split.validation, split.test)]
     return hashlib.sha256(repr((plain, sides)).encode()).hexdigest()

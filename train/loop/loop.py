@@ -10,9 +10,14 @@ from typing import Any
 import grain
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 
 from genrestream.errors import GenrestreamError, UsageError
-from train.loop.progress import Progress
+from genrestream.live.signals import Signals, signals_received
+from train.command.entry import StoppedError
+from train.loop.reports.loggers import LoggerName
+from train.loop.reports.profile import Profile
+from train.loop.reports.progress import Progress
 from train.loop.state import TrainState, Weights
 from train.loop.state_checkpoints import Saved
 from train.loop.step import Step
@@ -30,12 +35,16 @@ class LoopConfig:
             train all epochs and keep the last.
         save_steps: Steps from one checkpoint to the next; there is one at the end of each epoch too.
         resume: Go on from the latest checkpoint in the output folder.
+        log: Where figures go beside metrics.jsonl; wandb and mlflow must be installed.
+        profile: Record what the devices do in ten steps, for TensorBoard or Perfetto.
     """
 
     n_epochs: int = 30
     patience: int = 0
     save_steps: int = 500
     resume: bool = False
+    log: tuple[LoggerName, ...] = ("tensorboard",)
+    profile: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("n_epochs", 1), ("patience", 0), ("save_steps", 1)):
@@ -98,6 +107,7 @@ def train(
 
     Raises:
         NotANumberError: The loss became infinite or undefined.
+        StoppedError: Ctrl-C, SIGTERM or SIGHUP came; the state after the last step is saved.
         UsageError: There is a run in the folder already, and it is not to be resumed or is another one.
         CheckpointError: All its checkpoints are damaged.
         OutputError: A checkpoint cannot be written.
@@ -106,8 +116,12 @@ def train(
     try:
         saved = Saved(folder, step, config.resume, identity)
         resumed = saved.load(iterator)
-        with Progress(folder, n_steps, saved.latest_step, resumed.figures) as progress:
-            run = _Run(step, iterator, n_steps, config, validation, saved, progress)
+        with (
+            signals_received() as signals,
+            Progress(folder, n_steps, saved.latest_step, resumed.figures, config.log) as progress,
+            Profile(folder, saved.latest_step, config.profile) as profile,
+        ):
+            run = _Run(step, iterator, n_steps, config, validation, saved, progress, signals, profile)
             return run(resumed.state)
     finally:
         iterator.close()  # a grain iterator that is not closed leaves its threads and processes behind
@@ -123,7 +137,10 @@ class _Run:
         validation: Validation | None,
         saved: Saved,
         progress: Progress,
+        signals: Signals,
+        profile: Profile,
     ):
+        self.signals, self.profile = signals, profile
         self.step, self.iterator, self.n_steps, self.config = step, iterator, n_steps, config
         self.validation, self.saved, self.progress = validation, saved, progress
         self.epoch_steps = math.ceil(n_steps / config.n_epochs)
@@ -135,6 +152,7 @@ class _Run:
             state, figures = self.step.train(state, self._batch())
             self.figures.append(figures)
             self.number += 1
+            self.profile.stepped(self.number, figures)
             ends_epoch = self.number % self.epoch_steps == 0 or self.number == self.n_steps
             is_first = self.number == self.started + 1
             if len(self.figures) == FETCH_STEPS or is_first or ends_epoch or self.number % self.config.save_steps == 0:
@@ -144,6 +162,8 @@ class _Run:
             elif self.number % self.config.save_steps == 0:
                 self.saved.save(self.number, state, self.iterator, figures=self.progress.figures)
                 self.progress.start_clock()
+            if self._must_stop():
+                self._stop(state)
         return self.saved.best(state) if self.config.patience else self.step.weights(state)
 
     def _batch(self) -> dict[str, jax.Array]:
@@ -179,6 +199,19 @@ class _Run:
         self.progress.ended_epoch(self.number, math.ceil(self.number / self.epoch_steps), scores)
         self.saved.save(self.number, state, self.iterator, scores)
         self.progress.start_clock()
+
+    def _must_stop(self) -> bool:
+        """Whether a signal came, such as that of a machine that is taken away; all hosts agree on the step."""
+        if jax.process_count() > 1:
+            return multihost_utils.reached_preemption_sync_point(self.number)
+        return bool(self.signals.received)
+
+    def _stop(self, state: TrainState) -> None:
+        if self.saved.latest_step != self.number:
+            if self.figures:
+                self._fetch()
+            self.saved.save(self.number, state, self.iterator, figures=self.progress.figures)
+        raise StoppedError(self.signals.exit_code, f"stopped; step {self.number} is saved, go on with --resume")
 
     def _is_done(self) -> bool:
         """Whether validation has not become better for ``patience`` epochs."""

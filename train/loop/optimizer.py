@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Literal
 
+import jax.numpy as jnp
 import optax
 
 from genrestream.errors import UsageError
@@ -15,6 +16,8 @@ class StepConfig:
 
     Attributes:
         batch_size: Chunks in a step, over all devices.
+        accumulate: Steps whose gradients are averaged for one change of the weights, for batches that the memory cannot
+            hold.
         optimizer: The update rule.
         learning_rate: The highest learning rate.
         warmup: Share of the steps in which the learning rate rises; then it falls as a cosine.
@@ -27,6 +30,7 @@ class StepConfig:
     """
 
     batch_size: int = 32
+    accumulate: int = 1
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
     learning_rate: float = 1e-3
     warmup: float = 0.1
@@ -38,8 +42,9 @@ class StepConfig:
     state: Literal["replicated", "sharded"] = "replicated"
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise UsageError(f"--batch-size {self.batch_size}: must be at least 1")
+        for name in ("batch_size", "accumulate"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be at least 1")
         if not self.learning_rate > 0:
             raise UsageError(f"--learning-rate {self.learning_rate}: must be positive")
         for name in ("warmup", "label_smoothing", "average_decay"):
@@ -51,19 +56,35 @@ class StepConfig:
 
 
 def optimizer(config: StepConfig, n_steps: int) -> optax.GradientTransformation:
-    """Return the optimizer with its schedule and clipping."""
-    n_warmup = max(1, round(config.warmup * n_steps))
-    schedule = optax.schedules.warmup_cosine_decay_schedule(
-        0.0, config.learning_rate, n_warmup, max(n_steps, n_warmup + 1)
-    )
+    """Return the optimizer with its schedule, clipping and accumulation."""
+    rate = _updates_schedule(config, n_steps)
     rules = {
-        "adamw": lambda: optax.adamw(schedule, weight_decay=config.weight_decay, mask=_matrices),
-        "adam": lambda: optax.adam(schedule),
-        "sgd": lambda: optax.sgd(schedule, momentum=0.9, nesterov=True),
-        "rmsprop": lambda: optax.rmsprop(schedule),
+        "adamw": lambda: optax.adamw(rate, weight_decay=config.weight_decay, mask=_matrices),
+        "adam": lambda: optax.adam(rate),
+        "sgd": lambda: optax.sgd(rate, momentum=0.9, nesterov=True),
+        "rmsprop": lambda: optax.rmsprop(rate),
     }
     clip = optax.clip_by_global_norm(config.clip_norm) if config.clip_norm else optax.identity()
-    return optax.chain(clip, rules[config.optimizer]())
+    rule = optax.chain(clip, rules[config.optimizer]())
+    if config.accumulate == 1:
+        return rule
+    accumulated = optax.MultiSteps(rule, config.accumulate)
+    return optax.GradientTransformation(accumulated.init, accumulated.update)  # pyright: ignore[reportArgumentType]
+
+
+def schedule(config: StepConfig, n_steps: int) -> optax.Schedule:
+    """Return the learning rate as a function of the step."""
+    rate = _updates_schedule(config, n_steps)
+    return lambda step: rate(jnp.asarray(step) // config.accumulate)
+
+
+def _updates_schedule(config: StepConfig, n_steps: int) -> optax.Schedule:
+    """Return the learning rate as a function of the number of updates; one comes after ``accumulate`` steps."""
+    n_updates = max(1, n_steps // config.accumulate)
+    n_warmup = max(1, round(config.warmup * n_updates))
+    return optax.schedules.warmup_cosine_decay_schedule(
+        0.0, config.learning_rate, n_warmup, max(n_updates, n_warmup + 1)
+    )
 
 
 def _matrices(params: Weights) -> dict[str, bool]:

@@ -4,6 +4,7 @@
 
     OUTPUT/                 one run, or with --folds one run a fold in fold0/ … and one on everything in all/
     ├── model/              the model, as genrestream file --model takes it
+    ├── config.toml         all options, as --config takes them
     ├── state/              checkpoints of the training, to resume from
     ├── metrics.jsonl       a line an epoch
     ├── tensorboard/
@@ -23,25 +24,30 @@ import numpy as np
 import tyro
 
 from genrestream.errors import UsageError, first_line
+from genrestream.files import write_text
 from genrestream.inference import checkpoint
 from genrestream.inference.program import use_compile_cache
+from train.command import settings
 from train.command.disk import saving
 from train.command.entry import entry
 from train.command.lock import locked
 from train.command.provenance import program, provenance
+from train.command.smoke import with_smoke
 from train.data.cache import AudioCache
 from train.data.load import load
 from train.data.splits import PUBLISHED, Split
 from train.data.tracks import Track
 from train.input import batching, examples
 from train.loop.card import export
-from train.loop.config import Design, RunConfig, identity
+from train.loop.config import Design, RunConfig, identity, n_steps
+from train.loop.expected import expected
 from train.loop.loop import Validation, train
 from train.loop.sharding import keep_memory, use_every_core
 from train.loop.state_checkpoints import check_same_run
 from train.loop.step import Network, Step
 
 EVALUATION_BATCH = 64
+ALSO = "Also: --config FILE reads options from TOML, as config.toml of a run; --smoke trains a minute on made-up music."
 PROCESS_VARIABLES = ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 
 Config = TypeVar("Config", bound=RunConfig)
@@ -91,11 +97,6 @@ def fit(
     export(folder / "model", config, split, weights, pretrained)
 
 
-def n_steps(config: RunConfig, n_crops: int) -> int:
-    """Return the number of steps of the whole run, the same in each epoch."""
-    return config.loop.n_epochs * max(1, n_crops // config.step.batch_size)
-
-
 def shared_batches(config: RunConfig, examples: Any) -> Any:
     """Return the batches, of each of them this host's part."""
     n_hosts = jax.process_count()
@@ -125,6 +126,7 @@ def validation_of(
 def run(config: Config, trainer: Trainer[Config]) -> None:
     """Train one model, or with ``folds`` one a fold and one on everything."""
     checkpoint.check_name(config.output.resolve().name)
+    folder = config.output
     for part, folder in _parts(config):
         split, cache = load(part.data, part.design.frontend.sample_rate)
         if config.folds and (folder / "model" / checkpoint.CARD_FILE).is_file():
@@ -134,13 +136,33 @@ def run(config: Config, trainer: Trainer[Config]) -> None:
             continue
         print(f"{folder}: {len(split.train)} tracks to train on, {len(split.validation)} to validate,"
               f" {len(split.test)} held out", flush=True)  # fmt: skip
+        if part.dry_run:
+            for line in expected(part, split, cache, trainer is fit):
+                print(line)
+            continue
         with saving(folder):
             folder.mkdir(parents=True, exist_ok=True)
+        if jax.process_index() == 0:
+            write_text(folder / settings.FILE, settings.to_toml(part))
         with locked(folder) if jax.process_index() == 0 else contextlib.nullcontext():
             trainer(part, split, cache, folder)
+    if jax.process_index() == 0 and not config.dry_run:
+        for line in _next_steps(config, folder):
+            print(line)
+
+
+def _next_steps(config: RunConfig, last: Path) -> list[str]:
+    """Return where the model is, and what to do with it."""
+    folders = [str(config.data.data), *(["--more", *map(str, config.data.more)] if config.data.more else [])]
+    lines = [f"model: {last / 'model'}"]
+    if config.folds or config.data.fold is not None or config.data.split in PUBLISHED:
+        lines.append(f"next: python -m train.evaluate {config.output} --data {' '.join(folders)}")
+    return [*lines, f"{'or' if len(lines) > 1 else 'next'}: genrestream listen --model {last / 'model'}"]
 
 
 def _parts(config: Config) -> list[tuple[Config, Path]]:
+    if not config.validates:  # no track may lie idle
+        config = dataclasses.replace(config, data=dataclasses.replace(config.data, validate=False))
     if not config.folds:
         return [(config, config.output)]
     if config.data.split in PUBLISHED:
@@ -159,10 +181,12 @@ def main(config_type: type[Config], trainer: Trainer[Config] = fit) -> None:
     use_compile_cache()
 
     def command() -> None:
+        arguments = with_smoke(settings.with_file(sys.argv[1:], config_type))
         config = tyro.cli(
             config_type,
+            args=arguments,
             prog=program(),
-            description=sys.modules["__main__"].__doc__,
+            description=f"{sys.modules['__main__'].__doc__}\n{ALSO}",
             config=(tyro.conf.OmitArgPrefixes,),
         )
         if config.distributed:

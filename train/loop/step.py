@@ -16,7 +16,7 @@ from genrestream.features.frontend import features
 from genrestream.inference.network import Parts, inferring, weights_of
 from train.augment.config import OFF, AugmentConfig
 from train.augment.spectrogram import mixup, mixup_shares, spec_augment
-from train.loop.optimizer import StepConfig, optimizer
+from train.loop.optimizer import StepConfig, optimizer, schedule
 from train.loop.sharding import mesh
 from train.loop.state import TrainState, Weights
 
@@ -89,7 +89,7 @@ class Step:
         self.mesh = mesh()
         if config.batch_size % self.mesh.size:
             raise UsageError(f"--batch-size {config.batch_size}: must be divisible by the {self.mesh.size} devices")
-        self.optimizer = optimizer(config, n_steps)
+        self.optimizer, self.schedule = optimizer(config, n_steps), schedule(config, n_steps)
         self.train = jax.jit(self._train, donate_argnums=0)
         self._whole = NamedSharding(self.mesh, PartitionSpec())
         self.probs = jax.jit(self._probs, out_shardings=self._whole)
@@ -173,6 +173,7 @@ class Step:
         )
         n_counted = jnp.maximum(1, jnp.sum(batch["weight"] > 0))
         figures = {"loss": loss, "accuracy": hits / n_counted, "weights_norm": optax.tree.norm(params)}
+        figures |= {"gradient_norm": optax.tree.norm(gradients), "learning_rate": self.schedule(state.step)}
         return jax.lax.with_sharding_constraint(after, jax.tree.map(self._sharding, after)), figures
 
     @property

@@ -16,8 +16,8 @@ import numpy as np
 from genrestream.errors import UsageError
 from genrestream.features.tabular.columns import COLUMNS
 from genrestream.files import writing
+from genrestream.teaching.tables import guarded, rows, unguarded
 from train.data.readers.gtzan import GENRES
-from train.data.readers.tables import guarded, rows, unguarded
 
 MAX_MB = 1000  # of a table: a million chunks have about this much
 FORM = "a table of features is CSV in UTF-8, or an .npz that train.tabular.extract wrote; pickles are not read"

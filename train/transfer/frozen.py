@@ -2,10 +2,8 @@
 
 import dataclasses
 import hashlib
-import io
 import zlib
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -17,9 +15,9 @@ from genrestream.audio.conditioning import LevelConfig
 from genrestream.errors import UsageError
 from genrestream.features.config import LogMelConfig, PairConfig, PatchesConfig
 from genrestream.features.frontend import features
-from genrestream.files import replacing, writing
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.network import bind, load_weights
+from genrestream.teaching.embeddings import kept, spread
 from train.augment import distort
 from train.augment.config import AugmentConfig
 from train.augment.waveform import as_loud_as
@@ -109,27 +107,6 @@ class FrozenPair:
         return self.blocks["logits"].stop
 
 
-def kept(folder: Path, identity: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
-    """Return an array from the folder, or compute it and keep it there.
-
-    Args:
-        folder: Where arrays are kept.
-        identity: Text that determines the array; its digest is the file's name.
-        compute: Returns it, as float16 if precision does not matter.
-    """
-    file = folder / f"{hashlib.sha256(f'{VERSION} {identity}'.encode()).hexdigest()[:32]}.npy"
-    try:
-        return np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError):  # not there yet, or cut short
-        array, body = compute(), io.BytesIO()
-    np.save(body, array)
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as output:
-            output.write(body.getvalue())
-    return array
-
-
 def track_rows(
     pair: FrozenPair, track: Track, cache: AudioCache, views: Views, augment: AugmentConfig, seed: int
 ) -> np.ndarray:
@@ -152,12 +129,7 @@ def track_rows(
 
     drawn = (augment, seed) if views.n_crops or views.n_poor else ()
     identity = repr((pair.identity, cache.file(track.path).name, track.start_s, track.seconds, views, drawn))
-    return kept(cache.folder / FOLDER, identity, compute)
-
-
-def spread(n_chunks: int, n_most: int) -> list[int]:
-    """Return the places of at most so many chunks, spread evenly over a track."""
-    return np.unique(np.linspace(0, n_chunks - 1, min(n_most, n_chunks)).round().astype(int)).tolist()
+    return kept(cache.folder / FOLDER, f"{VERSION} {identity}", compute)
 
 
 def poor(waveform: np.ndarray, sample_rate: int, number: int, rng: np.random.Generator) -> np.ndarray:

@@ -12,18 +12,22 @@ import jax
 import numpy as np
 from rich.console import Console
 from rich.progress import track as progress
-from sklearn.linear_model import LogisticRegression
 
 from genrestream.errors import UsageError
 from genrestream.features.config import LogMelConfig
 from genrestream.features.frontend import features
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.network import bind, load_weights
+from genrestream.teaching.fit import LinearFit
+from genrestream.teaching.groups import artist_name
+from genrestream.teaching.judging.scoring import Examples, chosen_strength
 from train.augment.config import AugmentConfig
 from train.data.cache import AudioCache
 from train.data.tracks import Track
 from train.input import examples
 from train.input.sampling import SamplingConfig, row_weights
+
+N_STEPS = 300  # of the fit, at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,19 +36,20 @@ class HeadConfig:
 
     Attributes:
         pretrained: The frozen network: the name of a model, or its folder.
-        strength: Inverse regularisation C of the logistic regression.
+        penalty: Of half the squared weight of each standardised feature, against the mean loss of the chunks; chosen
+            in inner folds of other artists where not given.
         hop_s: Seconds from one training chunk's start to the next one's.
         n_views: Augmented copies of each training chunk.
     """
 
     pretrained: str = "musicnn-tags"
-    strength: float = 3e-4
+    penalty: float | None = None
     hop_s: float = 1.5
     n_views: int = 2
 
     def __post_init__(self) -> None:
-        if not self.strength > 0:
-            raise UsageError(f"--strength {self.strength}: must be positive")
+        if self.penalty is not None and not self.penalty > 0:
+            raise UsageError(f"--penalty {self.penalty}: must be positive")
         if not 0.1 <= self.hop_s <= 60:
             raise UsageError(f"--hop-s {self.hop_s}: must be from 0.1 to 60 seconds")
         if self.n_views < 0:
@@ -120,18 +125,30 @@ def fit_head(
     ]
     number = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     labels = np.array([genres.index(track.genre) for track in tracks])[number]
-    weights = row_weights(tracks, number, sampling)
-    return fit(np.concatenate([row for row in rows if len(row)]), labels, weights, config.strength)
+    features = np.concatenate([row for row in rows if len(row)])
+    penalty = config.penalty
+    if penalty is None:
+        penalty = chosen_penalty(features, labels, number, tracks, len(genres))
+        print(f"penalty {penalty:g}, chosen in inner folds")
+    fit = LinearFit(features, row_weights(tracks, number, sampling), np.full(features.shape[1], penalty))
+    return fit.fit(labels, len(genres), N_STEPS)
 
 
-def fit(
-    features: np.ndarray, labels: np.ndarray, weights: np.ndarray, strength: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a logistic regression; return its kernel (n_features, n_classes) and bias for unscaled features."""
-    mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
-    head = LogisticRegression(C=strength, max_iter=300).fit((features - mean) / scale, labels, sample_weight=weights)
-    coefficients, intercept = head.coef_, head.intercept_
-    if len(coefficients) == 1:  # for two classes scikit-learn keeps only the difference
-        coefficients, intercept = (np.concatenate([-half, half]) for half in (coefficients / 2, intercept / 2))
-    kernel = coefficients.T / scale[:, None]
-    return kernel.astype(np.float32), (intercept - mean @ kernel).astype(np.float32)
+def chosen_penalty(
+    features: np.ndarray, labels: np.ndarray, number: np.ndarray, tracks: Sequence[Track], n_genres: int
+) -> float:
+    """Return the penalty with which the genres of other artists' tracks are most likely.
+
+    Args:
+        features: Of chunks, shape (n_rows, n_features).
+        labels: The genre of each, shape (n_rows,).
+        number: The index in ``tracks`` of each one's track, shape (n_rows,).
+        tracks: The tracks to learn from.
+        n_genres: Number of genres.
+    """
+    used, place = np.unique(number, return_inverse=True)
+    has = np.zeros((len(used), n_genres), bool)
+    has[place, labels] = True
+    artists = [artist_name(tracks[one].artist) or tracks[one].name for one in used]
+    songs = Examples(tuple(artists), has, features, place, np.zeros((len(place), 0)), False)
+    return chosen_strength(songs, np.unique(artists, return_inverse=True)[1])

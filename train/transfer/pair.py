@@ -10,15 +10,17 @@ from genrestream.errors import UsageError
 from genrestream.features.config import LogMelConfig, PairConfig, PatchesConfig
 from genrestream.inference import checkpoint
 from genrestream.models import MusiCNNYAMNetConfig
+from genrestream.teaching.fit import fit_linear, penalty_of
+from genrestream.teaching.groups import artist_name
 from train.augment.config import AugmentConfig
 from train.data.cache import AudioCache
-from train.data.splits import Split, artist_name
+from train.data.splits import Split
 from train.data.tracks import Track
 from train.input.sampling import SamplingConfig, row_weights
 from train.loop.card import card_of
 from train.loop.config import Design, RunConfig
 from train.transfer.frozen import FrozenPair, Views, all_rows
-from train.transfer.linear import fit_linear, penalty_of
+from train.transfer.held_out import say_held_out
 from train.transfer.states import STATES, StatesConfig, fit_states
 
 MIN_PROBABILITY = 0.45  # chosen by risk and coverage on the folds: see docs/results.md
@@ -77,8 +79,14 @@ class PairRunConfig(RunConfig):
     states: StatesConfig = StatesConfig()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.views.n_chunks and not self.views.n_crops:
             raise UsageError("--n-chunks 0 --n-crops 0: one of them must be at least 1")
+
+    @property
+    def validates(self) -> bool:
+        """The layer is fitted in one go, without validation tracks."""
+        return False
 
     @property
     def design(self) -> Design:
@@ -114,6 +122,11 @@ def fit_pair(config: PairRunConfig, split: Split, cache: AudioCache, folder: Pat
     licences = [text for model in pair.folders for text in (*model.glob("LICENSE*"), *model.glob("NOTICE*"))]
     card = card_of(config, split, {"pretrained": pair.provenance}, states=states, min_probability=MIN_PROBABILITY)
     checkpoint.write(folder / "model", card, arrays, licences)
+    if split.test:
+        plain = dataclasses.replace(views, n_chunks=max(1, views.n_chunks), n_crops=0, n_poor=0)
+        rows, place = all_rows(pair, split.test, cache, plain, config.augment, seed)
+        of_tracks = [rows[place == number] for number in range(len(split.test))]
+        say_held_out(split.test, split.genres, of_tracks, kernel, bias)
 
 
 def domain_weights(tracks: list[Track], place: np.ndarray, config: PairRunConfig) -> np.ndarray:

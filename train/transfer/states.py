@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from genrestream.errors import UsageError
+from genrestream.teaching.embeddings import kept
+from genrestream.teaching.fit import fit_linear
 from train.augment.config import AugmentConfig
 from train.data.cache import AudioCache
 from train.data.readers.folders import read
 from train.data.tracks import Track
 from train.input.examples import levelled
-from train.transfer.frozen import FOLDER, FrozenPair, Views, all_rows, kept
-from train.transfer.linear import fit_linear
+from train.transfer.frozen import FOLDER, VERSION, FrozenPair, Views, all_rows
 
 STATES = ("music", "speech", "noise")
 SHARES = (0.6, 0.2, 0.2)  # of the loss, before MIX_WEIGHT
@@ -144,4 +145,5 @@ def mixes(
         return np.array(rows, np.float16).reshape(-1, pair.n_features)
 
     names: list[Any] = [[cache.file(track.path).name for track in side] for side in (music, speech)]
-    return kept(cache.folder / FOLDER, repr((pair.identity, "mixes", config.n_mixes, seed, names)), compute)
+    identity = repr((pair.identity, "mixes", config.n_mixes, seed, names))
+    return kept(cache.folder / FOLDER, f"{VERSION} {identity}", compute)

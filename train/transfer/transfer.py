@@ -18,7 +18,8 @@ from train.loop.loop import LoopConfig
 from train.loop.optimizer import StepConfig
 from train.loop.run import fit
 from train.loop.step import Network
-from train.transfer.head import HeadConfig, fit_head, frozen
+from train.transfer.head import HeadConfig, fit_head, frozen, track_features
+from train.transfer.held_out import say_held_out
 
 KEPT = ("input_norm", "front")  # low-level filters that suit all music
 
@@ -39,6 +40,11 @@ class TransferConfig(RunConfig):
     fine_tune: bool = False
     step: StepConfig = StepConfig(learning_rate=1e-4, label_smoothing=0.0)
     loop: LoopConfig = LoopConfig(n_epochs=5)
+
+    @property
+    def validates(self) -> bool:
+        """Only the second half, if it is asked for, makes use of validation tracks."""
+        return self.fine_tune
 
 
 def transfer(config: TransferConfig, split: Split, cache: AudioCache, folder: Path) -> None:
@@ -63,6 +69,9 @@ def transfer(config: TransferConfig, split: Split, cache: AudioCache, folder: Pa
         fit(config, split, cache, folder, network, pretrained.model)
     else:
         export(folder / "model", config, split, network.params | network.statistics, pretrained.model)
+        plain = dataclasses.replace(config.head, hop_s=3.0, n_views=0)
+        rows = [track_features(track, cache, plain, frontend, config.augment, config.seed) for track in split.test]
+        say_held_out(split.test, split.genres, rows, kernel, bias)
 
 
 def _with_fixed_statistics(module: Any, x: jax.Array) -> jax.Array:

@@ -44,12 +44,14 @@ function showNow(now) {
   panel.classList.toggle("idle", !isMusic);
   panel.style.setProperty("--own", look.colour || "var(--card)");
   panel.style.setProperty("--own-ink", look.ink || "var(--ink)");
-  panel.style.setProperty("--letters", Math.max(5, ...name.split(/\s/).map((word) => word.length)) + 0.5);
+  const lines = name.length > 11 ? name.split(/\s/) : [name];
+  panel.style.setProperty("--letters", Math.max(5, ...lines.map((line) => line.length)) + 0.5);
   $("genre").textContent = name;
   $("state").textContent = stateInWords(now);
   $("detail").textContent = detailInWords(now);
   $("title").textContent = now.title ? `♪ ${now.title}` : "";
   showProbs(now);
+  if (now.state === "no input") showLevel({ level_db: -120, peak_db: -120, is_clipped: false });
   document.title = isMusic ? `${name} · genrestream` : "genrestream";
   say(isMusic ? `${name}, ${percent(now.probability)}` : name);
 }
@@ -85,7 +87,7 @@ function showProbs(now) {
     row.children[1].firstChild.style.width = `${100 * prob}%`;
     row.children[2].textContent = percent(prob);
   });
-  const isPast = !isLive && Object.keys(probs).length > 0;
+  const isPast = !isLive && Object.values(probs).some((prob) => prob > 0.005);
   $("probs-note").textContent = isPast ? "of the music before" : names.length > shown.length ? `the first ${shown.length} of ${names.length}` : "";
 }
 
@@ -115,7 +117,7 @@ function showLevel(tick) {
   $("peak").style.width = wide(tick.peak_db);
   $("meter").classList.toggle("clipped", tick.is_clipped);
   $("meter").setAttribute("aria-valuenow", Math.round(Math.max(QUIETEST_DB, Math.min(0, tick.level_db))));
-  $("level-db").textContent = `${Math.round(tick.level_db)} dB${tick.is_clipped ? ", clipped" : `, peak ${Math.round(tick.peak_db)}`}`;
+  $("level-db").textContent = tick.level_db <= -119 ? "no sound" : `${Math.round(tick.level_db)} dB${tick.is_clipped ? ", clipped" : `, peak ${Math.round(tick.peak_db)}`}`;
 }
 
 // The spectrogram ----------------------------------------------------------------------------------------------------
@@ -405,7 +407,7 @@ function learn(facts) {
   $("inputs").hidden = names.length < 2;
   $("input").replaceChildren(...names.map((name) => new Option(name, name, false, name === chosen)));
   $("to-server").hidden = !names.length;
-  if (!names.length && view === "server") $("genre").textContent = "bring your own";
+  $("sound").hidden = view === "file" || (view === "server" && !names.length);
   const own = facts.inputs.find((one) => one.input === chosen);
   $("foot").textContent = [own && `listens to ${own.source}`, `model ${facts.model.name}`, `genrestream ${facts.version}`].filter(Boolean).join(" · ");
   if (own && view === "server") showNow(own);
@@ -543,6 +545,7 @@ function over(which, event) {
 // A file: sent up, never stored --------------------------------------------------------------------------------------
 
 async function listenToFile(file) {
+  if (!about) return hint("The server does not answer.");
   await stop();
   hint("");
   if (file.size > about.limits.max_upload_mb * 2 ** 20) return hint(`${file.name} is larger than ${about.limits.max_upload_mb} MB, the most that this server takes.`);
@@ -596,7 +599,7 @@ function showVerdict(verdict) {
   const parts = verdict.segments.map((one) => ({ ...one, start_s: one.start, end_s: one.end }));
   pasts.file = parts;
   showNow(nowOf(verdict, verdict.source));
-  $("state").textContent = verdict.state === "mix" ? `a mix, ${clock(verdict.duration_s)}` : `the whole file, ${clock(verdict.duration_s)}`;
+  $("state").textContent = `${verdict.state === "mix" ? "a mix" : "the whole file"}, ${clock(Math.round(verdict.duration_s))}`;
   for (const line of [...verdict.problems, ...verdict.notes]) note(line, verdict.problems.includes(line));
   showHour();
 }

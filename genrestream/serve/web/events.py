@@ -11,6 +11,7 @@ from genrestream.serve.inputs import Input
 from genrestream.serve.web.security import Receive, Scope, Send
 
 ALIVE_S = 5.0  # between two signs of life where nothing happens
+ALIVE = as_event({"type": "alive"})
 MAX_VIEWERS = 500
 
 
@@ -41,7 +42,7 @@ class Events:
             first = [one.now.to_dict() for one in self._inputs.values() if name in (None, one.name)]
             data = b"".join(as_event({"type": "now", **now}) for now in first)
             while not viewer.is_over:
-                await send({"type": "http.response.body", "body": data or b": alive\n\n", "more_body": True})
+                await send({"type": "http.response.body", "body": data or ALIVE, "more_body": True})
                 data = await viewer.take(ALIVE_S)
         gone.cancel()
         if not gone.done() or gone.cancelled():

@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import contextlib
 
 from genrestream.serve.hearing import Message
 
@@ -35,4 +36,5 @@ class Outbox:
 
     def _add(self, message: Message | None) -> None:
         self._waiting.append(message)
-        self._loop.call_soon_threadsafe(self._arrived.set)
+        with contextlib.suppress(RuntimeError):  # the server has ended
+            self._loop.call_soon_threadsafe(self._arrived.set)

@@ -41,8 +41,8 @@ class Security:
 
     - The ``Host`` must be an address of this server, or a name that was allowed: a stranger's name that leads here
       (DNS rebinding) is refused.
-    - Where there is an ``Origin``, on a WebSocket or any request that is no GET, it must be the Host: a stranger's page
-      is refused. Programs other than browsers send none.
+    - Where there is an ``Origin``, it must be the Host, and where the browser says that another site asks, it may only
+      ask for the page itself: a stranger's page is refused. Programs other than browsers send neither.
     - With a token: it comes as ``?token=`` once, then as a cookie, or as ``Authorization: Bearer``.
 
     Args:
@@ -82,10 +82,9 @@ class Security:
         host = headers.get("host", "")
         if n_hosts != 1 or not self._is_ours(host):
             return 421, "this name does not lead here; the server's --allow-host allows further names"
-        is_reading = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
-        if not is_reading and "origin" in headers and not _is_same(headers["origin"], host):
-            return 403, "another site's page may not do this"
-        if not is_reading and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        is_visit = scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and scope["path"] == "/"
+        is_from_another = headers.get("sec-fetch-site") in ("cross-site", "same-site")  # a link to the page may be
+        if ("origin" in headers and not _is_same(headers["origin"], host)) or (is_from_another and not is_visit):
             return 403, "another site's page may not do this"
         if self._token is None or scope["path"] in OPEN or self._knows_token(scope, headers):
             return 0, ""

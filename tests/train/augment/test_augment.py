@@ -129,6 +129,8 @@ def test_spec_augment_masks_bands_with_the_mean(shape):
     changed = np.asarray(masked != features)
     means = np.broadcast_to(features.mean(axis=(1, 2), keepdims=True), shape)
     np.testing.assert_allclose(np.asarray(masked)[changed], means[changed], rtol=1e-5)
+    assert changed.all(axis=1).any(), "no band of frequencies is masked"
+    assert changed.all(axis=2).any(), "no band of frames is masked"
     whole_bands = changed.all(axis=1, keepdims=True) | changed.all(axis=2, keepdims=True)
     np.testing.assert_array_equal(changed, np.broadcast_to(whole_bands, shape) & changed)
     assert 0 < changed.mean() < 1 - (1 - 0.4) ** 2

@@ -154,16 +154,27 @@ def test_impossible_divisions(fields, said):
         divide(dataset(), config(**fields))
 
 
-def test_artist_folds_need_artists():
+def test_without_artists_tracks_are_kept_apart_and_it_is_said(capsys):
     tracks = tuple(track(genre, n) for genre in GENRES for n in range(5))
-    with pytest.raises(UsageError, match="no artist is known"):
-        divide(Dataset(tracks), config())
+    assert len(divide(Dataset(tracks), config()).test) == 3
+    assert "artists and albums of 15 of 15 tracks are unknown" in capsys.readouterr().err
+
+
+def test_a_folder_names_albums_and_one_song_in_two_formats(tmp_path):
+    for name in ("jazz/a.mp3", "jazz/a.flac", "jazz/Some Album/b.ogg", "rock/c.ogg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = read(tmp_path)
+    assert [(one.name, one.artist) for one in found.tracks] == [
+        ("jazz/Some Album/b", "album folder jazz/Some Album"), ("jazz/a.flac", ""), ("jazz/a.mp3", ""), ("rock/c", ""),
+    ]  # fmt: skip
+    assert found.duplicates == (("jazz/a.flac", "jazz/a.mp3"),)
 
 
 def test_unknown_artists_are_counted(capsys):
     tracks = tuple(dataclasses.replace(one, artist="") if one.name == "jazz.00000" else one for one in dataset().tracks)
     divide(Dataset(tracks), config())
-    assert "artists of 1 of 30 tracks are unknown, as of jazz.00000" in capsys.readouterr().err
+    assert "artists and albums of 1 of 30 tracks are unknown, as of jazz.00000" in capsys.readouterr().err
 
 
 def test_folders_without_music(tmp_path, folder):

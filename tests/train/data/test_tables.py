@@ -3,9 +3,10 @@ import csv
 import pytest
 
 from genrestream.errors import GenrestreamError, UsageError
-from train.data.readers import fma, tables
+from genrestream.teaching import tables
+from genrestream.teaching.tables import guarded, rows, unguarded
+from train.data.readers import fma
 from train.data.readers.folders import read
-from train.data.readers.tables import guarded, rows, unguarded
 
 HOSTILE = ("=1+1", "+1", "-1", "@sum", "\x1b[31mred", "'quoted", "'=1", '"', "a,b", "two\nlines", "\uff1d1", "ü")
 

@@ -1,5 +1,6 @@
 """Training as a user starts it: processes that are killed, resumed, several at once, or given what cannot work."""
 
+import importlib.util
 import json
 import os
 import re
@@ -18,6 +19,8 @@ import genrestream
 from genrestream.inference.checkpoint import read
 from genrestream.inference.network import load_weights
 from tests.conftest import ROOT
+from train.cnn import Config
+from train.command import settings
 from train.command.lock import locked
 
 SIZES = ("--sample-rate", 8_000, "--n-fft", 256, "--hop-length", 128, "--n-mels", 16, "--n-samples", 8_000)
@@ -132,6 +135,69 @@ def test_two_processes_train_as_one(data, tmp_path):
     assert [process.returncode for process in processes] == [0, 0], errors
     for name, array in weights(tmp_path / "one").items():
         np.testing.assert_allclose(weights(tmp_path / "two")[name], array, atol=1e-3, err_msg=name)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_the_last_step_and_ends(data, tmp_path, number, code):
+    output = tmp_path / "run"
+    endless = arguments(data, output, "--n-epochs", 100_000, "--save-steps", 1_000_000)
+    with subprocess.Popen(endless, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        while "epoch   1" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(number)
+        error = process.communicate(timeout=120)[1]
+    assert process.returncode == code
+    stopped = re.fullmatch(r"stopped; step (\d+) is saved, go on with --resume\n", error)
+    assert stopped
+    assert steps(output)[-1] == int(stopped[1])
+    assert not (output / "model").exists()
+
+
+def test_a_run_keeps_its_options_and_says_what_comes_next(data, whole, tmp_path):
+    options = settings.with_file(["--config", str(whole / "config.toml")], Config)
+    assert ["--data", str(data)] == options[options.index("--data") : options.index("--data") + 2]
+    run = subprocess.run(
+        [sys.executable, "-m", "train.cnn", "--config", whole / "config.toml", "--output", tmp_path / "run",
+         "--profile", "--n-epochs", "8"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert f"model: {tmp_path / 'run' / 'model'}\n" in run.stdout
+    assert f"next: python -m train.evaluate {tmp_path / 'run'} --data {data}\n" in run.stdout
+    assert "epoch   1" in run.stdout
+    assert run.stdout.splitlines()[1].endswith("best so far")  # the first epoch is
+    assert list((tmp_path / "run" / "profile").rglob("*.xplane.pb"))
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert all(row["gradient_norm"] > 0 for row in rows)
+    rates = [row["learning_rate"] for row in rows]
+    assert max(rates) > rates[-1] > 0
+
+
+def test_a_dry_run_says_what_it_would_take_and_writes_nothing(data, tmp_path):
+    run = train(data, tmp_path / "run", "--dry-run")
+    assert re.search(
+        r"[\d,]+ parameters to train\n[\d,]+ steps of 8 pieces in 3 epochs\n[\d,]+ MB of memory", run.stdout
+    )
+    assert "s a step" in run.stdout
+    assert not (tmp_path / "run").exists()
+
+
+def test_patience_ends_a_run_that_becomes_no_better_and_keeps_the_best(data, tmp_path):
+    output = tmp_path / "run"
+    still = ("--learning-rate", 1e-30, "--average-decay", 0, "--weight-decay", 0)
+    train(data, output, *still, "--patience", 2, "--n-epochs", 50)
+    rows = metrics(output)
+    best = max(range(len(rows)), key=lambda number: (rows[number]["val_accuracy"], -number))
+    assert len(rows) == best + 1 + 2 < 50
+    assert rows[best]["step"] in steps(output)
+
+
+@pytest.mark.parametrize("name", ["wandb", "mlflow"])
+def test_a_logger_that_is_not_installed_is_one_line(data, tmp_path, name):
+    if importlib.util.find_spec(name):
+        pytest.skip(f"{name} is installed here")
+    run = train(data, tmp_path / "run", "--log", name, code=2)
+    assert said(run) == f"--log {name}: is not installed; pip install {name}"
 
 
 def said(run):

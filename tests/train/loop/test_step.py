@@ -2,6 +2,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+from typing import Any
 
 import jax
 import numpy as np
@@ -97,6 +98,38 @@ def test_bfloat16_goes_through_to_the_logits(name, frozen):
     assert all(array.dtype == np.float32 for array in step.weights(trained).values())
     for unchanged in network.frozen:
         np.testing.assert_array_equal(trained.statistics[unchanged], before.statistics[unchanged])
+
+
+def test_gradients_are_averaged_over_accumulated_steps():
+    """Two equal batches for each change are as one; the state between does not change."""
+    one = step_of(without_dropout(DESIGNS["cnn"]), n_steps=100)
+    two = step_of(without_dropout(DESIGNS["cnn"]), n_steps=200, accumulate=2)
+    name = "dense.layers.0.kernel"
+    np.testing.assert_allclose(after(two, 8)[0].params[name], after(one, 4)[0].params[name], atol=1e-6)
+    np.testing.assert_array_equal(after(two, 9)[0].params[name], after(two, 8)[0].params[name])
+    assert after(two, 9)[1]["learning_rate"] == pytest.approx(float(after(one, 5)[1]["learning_rate"]))
+
+
+def test_only_matrices_and_filters_decay():
+    """With a gradient of nearly nothing, decay alone changes the weights."""
+    fields: dict[str, Any] = {"learning_rate": 1e-2, "weight_decay": 10.0, "warmup": 0.01, "clip_norm": 1e-12}
+    before, trained = step_of(**fields).start().params, after(step_of(**fields), 3)[0].params
+    sizes = {name: float(np.linalg.norm(trained[name]) / np.linalg.norm(before[name])) for name in before
+             if np.linalg.norm(before[name])}  # fmt: skip
+    decayed = {name for name, size in sizes.items() if size < 0.95}
+    assert decayed == {name for name in sizes if before[name].ndim > 1}
+
+
+def test_the_average_follows_faster_at_first():
+    """The decay rises from 1/10 to its value, so that the initial weights are soon forgotten."""
+    step, name = step_of(average_decay=0.999), "dense.layers.0.kernel"
+    state = step.start()
+    kept = np.asarray(state.average[name])
+    for number in range(4):
+        state, _ = step.train(state, step.to_devices(batch(seed=number)))
+        decay = (1 + number) / (10 + number)
+        kept = decay * kept + (1 - decay) * np.asarray(state.params[name])
+        np.testing.assert_allclose(state.average[name], kept, atol=1e-6)
 
 
 def test_what_is_frozen_stays():

@@ -1,19 +1,17 @@
-"""The linear layer of the default model: its fit, what rows weigh, and how sources and datasets are divided."""
+"""The linear layer of the default model: what rows weigh, and how sources and datasets are divided."""
 
 import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 from genrestream.errors import UsageError
 from train.data.load import read_all
 from train.data.splits import artist_name, divide
 from train.data.tracks import DataConfig, Dataset, Track
 from train.input.sampling import SamplingConfig
-from train.transfer.frozen import Views, kept, poor, spread
-from train.transfer.linear import fit_linear, penalty_of
+from train.transfer.frozen import Views, poor
 from train.transfer.pair import PairHeadConfig, PairRunConfig, domain_weights
 from train.transfer.states import source_folds
 
@@ -21,31 +19,6 @@ from train.transfer.states import source_folds
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
-
-
-def test_the_fit_is_penalised_softmax_regression(rng):
-    labels = rng.integers(0, 3, 400)
-    features = rng.normal(size=(400, 5)) * [1, 5, 1, 1, 0.2] + labels[:, None] * [0.5, 2, 0, 0, 0.1] + 3
-    weights = rng.uniform(0.5, 1.5, 400)
-    kernel, bias = fit_linear(features, labels, weights, np.full(5, 0.1), 3, 500)
-    spread = features.std(axis=0) + 1e-3
-    standard = (features - features.mean(axis=0)) / spread
-    # scikit-learn's loss is a sum over rows, with half the squared weights divided by C
-    share = weights / weights.sum()
-    theirs = LogisticRegression(C=10.0, tol=1e-10, max_iter=5000).fit(standard, labels, sample_weight=share)
-    ours = features @ kernel + bias
-    other = theirs.decision_function(standard)
-    np.testing.assert_allclose(
-        ours - ours.mean(axis=1, keepdims=True), other - other.mean(axis=1, keepdims=True), atol=0.01
-    )
-
-
-def test_a_high_penalty_silences_a_block(rng):
-    labels = rng.integers(0, 2, 300)
-    features = np.stack([labels + rng.normal(size=300), labels + rng.normal(size=300)], axis=1)
-    penalties = penalty_of([(slice(0, 1), 1e6), (slice(1, 2), 1e-3)], 2)
-    kernel, _ = fit_linear(features, labels, np.ones(300), penalties, 2, 200)
-    assert np.abs(kernel[0]).max() < 1e-3 < np.abs(kernel[1]).max()
 
 
 def track(name: str, genre: str, domain: str = "gtzan", artist: str = "", fold: int = -1) -> Track:
@@ -115,27 +88,6 @@ def test_a_poor_copy_is_as_loud_and_a_telephones_or_noisy(rng, number):
         assert 4.5 < 10 * np.log10(likeness**2 / (1 - likeness**2)) < 20.5  # dB of music above the noise
     else:
         assert power[: 3 * 150].sum() < 1e-3 * power.sum()
-
-
-def test_chunks_are_spread_over_a_track():
-    assert spread(10, 3) == [0, 4, 9]
-    assert spread(2, 5) == [0, 1]
-    assert spread(5, 0) == []
-
-
-def test_features_are_computed_once_and_again_where_the_file_is_damaged(tmp_path):
-    calls = []
-
-    def compute() -> np.ndarray:
-        calls.append(1)
-        return np.arange(6, dtype=np.float16).reshape(2, 3)
-
-    for _ in range(2):
-        np.testing.assert_array_equal(kept(tmp_path / "f", "identity", compute), compute())
-    assert len(calls) == 3
-    file = next((tmp_path / "f").glob("*.npy"))
-    file.write_bytes(file.read_bytes()[:20])
-    np.testing.assert_array_equal(kept(tmp_path / "f", "identity", compute)[1], [3, 4, 5])
 
 
 def test_datasets_with_other_genres_are_refused(tmp_path):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from genrestream.errors import UsageError
-from train.data.readers.tables import table
+from genrestream.teaching.tables import table
 from train.data.tracks import Dataset, Track
 
 SUBSETS = {"fma_small": ("small",), "fma_medium": ("small", "medium"), "fma_large": ("small", "medium", "large")}

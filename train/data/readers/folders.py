@@ -1,13 +1,15 @@
 """Reading a dataset from a folder: genre folders, a table of tracks, GTZAN's names, or FMA."""
 
+from collections import Counter
 from pathlib import Path
 
 from genrestream.audio.listing.suffixes import music_suffixes
 from genrestream.errors import AudioError, UsageError
 from genrestream.inference.checkpoint import check_labels
 from genrestream.output.text import printable
+from genrestream.teaching.groups import origin_of
+from genrestream.teaching.tables import rows
 from train.data.readers import fma, gtzan
-from train.data.readers.tables import rows
 from train.data.tracks import SIDES, Dataset, Track
 
 ADVICE = "give a folder that holds a folder of audio files for each genre, or a tracks.csv"
@@ -29,7 +31,7 @@ def read(folder: Path) -> Dataset:
     elif (folder / "tracks.csv").is_file():
         dataset = _from_table(folder)
     else:
-        dataset = Dataset(tuple(_from_folders(folder)))
+        dataset = _from_folders(folder)
     if not dataset.tracks:
         raise UsageError(f"--data {folder}: holds no labelled audio; {ADVICE}")
     if len(dataset.genres) == 1:
@@ -70,14 +72,27 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _from_folders(folder: Path) -> list[Track]:
-    return [
-        Track(path.relative_to(folder).with_suffix("").as_posix(), path, genre.name)
+def _from_folders(folder: Path) -> Dataset:
+    """Return the files of genre folders; a song that is there as MP3 and as FLAC is one recording."""
+    paths = [
+        (genre.name, path)
         for genre in sorted(folder.iterdir())
         if genre.is_dir() and not genre.name.startswith(".")
         for path in sorted(genre.rglob("*"))
         if path.suffix.lower() in music_suffixes() and path.is_file()
     ]
+    stems = Counter(path.with_suffix("") for _, path in paths)
+    tracks, first, pairs = list[Track](), dict[Path, str](), list[tuple[str, str]]()
+    for genre, path in paths:
+        stem = path.with_suffix("")
+        name = (stem if stems[stem] == 1 else path).relative_to(folder).as_posix()
+        origin = origin_of(path, path.relative_to(folder).as_posix())
+        tracks.append(
+            Track(name, path, genre, artist=origin.artist or (f"album {origin.album}" if origin.album else ""))
+        )
+        if first.setdefault(stem, name) != name:
+            pairs.append((first[stem], name))
+    return Dataset(tuple(tracks), tuple(pairs))
 
 
 def _check_names(tracks: tuple[Track, ...], folder: Path) -> None:

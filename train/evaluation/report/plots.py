@@ -168,6 +168,8 @@ def by_seconds(path: Path, figures: Mapping[str, Any], title: str) -> None:
 def learning_curves(path: Path, curves: Sequence[Sequence[Mapping[str, Any]]], title: str) -> bool:
     """Draw loss and accuracy of training and validation; a thin line a fold, a thick one their mean.
 
+    A ring marks the best validation accuracy.
+
     Returns:
         Whether there was anything to draw.
     """
@@ -187,6 +189,9 @@ def learning_curves(path: Path, curves: Sequence[Sequence[Mapping[str, Any]]], t
             for fold in folds if len(folds) > 1 else []:
                 axes.plot(*fold.T, color=colour, lw=0.7, ls=line, alpha=0.45)
             axes.plot(grid, mean, color=colour, lw=2.2, ls=line, marker=marker, ms=5, markevery=[-1])
+            if key == "val_accuracy":
+                best = int(mean.argmax())
+                axes.plot(grid[best], mean[best], marker="o", ms=11, mfc="none", mec=colour, mew=1.5)
             ends.append((float(mean[-1]), words, colour))
             last = max(last, float(grid[-1]))
         axes.set(xlabel="epoch" if _has(curves, "epoch") else "step", title=name)

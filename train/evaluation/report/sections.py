@@ -237,7 +237,10 @@ def _learning(folder: Path, system: System, scored: Scored, figures: Figures) ->
     words = f"{system.name}: thin lines are folds, thick ones their mean" if len(curves) > 1 else system.name
     if not curves or not plots.learning_curves(folder / picture, curves, words):
         return []
-    return ["### Learning curves", "", f"![learning curves]({picture})", ""]
+    caption = "Training's loss and accuracy hold label smoothing, mixup and augmentation, those of validation do not."
+    if any("val_accuracy" in row for rows in curves for row in rows):
+        caption += " The ring marks the epoch of the best validation accuracy."
+    return ["### Learning curves", "", f"![learning curves]({picture})", "", caption, ""]
 
 
 def in_words(tables: Mapping[str, Figures]) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""``genrestream models``: the models that come with the package, as a table; or all that is known of one."""
+"""``genrestream models``: the models that come with the package and the user's own, as a table; or all of one."""
 
 import dataclasses
 import json
@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from genrestream.cli.options import ModelsOptions
+from genrestream.errors import CheckpointError
 from genrestream.features.config import frontend_to_json
 from genrestream.files import STDOUT, STDOUT_REMEDY, writing
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.weights import files_of
+from genrestream.output.open_sinks import report
 from genrestream.output.text import printable
 
 
@@ -23,6 +25,8 @@ def run(options: ModelsOptions) -> None:
         OutputError: Standard output cannot be written.
     """
     models = [checkpoint.read(shipped.find(name)) for name in options.names or shipped.names()]
+    if not options.names:
+        models += _own()
     with writing(STDOUT, STDOUT_REMEDY):
         if options.format == "json":
             records = [_card(model) if options.names else _facts(model) for model in models]
@@ -33,15 +37,32 @@ def run(options: ModelsOptions) -> None:
             _print_table([_row(_facts(model)) for model in models])
 
 
+def _own() -> list[checkpoint.Checkpoint]:
+    """Return the user's own models; a damaged one does not hide the others."""
+    found = []
+    for name in shipped.own_names():
+        try:
+            found.append(checkpoint.read(shipped.own_folder() / name))
+        except CheckpointError as error:
+            report(error)
+    return found
+
+
+def _is_own(model: checkpoint.Checkpoint) -> bool:
+    return model.path.parent == shipped.own_folder()
+
+
 def _facts(model: checkpoint.Checkpoint) -> dict[str, Any]:
     """Return what the table tells of a model."""
-    card = model.card
+    card, is_own = model.card, _is_own(model)
+    figures = card.metrics.get("taught" if is_own else "artist_folds")
     return {
-        "name": card.name,
-        "default": card.name == shipped.DEFAULT_MODEL,
-        "labels": list(card.labels),
+        "name": model.path.name if is_own else card.name,
+        "default": card.name == shipped.DEFAULT_MODEL and not is_own,
+        "own": is_own,
+        "labels": list(card.labels[:-1] if card.outside else card.labels),
         "multi_label": card.multi_label,
-        "accuracy": card.metrics.get("artist_folds", {}).get("accuracy"),
+        "accuracy": figures.get("accuracy") if isinstance(figures, dict) else None,
         "ms_a_chunk": card.metrics.get("ms_a_chunk"),
         "licence": card.provenance.get("licence"),
         "size_mb": round(sum(file.stat().st_size for file in _files(model)) / 1e6, 1),
@@ -58,7 +79,7 @@ def _row(facts: dict[str, Any]) -> dict[str, str]:
     kind = "tags" if facts["multi_label"] else "genres"
     accuracy, ms = facts["accuracy"], facts["ms_a_chunk"]
     return {
-        "name": printable(facts["name"]) + " (default)" * facts["default"],
+        "name": printable(facts["name"]) + " (default)" * facts["default"] + " (yours)" * facts["own"],
         "labels": f"{len(facts['labels'])} {kind}",
         "accuracy": f"{accuracy:.2f}" if isinstance(accuracy, int | float) else "-",
         "ms a chunk": f"{ms:.1f}" if isinstance(ms, int | float) else "",
@@ -87,6 +108,8 @@ def _print_table(rows: list[dict[str, str]]) -> None:
         for cells in [tuple(columns), *zip(*columns.values(), strict=True)]:
             print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
     print("\naccuracy: of whole tracks, by artist folds (no artist of a test track was in the training)")
+    if any(row["name"].endswith(" (yours)") for row in rows):
+        print("of yours: of the songs that they were taught with, each held out with its artist or album where known")
 
 
 def _card(model: checkpoint.Checkpoint) -> dict[str, Any]:

@@ -1,6 +1,9 @@
-"""Reports of a training: a bar on the terminal, ``metrics.jsonl``, and TensorBoard's event file."""
+"""Reports of a training: a bar on the terminal, ``metrics.jsonl``, and loggers.
 
-import contextlib
+Loss and accuracy of the training hold label smoothing, mixup and augmentation, those of the validation do not: the
+former may be worse than the latter without anything being wrong.
+"""
+
 import json
 import math
 import time
@@ -14,16 +17,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto import event_pb2
-from tensorboardX.summary import scalar
 
 from genrestream.files import replacing
 from train.command.disk import saving
+from train.loop.reports.loggers import Logger, LoggerName, opened
 
 METRICS_FILE = "metrics.jsonl"
-pb: Any = event_pb2  # its classes are made when it is imported, unseen by type checkers
-AVERAGED = ("loss", "accuracy")  # over the steps of an epoch
+AVERAGED = ("loss", "accuracy", "gradient_norm", "learning_rate")  # over the steps of an epoch
 
 
 class Progress:
@@ -33,13 +33,22 @@ class Progress:
         folder: The run's folder.
         n_steps: Steps in all.
         resumed_step: Where it goes on; reports of later steps are removed, since those steps are done again.
-        figures: Loss and accuracy of the steps since the end of the last epoch, by name, shape (n_steps,).
+        figures: Those of the steps since the end of the last epoch, by name, shape (n_steps,).
+        loggers: What the figures are also written to.
 
     Raises:
         OutputError: The folder cannot be written.
+        UsageError: A logger does not start.
     """
 
-    def __init__(self, folder: Path, n_steps: int, resumed_step: int, figures: Mapping[str, np.ndarray]):
+    def __init__(
+        self,
+        folder: Path,
+        n_steps: int,
+        resumed_step: int,
+        figures: Mapping[str, np.ndarray],
+        loggers: tuple[LoggerName, ...] = ("tensorboard",),
+    ):
         self._is_first = jax.process_index() == 0
         self._file = folder / METRICS_FILE
         self._console = Console()
@@ -49,15 +58,16 @@ class Progress:
         self._kept: dict[str, list[float]] = {name: figures.get(name, np.array([])).tolist() for name in AVERAGED}
         self._is_compiled, self._n_chunks, self._spent_s, self._waited_s = False, 0, 0.0, 0.0
         self.start_clock()
-        self._events: _Events | None = None
+        self._loggers: list[Logger] = []
+        self._best = -math.inf
         if self._is_first:
             with saving(folder):
                 self._remove_later_rows(resumed_step)
-                self._events = _Events(folder / "tensorboard", resumed_step + 1)
+            self._loggers = opened(loggers, folder, resumed_step + 1)
 
     @property
     def figures(self) -> dict[str, np.ndarray]:
-        """Loss and accuracy of the steps since the end of the last epoch, by name, float32, shape (n_steps,)."""
+        """The figures of the steps since the end of the last epoch, by name, float32, shape (n_steps,)."""
         return {name: np.array(values, np.float32) for name, values in self._kept.items()}
 
     @property
@@ -67,7 +77,9 @@ class Progress:
     def _remove_later_rows(self, resumed_step: int) -> None:
         lines = self._file.read_text("utf-8", errors="replace").splitlines() if self._file.exists() else []
         with replacing(self._file) as file:
-            file.writelines(f"{line}\n".encode() for line in lines if _step_of(line) <= resumed_step)
+            kept = [line for line in lines if _step_of(line) <= resumed_step]
+            file.writelines(f"{line}\n".encode() for line in kept)
+        self._best = max((json.loads(line).get("val_accuracy", -math.inf) for line in kept), default=-math.inf)
 
     def __enter__(self) -> "Progress":
         self._bar.start()
@@ -77,8 +89,8 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
-        if self._events:
-            self._events.close()
+        for logger in self._loggers:
+            logger.close()
 
     def start_clock(self) -> None:
         """Count the time from now on; the time before was not spent on steps."""
@@ -117,38 +129,16 @@ class Progress:
             OutputError: It cannot be written.
         """
         row = {"step": step, "epoch": epoch, **self._figures(), **scores}
-        if self._events:
+        is_best = scores.get("val_accuracy", -math.inf) > self._best
+        self._best = max(self._best, scores.get("val_accuracy", -math.inf))
+        if self._is_first:
             with saving(self._file), self._file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
-            with saving(self._file.parent / "tensorboard"):
-                self._events.write(step, row)
-        if self._is_first:
-            self._console.print(_line(row), highlight=False, soft_wrap=True)
+            for logger in self._loggers:
+                logger.write(step, row)
+            self._console.print(_line(row) + "  best so far" * is_best, highlight=False, soft_wrap=True)
         self._kept = {name: [] for name in AVERAGED}
         self._n_chunks, self._spent_s, self._waited_s = 0, 0.0, 0.0
-
-
-class _Events:
-    """TensorBoard's event file, written at once: tensorboardX's own thread would print tracebacks on a full disk."""
-
-    def __init__(self, folder: Path, first_step: int):
-        folder.mkdir(parents=True, exist_ok=True)
-        self._writer = EventsWriter(str(folder / "events"))
-        start = pb.SessionLog(status=pb.SessionLog.START)  # hides what an earlier process wrote from this step on
-        self._add(pb.Event(step=first_step, session_log=start))
-
-    def write(self, step: int, row: Mapping[str, float]) -> None:
-        for name, value in row.items():
-            self._add(pb.Event(step=step, summary=scalar(name, value)))
-        self._writer.flush()
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):  # it failed before, and that was reported
-            self._writer.close()
-
-    def _add(self, event: Any) -> None:
-        event.wall_time = time.time()
-        self._writer.write_event(event)
 
 
 def _step_of(line: str) -> float:

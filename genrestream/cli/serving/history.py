@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 
-from genrestream.cli.options import HistoryOptions
+from genrestream.cli.serving.options import HistoryOptions
 from genrestream.errors import OptionError, OutputError, UsageError
 from genrestream.files import open_text, writing
 from genrestream.output.open_sinks import STDOUT, STDOUT_REMEDY

@@ -3,7 +3,7 @@
 import collections
 import importlib.util
 
-from genrestream.cli.options import ServeOptions
+from genrestream.cli.serving.options import ServeOptions
 from genrestream.cli.std_streams import stdin_is_closed
 from genrestream.errors import AudioError, UsageError
 from genrestream.live.config import ListenConfig
@@ -28,7 +28,6 @@ def run(options: ServeOptions) -> int:
     for module, name in NEEDED.items():
         if importlib.util.find_spec(module) is None:
             raise UsageError(f"serve: needs {name}; pip install 'genrestream[serve]'")
-    from genrestream.inference.program import use_compile_cache
     from genrestream.serve import server, turns
     from genrestream.serve.web.app import application
 
@@ -37,14 +36,14 @@ def run(options: ServeOptions) -> int:
         opened = [(one, one.checked()) for one in inputs]
         with server.bound(options.server) as listening, signals_received() as signals:
             server.allow_sockets()
-            use_compile_cache()
             model = turns.load(options.model)
+            model.session(options.stream)  # compiles what is not in the cache yet, before anybody waits for it
             if signals.received:
                 return signals.exit_code
             parts = server.prepared(options.server, options.kept, options.ways, opened, model, report)
             with parts as ready:
                 _welcome(options.server, listening.getsockname()[1])
-                server.made(application(ready), ready.hub).run([listening])
+                server.made(application(ready), ready.hub, lambda: signals.received).run([listening])
                 senders = ready.senders
         for sender in senders:
             if sender.summary:
@@ -60,7 +59,11 @@ def _inputs(options: ServeOptions) -> list:
         return []
     if not options.input:
         config = ListenConfig(
+<<<<<<< HEAD:genrestream/cli/serve.py
             device=() if options.device is None else (options.device,),
+=======
+            device=(options.device,) if options.device else (),
+>>>>>>> origin/main:genrestream/cli/serving/serve.py
             source=options.source,
             loop=options.loop,
             stream=options.stream,

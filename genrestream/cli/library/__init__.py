@@ -1,0 +1,1 @@
+"""The commands for a whole library: scan, tag, playlist, merge."""

@@ -1,0 +1,1 @@
+"""``genrestream serve`` and ``genrestream history``."""

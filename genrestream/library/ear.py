@@ -1,0 +1,50 @@
+"""A model in this process that names the genres of one file at a time, as a scan would."""
+
+import os
+
+from genrestream.errors import OptionError, check_number
+from genrestream.inference import checkpoint, shipped
+from genrestream.inference.program import Program
+from genrestream.library.table.track import ANSWER, Found
+from genrestream.library.tags.spelling import spelled
+from genrestream.library.work.hearing import Hearing
+from genrestream.library.work.identity import identify
+from genrestream.streaming.config import StreamConfig
+from genrestream.streaming.session import Session
+
+
+class Ear:
+    """A loaded model.
+
+    Args:
+        model: Name or folder.
+        per_track: Seconds to hear of each file, from the middle; 0 for all.
+
+    Raises:
+        UsageError: There is no such model.
+        CheckpointError: It cannot be loaded.
+    """
+
+    def __init__(self, model: str, per_track: float = 30.0):
+        if per_track:
+            check_number("per_track", per_track, 1, 86_400, "0 for all, or from 1 to 86400 seconds")
+        self._per_track, checked = per_track, checkpoint.read(shipped.find(model))
+        self._card, self._program = checked.card, Program(checked)
+
+    def genres(self, path: str | os.PathLike[str], min_probability: float) -> list[str]:
+        """Return a file's genres as tags spell them; none where none is probable enough.
+
+        Raises:
+            AudioError: It cannot be heard.
+        """
+        if not 0 <= min_probability <= 1:
+            raise OptionError("min_probability", min_probability, "must be from 0 to 1")
+        name = os.fspath(path)
+        session = Session(self._card, self._program, StreamConfig())
+        hearing = Hearing(Found(name, 0, 0), identify(name)[1], self._per_track, session)
+        for heard in hearing:
+            session.decide(heard, session.infer(heard))
+        row = hearing.row()
+        if row["state"] not in ANSWER:
+            return []
+        return spelled([genre for genre in row["genres"] if row["probs"].get(genre, 0.0) >= min_probability])

@@ -1,0 +1,269 @@
+"""A scan: find the files, hear those that are new or changed, keep the table."""
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+from genrestream.errors import AudioError, UsageError
+from genrestream.inference import checkpoint, shipped
+from genrestream.inference.checkpoint import Checkpoint
+from genrestream.library.config import ScanConfig
+from genrestream.library.table import store
+from genrestream.library.table.database import Database, Plan, copied
+from genrestream.library.table.names import absolute
+from genrestream.library.table.track import Found, Track, from_dict
+from genrestream.library.walk import Choice, files_below
+from genrestream.library.work.network import Network
+from genrestream.library.work.pool import Answer, Pool
+from genrestream.library.work.settings import WorkerSettings, n_cores
+
+FOUND_AT_ONCE = 2000
+CHANGED = "was changed while it was read; the next scan hears it again"
+
+
+class Watcher(Protocol):
+    """Who is told how a scan goes on."""
+
+    def found(self, n: int) -> None:
+        """Take the number of files found so far."""
+
+    def begin(self, n: int, n_unchanged: int) -> None:
+        """Take how many files have to be heard, and how many need not."""
+
+    def advance(self, n: int) -> None:
+        """Take how many more rows were written."""
+
+    def problem(self, line: str) -> None:
+        """Take what went wrong, in one line."""
+
+
+@dataclasses.dataclass
+class Summary:
+    """What a scan did.
+
+    Attributes:
+        n_found: Files that are there.
+        n_unchanged: Files that need not be heard.
+        n_heard: Files that were heard.
+        n_known: Files whose audio was known under another name.
+        n_failed: Files that could not be heard.
+        n_missing: Rows of files that are gone.
+        n_moved: Rows whose file has another name now.
+        n_problems: Folders that could not be read.
+        network: The network for all workers, where there was one.
+    """
+
+    n_found: int = 0
+    n_unchanged: int = 0
+    n_heard: int = 0
+    n_known: int = 0
+    n_failed: int = 0
+    n_missing: int = 0
+    n_moved: int = 0
+    n_problems: int = 0
+    network: Network | None = None
+
+
+class Scan:
+    """A scan of folders into an opened table.
+
+    Args:
+        roots: What to search: absolute paths of folders and files.
+        config: How.
+        model: What hears them.
+        database: The table.
+        watcher: Who is told.
+
+    Raises:
+        UsageError: The table was made in another way.
+    """
+
+    def __init__(self, roots: list[str], config: ScanConfig, model: Checkpoint, database: Database, watcher: Watcher):
+        self._roots, self._config, self._model = roots, config, model
+        self._database, self._watcher = database, watcher
+        self._marks = marks(model)
+        database.check_settings(settings_of(model, config))
+        self._choice = Choice(config.exclude, config.follow_symlinks, config.part)
+        self._closed: list[str] = []
+        self._pool: Pool | None = None
+        self.summary = Summary()
+
+    @contextlib.contextmanager
+    def workers(self) -> Iterator[None]:
+        """Have the workers in the block; they start with the first file that has to be heard."""
+        settings = WorkerSettings(self._config.model, self._config.per_track, self._config.batch > 0)
+        network = None
+        with contextlib.ExitStack() as stack:
+            if self._config.batch:
+                from genrestream.inference.program import Program  # without --batch only the workers have a network
+
+                program = Program(self._model, (self._config.batch, 1))
+                n_samples = self._model.card.frontend.n_samples
+                network = Network(program, self._config.batch, n_samples, lambda error: pool.fail(error))
+                self.summary.network = network
+            pool = stack.enter_context(Pool(settings, self._config.jobs or n_cores(), network))
+            self._pool = pool
+            yield
+
+    def run(self) -> None:
+        """Search all folders, hear what has to be heard, and mark what is gone."""
+        plan = Plan(self._database)
+        for found in self._roots:
+            self._search(plan, files_below(found, self._choice, self._problem))
+        n = plan.close(self._config.retry)
+        self.summary.n_unchanged = self.summary.n_found - n
+        self._watcher.begin(n, self.summary.n_unchanged)
+        self._hear(plan)
+        n_missing, n_moved = plan.gone(self._roots, self._closed)
+        self.summary.n_missing, self.summary.n_moved = n_missing, n_moved
+
+    def again(self, changed: Iterable[str]) -> None:
+        """Look at paths that were added, changed or deleted (``--watch``)."""
+        plan, closed = Plan(self._database), []
+        paths = sorted({absolute(path) for path in changed})
+        for path in paths:
+            root = next((one for one in self._roots if _is_below(path, one)), None)
+            if (
+                root
+                and not self._is_left_out(path, root)
+                and (self._config.follow_symlinks or not os.path.islink(path))
+            ):
+                files = files_below(path, self._choice, lambda where, _: closed.append(where))
+                plan.add(one for one in files if self._choice.has(root, one.path) and _may_be_music(one.path))
+        n = plan.close(retry=False)
+        if n:
+            self._watcher.begin(n, 0)
+            self._hear(plan)
+        n_missing, n_moved = plan.gone(paths, ())
+        self.summary.n_missing += n_missing
+        self.summary.n_moved += n_moved
+
+    def _is_left_out(self, path: str, root: str) -> bool:
+        while path != root:
+            if self._choice.leaves_out(path):
+                return True
+            path = os.path.dirname(path)
+        return False
+
+    def _search(self, plan: Plan, files: Iterator[Found]) -> None:
+        while some := list(itertools.islice(files, FOUND_AT_ONCE)):
+            self.summary.n_found = plan.add(some)
+            self._watcher.found(self.summary.n_found)
+
+    def _problem(self, path: str, line: str) -> None:
+        self._closed.append(path)
+        self.summary.n_problems += 1
+        self._watcher.problem(line)
+
+    def _hear(self, plan: Plan) -> None:
+        assert self._pool
+        is_known = self._is_known
+        for answer in self._pool.answers(plan.to_hear(), is_known):
+            if not os.path.lexists(answer.found.path):
+                self._gone(answer.found.path)
+                continue
+            track = self._track(answer)
+            self._database.put(track)
+            if track.error:
+                self.summary.n_failed += 1
+                self._watcher.problem(track.error)
+            elif answer.row is None:
+                self.summary.n_known += 1
+            else:
+                self.summary.n_heard += 1
+            self._watcher.advance(1)
+
+    def _gone(self, path: str) -> None:
+        """Note a file that went away; it gets no row, so that the next scan hears it when it is back."""
+        root = next(one for one in self._roots if _is_below(path, one))
+        if root != path and not os.path.isdir(root):
+            raise AudioError(f"{root}: went away while it was scanned; bring it back, and run the same again")
+        self.summary.n_failed += 1
+        self._watcher.problem(f"{path}: went away before it was heard")
+
+    def _is_known(self, audio_hash: str) -> bool:
+        return self._database.known(audio_hash) is not None
+
+    def _track(self, answer: Answer) -> Track:
+        found = answer.found
+        if is_changed(found):
+            return from_dict(self._fields(answer) | {"error": f"{found.path}: {CHANGED}"})
+        if answer.row is None and not answer.error and (known := self._database.known(answer.audio_hash)):
+            return copied(known, found)
+        return from_dict(self._fields(answer) | (answer.row or {}) | {"error": answer.error})
+
+    def _fields(self, answer: Answer) -> dict[str, Any]:
+        known = {"audio_hash": answer.audio_hash, "duration_s": answer.duration_s}
+        return dataclasses.asdict(answer.found) | known | self._marks
+
+
+def scan(folders: Sequence[str], config: ScanConfig, watcher: Watcher, then: Callable[[Scan], None]) -> Summary:
+    """Scan folders into the table that the config names.
+
+    Args:
+        folders: Folders and files.
+        config: How.
+        watcher: Who is told how it goes on.
+        then: Is called after the scan while the workers are there, for ``--watch``.
+
+    Raises:
+        UsageError: There is no such folder or model, or the table is another program's or in use.
+        OutputError: The table cannot be written.
+    """
+    roots, model = roots_of(folders), checkpoint.read(shipped.find(config.model))
+    with store.opened(config.db) as database:
+        run = Scan(roots, config, model, database, watcher)
+        with run.workers():
+            run.run()
+            then(run)
+        if config.prune:
+            with database.writing():
+                database.sql.execute("DELETE FROM tracks WHERE missing")
+        return run.summary
+
+
+def roots_of(folders: Sequence[str]) -> list[str]:
+    """Return the folders' absolute paths.
+
+    Raises:
+        UsageError: None is given.
+    """
+    if not folders:
+        raise UsageError("no folder; name what to scan, such as ~/Music")
+    return list(dict.fromkeys(map(absolute, folders)))
+
+
+def settings_of(model: Checkpoint, config: ScanConfig) -> dict[str, str]:
+    """Return what all rows of a table have in common."""
+    known = marks(model)
+    return {"model": known["model"], "weights": known["model_version"], "--per-track": f"{config.per_track:g}"}
+
+
+def marks(model: Checkpoint) -> dict[str, str]:
+    """Return the columns that say by what a row was made."""
+    digest = model.card.weights_sha256 or model.card.weights_of
+    version = importlib.metadata.version("genrestream")
+    return {"model": model.card.name, "model_version": digest[:12], "version": version}
+
+
+def is_changed(found: Found) -> bool:
+    """Whether a file is not as it was when it was found."""
+    try:
+        status = os.stat(found.path)
+    except OSError:
+        return True
+    return (status.st_size, status.st_mtime_ns) != (found.size, found.mtime_ns)
+
+
+def _is_below(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def _may_be_music(path: str) -> bool:
+    from genrestream.audio.listing.suffixes import music_suffixes
+
+    return os.path.splitext(path)[1].lower() in music_suffixes()

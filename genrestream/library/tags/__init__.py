@@ -1,0 +1,1 @@
+"""Genres into the files' own tags, and back."""

@@ -1,0 +1,103 @@
+"""One file through a session: the middle of it, as ``genrestream file`` would hear it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from genrestream.audio.chunks import MIN_PIECE_S
+from genrestream.audio.source import AudioSource, Block
+from genrestream.errors import AudioError
+from genrestream.library.table.track import Found, heard_track
+from genrestream.streaming.session import MeasuredChunk, Session
+
+GATHERED_S = 4.0  # blocks of a few milliseconds cost more in Python than in what is done with them
+
+
+class Hearing:
+    """A file that is being heard. Iterate for its chunks, let the session decide on each, then take the row.
+
+    Args:
+        found: The file.
+        duration_s: Its length in seconds where it is known.
+        per_track: Seconds to hear from the middle; 0 hears all.
+        session: A new session.
+    """
+
+    def __init__(self, found: Found, duration_s: float | None, per_track: float, session: Session):
+        self._found, self._session = found, session
+        self._window = window(duration_s, per_track)
+        session.source = found.path
+        self._source: AudioSource | None = None
+
+    def __iter__(self) -> Iterator[MeasuredChunk]:
+        """Yield the chunks.
+
+        Raises:
+            AudioError: It cannot be opened, decoded or used.
+        """
+        with AudioSource(self._found.path, window=self._window) as self._source:
+            for block, rate in gathered(iter(self._source)):
+                try:
+                    yield from self._session.chunks(block, rate)
+                except AudioError as error:  # samples have no name, their file has
+                    raise AudioError(f"{self._found.path}: {error}") from error
+            yield from self._session.last_chunks()
+
+    def row(self) -> dict[str, Any]:
+        """Return what the session says now, as fields of the row.
+
+        Raises:
+            AudioError: Too little was there to be heard.
+        """
+        self._session.settle()
+        return row_of(self._session, self.problems, self._window, self._session.position_s)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What of the file was damaged, one line each."""
+        return tuple(self._source.problems) if self._source else ()
+
+
+def row_of(
+    session: Session, problems: tuple[str, ...], part: tuple[float, float] | None, heard_s: float
+) -> dict[str, Any]:
+    """Return what a session says of a file, as fields of its row.
+
+    Args:
+        session: It has decided on all chunks.
+        problems: What of the file was damaged.
+        part: The window that was heard; None for all of it.
+        heard_s: Seconds that were heard.
+
+    Raises:
+        AudioError: Too little was there to be heard.
+    """
+    verdict = session.verdict(problems)
+    if verdict.n_chunks == 0:
+        raise AudioError(f"{session.source}: too short; at least {MIN_PIECE_S:g} s of audio is needed")
+    row = heard_track(verdict, part[0] if part else 0.0) | {"heard_s": round(heard_s, 3)}
+    return row if part else row | {"duration_s": row["heard_s"]}
+
+
+def window(duration_s: float | None, per_track: float) -> tuple[float, float] | None:
+    """Return the first and last second to hear: the middle, or the beginning of a file of unknown length."""
+    if not per_track or (duration_s is not None and duration_s <= per_track):
+        return None
+    start_s = 0.0 if duration_s is None else (duration_s - per_track) / 2
+    return start_s, start_s + per_track
+
+
+def gathered(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Yield blocks of some seconds made of many small ones of one format."""
+    held: list[np.ndarray] = []
+    form, n_held = (0, 0), 0
+    for block, rate in blocks:
+        if held and (form != (len(block), rate) or n_held >= GATHERED_S * rate):
+            yield np.concatenate(held, axis=1), form[1]
+            held, n_held = [], 0
+        form = len(block), rate
+        held.append(block)
+        n_held += block.shape[1]
+    if held:
+        yield np.concatenate(held, axis=1), form[1]

@@ -1,0 +1,243 @@
+"""The workers of a scan, as seen by the scan: files in, answers out, and a dead worker replaced."""
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from genrestream.library.table.track import Found
+from genrestream.library.work.network import Network
+from genrestream.library.work.settings import WorkerError, WorkerSettings, environment
+from genrestream.library.work.wire import receive, send
+
+N_AT_ONCE = 2  # files that a worker has, so that it never waits for the next one
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a worker says of a file.
+
+    Attributes:
+        found: The file.
+        audio_hash: The digest of its audio; empty where it could not be read.
+        duration_s: Its length in seconds where known.
+        row: What was heard, as fields of its row; None where it was known already, or failed.
+        error: Why it failed; empty where it did not.
+    """
+
+    found: Found
+    audio_hash: str = ""
+    duration_s: float | None = None
+    row: dict[str, Any] | None = None
+    error: str = ""
+
+
+class Pool:
+    """A number of workers.
+
+    Args:
+        settings: What they are told.
+        n_workers: How many.
+        network: The network for all of them, where they send chunks.
+    """
+
+    def __init__(self, settings: WorkerSettings, n_workers: int, network: Network | None = None):
+        self._settings, self._network = settings, network
+        self._messages: queue.SimpleQueue[tuple[_Process, dict[str, Any] | None]] = queue.SimpleQueue()
+        self._workers: list[_Process] = []
+        self._n_workers = n_workers
+        self._failure: BaseException | None = None
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.end()
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes' numbers."""
+        return [worker.pid for worker in self._workers]
+
+    def fail(self, error: BaseException) -> None:
+        """End the run with this error: the network cannot go on."""
+        self._failure = error
+        self._messages.put((_NOBODY, None))
+
+    def answers(self, files: Iterator[Found], is_known: Callable[[str], bool]) -> Iterator[Answer]:
+        """Yield an answer for each file, in the order in which they are ready.
+
+        Args:
+            files: The files; read as workers become free.
+            is_known: Whether there is a row already for this digest, so that the file need not be heard.
+
+        Raises:
+            WorkerError: The workers cannot be started, or one died before it did anything.
+            GenrestreamError: The network failed.
+        """
+        left = _Left(files)
+        if not self._workers and left.has_more():
+            self._begin()
+        while left.has_more() or any(worker.files for worker in self._workers):
+            for worker in self._workers:
+                while worker.is_ready and len(worker.files) < N_AT_ONCE and left.has_more():
+                    worker.give(*left.take())
+            if answer := self._next_answer(left, is_known):
+                yield answer
+
+    def _next_answer(self, left: "_Left", is_known: Callable[[str], bool]) -> Answer | None:
+        """Take one message of a worker; return the answer on a file where it completes one."""
+        worker, message = self._messages.get()
+        if self._failure:
+            raise self._failure
+        if worker not in self._workers:
+            return None  # its last words came after its end
+        if message is None:
+            return self._died(worker, left)
+        if "ready" in message:
+            worker.is_ready = True
+            while len(self._workers) < self._n_workers:
+                self._begin()
+            return None
+        if "at" in message:
+            worker.at = message["file"]
+            return None
+        return worker.answer(message, is_known)
+
+    def _begin(self) -> None:
+        """Start the first worker. It may compile the model, which the others then find in the cache."""
+        self._workers.append(_Process(self._settings, self._messages, self._network))
+
+    def _died(self, worker: "_Process", left: "_Left") -> Answer | None:
+        """Replace a worker that ended; the file that it was at gets an error, the others are given out again."""
+        reason = worker.end(wait_s=5.0)  # it closed its pipe, so it is ending
+        self._workers.remove(worker)
+        if not worker.is_ready:
+            raise WorkerError(worker.failure or f"a worker process {reason} before it was ready; give fewer --jobs")
+        self._begin()
+        file = worker.files.pop(worker.at, None)
+        left.give_back(one.found for one in worker.files.values())
+        if file is None:
+            return None
+        line = f"{file.found.path}: the process that decoded it {reason}; scan with --retry to try it again"
+        return Answer(file.found, file.audio_hash, file.duration_s, error=line)
+
+
+class _Left:
+    """The files that no worker has yet, numbered."""
+
+    def __init__(self, files: Iterator[Found]):
+        self._files, self._again, self._numbers = files, list[Found](), itertools.count()
+
+    def has_more(self) -> bool:
+        """Whether there is another one."""
+        if not self._again and (one := next(self._files, None)):
+            self._again.append(one)
+        return bool(self._again)
+
+    def take(self) -> tuple[int, Found]:
+        """Return the next one and its number."""
+        return next(self._numbers), self._again.pop()
+
+    def give_back(self, files: Iterable[Found]) -> None:
+        """Take files back that were given to a worker in vain."""
+        self._again.extend(files)
+
+
+@dataclasses.dataclass
+class _InWork:
+    found: Found
+    audio_hash: str = ""
+    duration_s: float | None = None
+
+
+class _Process:
+    """A worker's process, and the thread that reads what it says."""
+
+    def __init__(self, settings: WorkerSettings, messages: "queue.SimpleQueue[Any]", network: Network | None):
+        self.files: dict[int, _InWork] = {}
+        self.is_ready, self.failure, self.at = False, "", -1
+        self._messages, self._network, self._turn = messages, network, threading.Lock()
+        command = [sys.executable, "-m", "genrestream.library.work.worker", json.dumps(dataclasses.asdict(settings))]
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(),
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise WorkerError(f"a worker process cannot be started ({error}); give fewer --jobs") from error
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        while message := receive(self._process.stdout):
+            fields, body = message
+            if "chunk" in fields and self._network:
+                number = fields["chunk"]
+                self._network.look(
+                    np.frombuffer(body, np.float32),
+                    lambda logits, number=number: self._send({"logits": number}, logits.tobytes()),
+                )
+            elif "failed" in fields:
+                self.failure = fields["failed"]
+            else:
+                self._messages.put((self, fields))
+        self._process.stdout.close()
+        self._messages.put((self, None))
+
+    def _send(self, fields: dict[str, Any], body: bytes = b"") -> None:
+        assert self._process.stdin
+        with self._turn, contextlib.suppress(OSError, ValueError):  # a dead worker is noticed by its reader
+            send(self._process.stdin, fields, body)
+
+    def give(self, number: int, found: Found) -> None:
+        """Give it a file."""
+        self.files[number] = _InWork(found)
+        self._send({"file": number, **dataclasses.asdict(found)})
+
+    def answer(self, message: dict[str, Any], is_known: Callable[[str], bool]) -> Answer | None:
+        """Take a message; return the file's answer where it is complete."""
+        number = message["file"]
+        file = self.files[number]
+        if "hash" in message:
+            file.audio_hash, file.duration_s = message["hash"], message["duration_s"]
+            if not is_known(file.audio_hash):
+                self._send({"hear": number})
+                return None
+            self._send({"drop": number})
+        del self.files[number]
+        return Answer(file.found, file.audio_hash, file.duration_s, message.get("row"), message.get("error", ""))
+
+    def end(self, wait_s: float = 0.0) -> str:
+        """End the process where it does not end by itself in so many seconds; return how it ended, in words."""
+        code = None
+        try:
+            code = self._process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        with contextlib.suppress(OSError):
+            if self._process.stdin:
+                self._process.stdin.close()
+        self._reader.join(timeout=1)  # it may wait for a network that has ended
+        if code is None:
+            return "was ended"
+        return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+
+
+_NOBODY: Any = object()

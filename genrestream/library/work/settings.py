@@ -1,0 +1,66 @@
+"""What each worker is told, and how it keeps to one core."""
+
+import contextlib
+import dataclasses
+import importlib.util
+import os
+from collections.abc import Iterator
+
+from genrestream.errors import GenrestreamError
+
+# The matrix products of the conditioning are small: BLAS threads would only wait for each other.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# JAX's packages for GPUs and TPUs: where one is installed, each worker would take the device's memory for itself.
+DEVICES = ("jax_cuda12_plugin", "jax_cuda13_plugin", "jax_rocm60_plugin", "jax_rocm7_plugin", "libtpu")
+
+
+class WorkerError(GenrestreamError):
+    """A worker could not be started, or ended where it should not."""
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkerSettings:
+    """What all workers of a scan have in common.
+
+    Attributes:
+        model: Name or folder of the model.
+        per_track: Seconds to hear of a file, from the middle; 0 for all.
+        sends_chunks: Whether chunks go to one network for all workers, and not through one of its own.
+    """
+
+    model: str
+    per_track: float
+    sends_chunks: bool = False
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a worker: it computes on the CPU, on one thread."""
+    has_device = any(importlib.util.find_spec(name) for name in DEVICES)
+    return {**os.environ, **ONE_THREAD, **({"JAX_PLATFORMS": "cpu"} if has_device else {})}
+
+
+def n_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def alone_on_one_core() -> Iterator[None]:
+    """Let XLA see one core while it starts, so that it makes one thread to compute with; after it all cores are free.
+
+    Where the system cannot do this (macOS, Windows), XLA takes all cores for each chunk, which is slower with many
+    workers, and gives the same answers.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(cores)[os.getpid() % len(cores)]})
+    try:
+        yield
+    finally:
+        for thread in os.listdir("/proc/self/task"):
+            with contextlib.suppress(OSError):  # ended meanwhile
+                os.sched_setaffinity(int(thread), cores)

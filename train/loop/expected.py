@@ -1,0 +1,69 @@
+"""``--dry-run``: what a training would take, measured on a few of its own steps."""
+
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from train.data.cache import AudioCache
+from train.data.splits import Split
+from train.input import examples
+from train.loop.config import RunConfig, n_steps
+from train.loop.step import Network, Step
+
+N_TIMED = 3
+
+
+def expected(config: RunConfig, split: Split, cache: AudioCache, is_trained_in_steps: bool) -> list[str]:
+    """Return what a training would take, a line each.
+
+    Args:
+        config: Its options.
+        split: Its tracks.
+        cache: The decoded tracks.
+        is_trained_in_steps: Whether all of it is steps, so that its time can be told.
+    """
+    seconds = sum(track.seconds or 0 for track in split.train)
+    lines = [f"{len(split.genres)} genres, {clock(seconds)} of music to train on"]
+    if not is_trained_in_steps:
+        return [*lines, "a frozen network hears each piece once, then a layer is fitted: no steps to count"]
+    crops = examples.crops(
+        split.train, split.genres, cache, config.design.frontend, config.augment, config.sampling, config.seed
+    )
+    total = n_steps(config, len(crops))
+    step = Step(
+        Network(config.design.module(len(split.genres), config.seed)),
+        config.design.frontend,
+        len(split.genres),
+        config.augment,
+        config.step,
+        total,
+        config.seed,
+    )
+    n_parameters = sum(int(np.prod(array.shape)) for array in step.network.params.values())
+    lines.append(f"{n_parameters:,} parameters to train")
+    lines.append(f"{total:,} steps of {config.step.batch_size} pieces in {config.loop.n_epochs} epochs")
+    elements: list[Any] = [crops[number % len(crops)] for number in range(config.step.batch_size)]
+    batch = step.to_devices({name: np.stack([one[name] for one in elements]) for name in ("inputs", "label", "weight")})
+    state = step.start()
+    memory = step.train.lower(state, batch).compile().memory_analysis()
+    if memory is not None:
+        n_bytes = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
+        lines.append(f"{n_bytes / 1e6:,.0f} MB of memory on each of {jax.device_count()} devices")
+    state, figures = step.train(state, batch)
+    jax.block_until_ready(figures)
+    begin = time.perf_counter()
+    for _ in range(N_TIMED):
+        state, figures = step.train(state, batch)
+        jax.block_until_ready(figures)
+    step_s = (time.perf_counter() - begin) / N_TIMED
+    lines.append(f"{step_s:.2f} s a step, {clock(total * step_s)} in all, without validation and waiting for data")
+    return lines
+
+
+def clock(seconds: float) -> str:
+    """Return a time in words that suit its length."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
