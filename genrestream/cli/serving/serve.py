@@ -59,11 +59,7 @@ def _inputs(options: ServeOptions) -> list:
         return []
     if not options.input:
         config = ListenConfig(
-<<<<<<< HEAD:genrestream/cli/serve.py
-            device=() if options.device is None else (options.device,),
-=======
             device=(options.device,) if options.device else (),
->>>>>>> origin/main:genrestream/cli/serving/serve.py
             source=options.source,
             loop=options.loop,
             stream=options.stream,
