@@ -98,8 +98,6 @@ def _listen(options: ListenOptions, model: Classifier, devices: Sequence[Device 
         plot = Plot(options.plot, options.plot_background) if options.plot else None
         more += [plot] if plot else []
         told = stack.enter_context(_told(options))
-        if told:
-            more.append(_teller(options, model, told))
         signals = stack.enter_context(signals_received())
         sessions = [model.session(**vars(options.input.stream)) for _ in devices]
         if plot and plot.spectrogram:
@@ -119,12 +117,12 @@ def _listen(options: ListenOptions, model: Classifier, devices: Sequence[Device 
         sinks = stack.enter_context(
             opened(options.results, labels, len(runs), view.open, options.view, more, is_several)
         )
-        _show(runs, sinks, lambda: bool(signals.received))
+        tellers = _tellers(options, model, runs, told)
+        _show(runs, {run.name: [*sinks, *tellers.get(run.name, [])] for run in runs}, lambda: bool(signals.received))
         failed = [_conclude(options, run, sinks) for run in runs]
-    if options.stats:
-        for run in runs:
-            for line in run.report():
-                report(f"{run.name}: {line}" if is_several else line)
+    for run in runs if options.stats else []:
+        for line in run.report():
+            report(f"{run.name}: {line}" if is_several else line)
     for line in (sender.summary for sender in told if sender.summary):
         report(line)
     return _exit_code(signals, view, any(failed))
@@ -145,10 +143,16 @@ def _told(options: ListenOptions) -> contextlib.AbstractContextManager[list[Send
     return senders(options.ways, (lambda line: None) if has_screen else report)
 
 
-def _teller(options: ListenOptions, model: Classifier, told: list[Sender[Now]]) -> Sink:
+def _tellers(
+    options: ListenOptions, model: Classifier, runs: list[LiveStream], told: list[Sender[Now]]
+) -> dict[str, list[Sink]]:
+    """Return what tells other programs of each run, by the run's name."""
+    if not told:
+        return {}
     from genrestream.ways_out.teller import Teller
 
-    return Teller(MAIN, model.card.name, options.ways.every_s, told)
+    names = {run.name: run.name if len(runs) > 1 else MAIN for run in runs}
+    return {run: [Teller(name, model.card.name, options.ways.every_s, told)] for run, name in names.items()}
 
 
 class _View:
@@ -173,16 +177,17 @@ class _View:
         return self._is_gone()
 
 
-def _show(runs: list[LiveStream], sinks: list[Sink], is_stopped: Callable[[], bool]) -> None:
+def _show(runs: list[LiveStream], sinks: dict[str, list[Sink]], is_stopped: Callable[[], bool]) -> None:
+    """Tell the sinks of each run, by its name, what happens."""
     for run in runs:
-        for sink in sinks:
+        for sink in sinks[run.name]:
             sink.begin(run.name, None)
     for run, update in together(runs):
         known = [update] if update else []
         if update is None and len(runs) > 1 and not is_stopped():
             known = _failed(run)
         for one in known:
-            for sink in sinks:
+            for sink in sinks[run.name]:
                 _tell(sink, run.name, one)
 
 

@@ -33,8 +33,8 @@ class Openings:
         n_jobs: int,
         on_waveform: OnWaveform | None = None,
     ):
-        self._on_waveform = on_waveform
         self._options, self._model, self._left, self._n_ahead = options, model, deque(sources), n_jobs
+        self._on_waveform = on_waveform
         self._pool = ThreadPoolExecutor(n_jobs, "open")
         self._opened: deque[tuple[str, Opening]] = deque()
 

@@ -6,10 +6,10 @@ from typing import Literal, get_args
 
 from genrestream.audio.formats import Channel, check_channel
 from genrestream.errors import OptionError, check_number
-from genrestream.voting.half_life import check_half_life
+from genrestream.voting.rules import Rule, check_half_life
 
 MAX_JOBS = 16  # as many chunks are read ahead
-VoteName = Literal["follow", "mean", "majority", "decay"]
+VoteName = Literal["follow", Rule]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,10 +6,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from genrestream.errors import OptionError
-from genrestream.voting.half_life import check_half_life
+from genrestream.voting.rules import Rule, check_half_life
 from genrestream.voting.steps import Kind
 
-Rule = Literal["mean", "majority", "decay"]
 KindOrNothing = Literal[Kind, "nothing"]
 MUSIC_SHARE = 0.25  # of the chunks with sound; with less music the stream is what most of them are
 SOUND_SHARE = 0.1  # of all chunks; with less sound the stream is silence

@@ -1,7 +1,10 @@
-"""What a half-life may be. In a file of its own: the command line checks it before NumPy is imported."""
+"""The rules of the votes, and what a half-life may be: the command line needs them before NumPy is imported."""
+
+from typing import Literal
 
 from genrestream.errors import check_number
 
+Rule = Literal["mean", "majority", "decay"]
 TINY_S = 1e-9  # the shortest half-life, in seconds: in effect the last chunk alone counts
 
 
