@@ -69,14 +69,22 @@ def inferring(module: nnx.Module) -> Any:
     return nnx.view(module, raise_if_not_found=False, **mode)  # an MLP has no batch norm
 
 
+def shapes_of(card: Card) -> dict[str, Any]:
+    """Return the shape and type of each of the network's weights by name.
+
+    Raises:
+        CheckpointError: This version does not know the network, or its config does not fit.
+    """
+    return weights_of(abstract_module(card))
+
+
 def load_weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     """Return the checkpoint's weights by name, checked against its network's shapes.
 
     Raises:
         CheckpointError: The network is unknown, or the weights are unreadable or do not fit it.
     """
-    shapes = {name: tuple(leaf.shape) for name, leaf in weights_of(abstract_module(checkpoint.card)).items()}
-    return read_weights(checkpoint, shapes)
+    return read_weights(checkpoint, {name: tuple(leaf.shape) for name, leaf in shapes_of(checkpoint.card).items()})
 
 
 def bind(card: Card) -> Callable[[Mapping[str, Any]], Any]:
@@ -92,9 +100,9 @@ def logits_function(card: Card) -> Callable[[Mapping[str, Any], Any], jax.Array]
 
 def batch_function(card: Card) -> Callable[..., tuple[jax.Array, Any]]:
     """Return the function from weights and chunks to logits and the work that the next chunk can use, () if none."""
-    network, plain = bind(card), logits_function(card)
+    network = bind(card)
     if log_mel_config(card) is None:
-        return lambda weights, chunks: (plain(weights, chunks), ())
+        return lambda weights, chunks: (network(weights)(features(chunks, card.frontend)), ())
 
     def logits_and_kept(weights: Mapping[str, Any], chunks: jax.Array) -> tuple[jax.Array, Any]:
         module, inputs = network(weights), features(chunks, card.frontend)
