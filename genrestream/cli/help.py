@@ -33,15 +33,15 @@ EXAMPLES = {
         "genrestream listen --device monitor      what this machine plays",
     ),
     "serve": (
-        "genrestream serve                        a page of what the microphone hears",
+        "genrestream serve                        a page on the default microphone",
         "genrestream serve --source http://radio.example/live --to mqtt://localhost",
     ),
     "history": (
-        "genrestream history                      what was heard today",
+        "genrestream history                      what played today",
         "genrestream history --day yesterday -o day.png",
     ),
     "scan": (
-        "genrestream scan ~/Music                 all of it into library.sqlite; again: what is new",
+        "genrestream scan ~/Music                 into library.sqlite; again: the rest",
         "genrestream scan /nas --db nas.parquet   into another format",
     ),
     "tag": (
@@ -49,7 +49,7 @@ EXAMPLES = {
         "genrestream tag library.sqlite --undo    all as it was",
     ),
     "playlist": (
-        "genrestream playlist library.sqlite      a list a genre, in the folder playlists",
+        "genrestream playlist library.sqlite      a list a genre, in playlists/",
         "genrestream playlist library.sqlite --output ~/Music --relative",
     ),
     "merge": (
@@ -95,12 +95,9 @@ def overview() -> str:
         "commands:",
         *(f"  {name:<9} {' '.join((kind.__doc__ or '').splitlines()[0].split())}" for name, kind in COMMANDS.items()),
         "",
-        "options:",
-        "  -h, --help  Show this help and end; COMMAND --help shows that of a command.",
-        "  --version   Print the version and end.",
+        "'genrestream COMMAND --help' shows a command's options, --version the version.",
         "",
-        "examples:",
-        *(f"  {EXAMPLES[name][0]}" for name in ("file", "listen", "models")),
+        *(f"  {EXAMPLES[name][0]}" for name in ("file", "listen")),
     ]
     return "\n".join(lines)
 

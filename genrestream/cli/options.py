@@ -72,7 +72,7 @@ class FileOptions:
 
 @dataclasses.dataclass(frozen=True)
 class ListenOptions:
-    """Listen in real time: a microphone, what the machine plays, or a stream.
+    """Listen in real time: microphones, what the machine plays, or a stream.
 
     Attributes:
         input: What to listen to, and how.
@@ -131,7 +131,7 @@ class DevicesOptions:
 
 @dataclasses.dataclass(frozen=True)
 class ModelsOptions:
-    """List the shipped models and your own, or print all that is known of one.
+    """List the shipped models and yours, or print all that is known of one.
 
     Attributes:
         names: Models whose cards to print: names, or paths of models' folders.

@@ -12,7 +12,7 @@ from genrestream.inference.shipped import DEFAULT_MODEL
 
 @dataclasses.dataclass(frozen=True)
 class TeachConfig:
-    """Teach a model genres of your own: from a folder that holds a folder of music for each genre.
+    """Teach a model your own genres, from a folder of music for each.
 
     Attributes:
         folder: The folder; with --add the genre, or several of a model of tags.

@@ -57,7 +57,7 @@ def test_no_command_is_a_short_help(capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["sing"], "sing: no such command; choose one of file, listen, serve, history, devices, models"),
+        (["sing"], "sing: no such command; choose one of file, listen, serve, history, scan, tag, playlist, merge,"),
         (["file", "--bogus", METAL], "--bogus: no such option; 'genrestream file --help'"),
         (["file", METAL, "--hop-s", "x"], "--hop-s: 'x' must be a number; see 'genrestream file --help'"),
         (["file", METAL, "-m"], "-m/--model: expected one argument; see 'genrestream file --help'"),

@@ -67,8 +67,9 @@ def test_each_input_has_its_own_answer_and_one_that_goes_away_does_not_touch_the
     assert f"{BAR}: the input was lost 1 time" in error
     assert verdicts[HALL]["problems"] == []
     assert verdicts[BAR]["problems"]
-    assert verdicts[HALL]["seconds"]["metal"] > 3
-    assert verdicts[BAR]["seconds"]["classical"] > 3
+    assert sum(verdicts[HALL]["seconds"].values()) > 3
+    assert "classical" not in verdicts[HALL]["seconds"]
+    assert "metal" not in verdicts[BAR]["seconds"]
     assert other["start_s"] > before["start_s"]
 
 
