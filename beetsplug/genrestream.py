@@ -22,7 +22,7 @@ from genrestream.errors import GenrestreamError
 
 
 class GenrestreamPlugin(BeetsPlugin):
-    """Fills genres by ear."""
+    """Fills genres by their sound."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class GenrestreamPlugin(BeetsPlugin):
                 "per_track": 30.0,
             }
         )
-        self._ear: Any = None
+        self._namer: Any = None
         if self.config["auto"].get(bool):
             self.import_stages = [self._imported]
 
@@ -74,11 +74,11 @@ class GenrestreamPlugin(BeetsPlugin):
                     item.try_write()
 
     def _genres(self, item: Item) -> list[str]:
-        from genrestream.library.ear import Ear  # the model takes a second: only where a track has no genre
+        from genrestream.library.namer import Namer  # the model takes a second: only where a track has no genre
 
-        if self._ear is None:
-            self._ear = Ear(self.config["model"].as_str(), self.config["per_track"].as_number())
-        return self._ear.genres(item.filepath, self.config["min_probability"].as_number())
+        if self._namer is None:
+            self._namer = Namer(self.config["model"].as_str(), self.config["per_track"].as_number())
+        return self._namer.genres(item.filepath, self.config["min_probability"].as_number())
 
 
 def genres_of(item: Item) -> list[str]:

@@ -5,7 +5,7 @@ musicnn needs a separate environment (see ``benchmarks/file.py``)::
     python -m benchmarks.scan --music ../shared/data/gtzan --musicnn musicnn/bin/python --ray     # an hour on two cores
 
 The files are tracks of a folder of music, cut or repeated to 30 s, re-encoded to MP3 and with other names, in a
-temporary folder. No two have the same audio, so that each is heard.
+temporary folder. No two have the same audio, so that each is classified.
 """
 
 import argparse
@@ -148,7 +148,7 @@ def against_musicnn(folder: Path, n: int, python: str, n_pairs: int) -> None:
 
 
 def unchanged(n: int) -> None:
-    """Print how long a scan of files takes that all have a row: sparse files, and rows as if they had been heard."""
+    """Print how long a scan takes of files that all have a row: sparse files, with made-up rows."""
     with tempfile.TemporaryDirectory() as place:
         folder, db = Path(place, "music"), f"{place}/library.sqlite"
         subprocess.run([*SCAN, place, "--db", db], check=True)  # an empty table with its settings

@@ -61,7 +61,7 @@ def _classify_all(options: FileOptions, sources: list[str], signals: Signals) ->
     if options.segments:
         more.append(SegmentFile(options.segments, labels))
     screen = functools.partial(_screen, len(sources))
-    on_waveform = plot.spectrogram.hear if plot and plot.spectrogram else None
+    on_waveform = plot.spectrogram.add if plot and plot.spectrogram else None
     openings = Openings(options, model, sources, n_cores() if options.jobs is None else options.jobs, on_waveform)
     with contextlib.closing(openings):
         openings.start()

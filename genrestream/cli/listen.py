@@ -101,7 +101,7 @@ def _listen(options: ListenOptions, model: Classifier, devices: Sequence[Device 
         signals = stack.enter_context(signals_received())
         sessions = [model.session(**vars(options.input.stream)) for _ in devices]
         if plot and plot.spectrogram:
-            sessions[0].on_waveform = plot.spectrogram.hear
+            sessions[0].on_waveform = plot.spectrogram.add
 
         def should_stop() -> bool:
             return bool(signals.received) or view.is_gone

@@ -83,7 +83,7 @@ class ListenOptions:
         segments: Write the stretches of one genre to this .csv, .jsonl or .txt (Audacity labels).
         plot: Draw the genres over time into this .png, .svg or .pdf when the run ends.
         plot_background: With --plot: draw the loudness in it (level), or a mel spectrogram (mel).
-        ways: Other programs that are told what is heard.
+        ways: Other programs that are sent what plays.
         stats: Print delays, time spent, dropped blocks and memory at the end.
         view: How results are shown on a terminal.
     """

@@ -11,12 +11,12 @@ MAX_JOBS, MAX_BATCH, MAX_SHARDS = 1024, 8192, 100_000
 
 @dataclasses.dataclass(frozen=True)
 class ScanConfig:
-    """Which files are heard, how, and where the table is.
+    """Which files are classified, how, and where the table is.
 
     Attributes:
         db: The table, one row a file: .sqlite, .parquet, .jsonl or .csv. The same command goes on where it stopped.
         model: Name of a shipped model ('genrestream models' lists them), or the path of a model's folder.
-        per_track: Seconds to hear of each file, from its middle; 0 hears all of it.
+        per_track: Seconds to classify of each file, from its middle; 0 classifies all of it.
         jobs: Processes that decode and classify; all cores where not given.
         batch: Put so many chunks of many files into one call of one network, for a GPU or TPU; 0 gives each process a
             network of its own, which is faster on CPUs.
@@ -25,9 +25,9 @@ class ScanConfig:
         exclude: Leave out files and folders of this name or path, such as 'Podcasts' or '*/live/*.mp3'; may be given
             several times.
         follow_symlinks: Follow links to files and folders, each folder once.
-        shard: Hear only part I of N of the files, such as 2/8, for N machines; 'genrestream merge' joins the tables.
-        watch: Go on when all is heard, and hear files that are added or changed.
-        ray: Hear on a Ray cluster: its address, auto for the one that runs here, or local. The table is a .parquet
+        shard: Only part I of N of the files, such as 2/8, for N machines; 'genrestream merge' joins the tables.
+        watch: Go on when all is classified, and classify files that are added or changed.
+        ray: Classify on a Ray cluster: its address, auto for the one that runs here, or local. The table is a .parquet
             folder then.
         quiet: Print errors only.
     """

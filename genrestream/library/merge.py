@@ -12,7 +12,7 @@ ROWS_AT_ONCE = 1000
 
 
 def merge(tables: tuple[str, ...], into: str) -> tuple[int, int]:
-    """Put the rows of tables into one. Of two rows on a file the one that was heard stays, or else the later one.
+    """Put the rows of tables into one. Of two rows on a file the one that was classified stays, or else the later one.
 
     Args:
         tables: Their paths, the least important first.

@@ -1,4 +1,4 @@
-"""A scan: find the files, hear those that are new or changed, keep the table."""
+"""A scan: find the files, classify those that are new or changed, keep the table."""
 
 import contextlib
 import dataclasses
@@ -22,7 +22,7 @@ from genrestream.library.work.pool import Answer, Pool
 from genrestream.library.work.settings import WorkerSettings, n_cores
 
 FOUND_AT_ONCE = 2000
-CHANGED = "was changed while it was read; the next scan hears it again"
+CHANGED = "was changed while it was read; the next scan classifies it again"
 
 
 class Watcher(Protocol):
@@ -32,7 +32,7 @@ class Watcher(Protocol):
         """Take the number of files found so far."""
 
     def begin(self, n: int, n_unchanged: int) -> None:
-        """Take how many files have to be heard, and how many need not."""
+        """Take how many files have to be classified, and how many need not."""
 
     def advance(self, n: int) -> None:
         """Take how many more rows were written."""
@@ -47,10 +47,10 @@ class Summary:
 
     Attributes:
         n_found: Files that are there.
-        n_unchanged: Files that need not be heard.
-        n_heard: Files that were heard.
+        n_unchanged: Files that need not be classified.
+        n_classified: Files that were classified.
         n_known: Files whose audio was known under another name.
-        n_failed: Files that could not be heard.
+        n_failed: Files that could not be classified.
         n_missing: Rows of files that are gone.
         n_moved: Rows whose file has another name now.
         n_problems: Folders that could not be read.
@@ -59,7 +59,7 @@ class Summary:
 
     n_found: int = 0
     n_unchanged: int = 0
-    n_heard: int = 0
+    n_classified: int = 0
     n_known: int = 0
     n_failed: int = 0
     n_missing: int = 0
@@ -74,7 +74,7 @@ class Scan:
     Args:
         roots: What to search: absolute paths of folders and files.
         config: How.
-        model: What hears them.
+        model: What classifies them.
         database: The table.
         watcher: Who is told.
 
@@ -94,7 +94,7 @@ class Scan:
 
     @contextlib.contextmanager
     def workers(self) -> Iterator[None]:
-        """Have the workers in the block; they start with the first file that has to be heard."""
+        """Have the workers in the block; they start with the first file that has to be classified."""
         settings = WorkerSettings(self._config.model, self._config.per_track, self._config.batch > 0)
         network = None
         with contextlib.ExitStack() as stack:
@@ -110,14 +110,14 @@ class Scan:
             yield
 
     def run(self) -> None:
-        """Search all folders, hear what has to be heard, and mark what is gone."""
+        """Search all folders, classify what has to be classified, and mark what is gone."""
         plan = Plan(self._database)
         for found in self._roots:
             self._search(plan, files_below(found, self._choice, self._problem))
         n = plan.close(self._config.retry)
         self.summary.n_unchanged = self.summary.n_found - n
         self._watcher.begin(n, self.summary.n_unchanged)
-        self._hear(plan)
+        self._classify(plan)
         n_missing, n_moved = plan.gone(self._roots, self._closed)
         self.summary.n_missing, self.summary.n_moved = n_missing, n_moved
 
@@ -137,7 +137,7 @@ class Scan:
         n = plan.close(retry=False)
         if n:
             self._watcher.begin(n, 0)
-            self._hear(plan)
+            self._classify(plan)
         n_missing, n_moved = plan.gone(paths, ())
         self.summary.n_missing += n_missing
         self.summary.n_moved += n_moved
@@ -159,10 +159,10 @@ class Scan:
         self.summary.n_problems += 1
         self._watcher.problem(line)
 
-    def _hear(self, plan: Plan) -> None:
+    def _classify(self, plan: Plan) -> None:
         assert self._pool
         is_known = self._is_known
-        for answer in self._pool.answers(plan.to_hear(), is_known):
+        for answer in self._pool.answers(plan.to_classify(), is_known):
             if not os.path.lexists(answer.found.path):
                 self._gone(answer.found.path)
                 continue
@@ -174,16 +174,16 @@ class Scan:
             elif answer.row is None:
                 self.summary.n_known += 1
             else:
-                self.summary.n_heard += 1
+                self.summary.n_classified += 1
             self._watcher.advance(1)
 
     def _gone(self, path: str) -> None:
-        """Note a file that went away; it gets no row, so that the next scan hears it when it is back."""
+        """Note a file that went away; it gets no row, so that the next scan classifies it when it is back."""
         root = next(one for one in self._roots if _is_below(path, one))
         if root != path and not os.path.isdir(root):
             raise AudioError(f"{root}: went away while it was scanned; bring it back, and run the same again")
         self.summary.n_failed += 1
-        self._watcher.problem(f"{path}: went away before it was heard")
+        self._watcher.problem(f"{path}: went away before it was classified")
 
     def _is_known(self, audio_hash: str) -> bool:
         return self._database.known(audio_hash) is not None

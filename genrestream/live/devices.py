@@ -136,7 +136,7 @@ def pick(choice: str | None) -> Device:
 
 
 def is_there(device: Device) -> bool:
-    """Whether a PulseAudio source still exists: where it does not, the server lets its listeners hear another one.
+    """Whether a PulseAudio source still exists: where it does not, the server gives its listeners another one.
 
     Other devices, and a server that does not answer, end their stream or fall silent: they count as there.
     """

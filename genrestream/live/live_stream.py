@@ -23,7 +23,7 @@ class LiveStream:
         device: The device, if it is already known.
         recording: Takes the input as it is received, if anything does.
         should_stop: Called at each tick; a true result ends the run.
-        microphone: How a device is heard: by this process, or by one of its own, as it must be beside others.
+        microphone: How a device is recorded: by this process, or by one of its own, as it must be beside others.
 
     Raises:
         UsageError: No device has that name.

@@ -1,1 +1,1 @@
-"""The server: a live page of what is heard, an API, and a history."""
+"""The server: a live page of what plays, an API, and a history."""

@@ -22,7 +22,7 @@ class ServeConfig:
             in the environment variable GENRESTREAM_TOKEN, where other users of this machine do not see it.
         allow_host: Further name under which the page may be reached, such as that of a proxy before it. May be given
             several times.
-        max_sessions: Microphones and files of visitors that are heard at the same time, at most.
+        max_sessions: Microphones and files of visitors that are classified at the same time, at most.
         max_minutes: Minutes after which a visitor's microphone is ended.
         max_upload_mb: Size of a visitor's file, at most.
     """

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from genrestream.serve.hearing import Message
+from genrestream.serve.view import Message
 
 WAITING = 100  # messages that may wait for one viewer, some seconds
 

@@ -15,9 +15,9 @@ from genrestream.live.devices import Device, pick
 from genrestream.live.live_stream import LiveStream
 from genrestream.live.several.apart import MicrophoneApart
 from genrestream.output.sink import Sink
-from genrestream.serve.hearing import Counts, Hearing, Message
 from genrestream.serve.stretches import Stretch
 from genrestream.serve.turns import SharedModel
+from genrestream.serve.view import Counts, Message, StreamView
 from genrestream.streaming.status import Event, Status
 from genrestream.ways_out.now import Now, now_of
 
@@ -85,7 +85,7 @@ class Input:
         model: The model of all inputs.
         device: The device, if it is known.
         publish: Takes messages, from this input's thread.
-        sinks: What else is told.
+        sinks: What else is sent to.
         keep: Takes stretches, for the history.
         report: Takes a line when the input breaks off.
 
@@ -111,7 +111,7 @@ class Input:
         self._closing = threading.Event()
         source = config.listen.source or (device.name if device else "microphone")
         self._now = now_of(self.name, source, model.card.name, Status())
-        self._hearing: Hearing | None = None
+        self._view: StreamView | None = None
         self._thread = threading.Thread(target=self._run, name=f"input {self.name}", daemon=True)
 
     def start(self) -> None:
@@ -126,7 +126,7 @@ class Input:
     @property
     def now(self) -> Now:
         """What is on."""
-        return self._hearing.now if self._hearing else self._now
+        return self._view.now if self._view else self._now
 
     def _run(self) -> None:
         retry_s = FIRST_RETRY_S
@@ -153,16 +153,16 @@ class Input:
             session = self._model.session(self._config.stream)
             with contextlib.ExitStack() as stack:
                 source = self._now.source
-                hearing = Hearing(
+                view = StreamView(
                     self.name, source, self._model.card, self._publish, self.counts, self._sinks, self._keep
                 )
                 live = stack.enter_context(
                     LiveStream(
-                        self._config, session, self._device, hearing.spectrogram, self._closing.is_set, MicrophoneApart
+                        self._config, session, self._device, view.spectrogram, self._closing.is_set, MicrophoneApart
                     )
                 )
-                self._hearing = hearing
-                hearing.hear(live.updates())
+                self._view = view
+                view.follow(live.updates())
                 error = live.outcome().error
             self._device = None  # it may have another number when it is looked for again
         except GenrestreamError as problem:
@@ -174,7 +174,7 @@ class Input:
     def _gone(self, notice: str) -> None:
         """Say that there is no input, and why."""
         status = Status(state="no input", notice=f"{self._now.source}: {notice}" if self.is_over else notice)
-        self._now, self._hearing = now_of(self.name, self._now.source, self._model.card.name, status), None
+        self._now, self._view = now_of(self.name, self._now.source, self._model.card.name, status), None
         if self._closing.is_set():
             return
         event = Event(0.0, "no input", status.notice, datetime.now().astimezone())

@@ -13,12 +13,12 @@ import uvicorn
 from genrestream.errors import OptionError, UsageError
 from genrestream.live.devices import Device
 from genrestream.serve.config import HistoryConfig, ServeConfig, default_history
-from genrestream.serve.hearing import Counts
 from genrestream.serve.history import Entry, HistoryFile
 from genrestream.serve.hub import Hub
 from genrestream.serve.inputs import Input, InputConfig, Keep
 from genrestream.serve.stretches import Stretch
 from genrestream.serve.turns import SharedModel
+from genrestream.serve.view import Counts
 from genrestream.serve.web.app import Parts
 from genrestream.serve.web.deadlines import Deadlines
 from genrestream.serve.web.security import App
@@ -80,7 +80,7 @@ def prepared(
     Args:
         config: To whom the page is served.
         kept: What is kept of the history.
-        ways: Which other programs are told.
+        ways: Which other programs are sent to.
         inputs: The server's inputs, with their devices.
         model: The model of all.
         report: Takes lines about what fails and works again.

@@ -1,4 +1,4 @@
-"""One model for all who are heard at once, in fair turns."""
+"""One model for all who listen at once, in fair turns."""
 
 import collections
 import contextlib

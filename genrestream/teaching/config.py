@@ -1,4 +1,4 @@
-"""What ``genrestream teach`` can be told: one frozen dataclass, which is the command line too."""
+"""The options of ``genrestream teach``: one frozen dataclass, which is the command line too."""
 
 import dataclasses
 import os
@@ -22,7 +22,7 @@ class TeachConfig:
         labels: A table (CSV) with the columns file and genre, in place of genre folders: its files are below the
             folder. A file may have several genres, one a row or with ; between them; then the model names several.
         add: Add one example to a model that was taught before; its music is not needed again.
-        n_chunks: Pieces of 3 s that are heard of each song, at most, spread over it.
+        n_chunks: Pieces of 3 s that are used of each song, at most, spread over it.
         any_sound: Take all sound for music. Without it the model still tells speech and noise from music.
         replace: Teach a model anew that was taught before.
     """

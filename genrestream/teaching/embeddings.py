@@ -113,7 +113,7 @@ def chunks_of(path: Path, model: Checkpoint, n_most: int) -> np.ndarray:
 
     Args:
         path: The file.
-        model: The model that is to hear it.
+        model: The model that classifies it.
         n_most: Chunks at the most.
 
     Returns:

@@ -30,7 +30,7 @@ class Kept:
         rows: Frozen features of their chunks, float16, shape (n_rows, n_features).
         place: The song of each row, shape (n_rows,).
         multi_label: Whether a song may have several genres.
-        n_chunks: Chunks heard of a song, at most.
+        n_chunks: Chunks used of a song, at most.
         base: The name of the model whose network it uses.
     """
 

@@ -61,7 +61,7 @@ def teach(config: TeachConfig, say: Say = lambda line: None) -> Taught:
 
     Args:
         config: What to teach.
-        say: Is told what goes on, a line at a time.
+        say: Takes what goes on, a line at a time.
 
     Raises:
         UsageError: There is not enough to learn from, or an option or table makes no sense.
@@ -138,7 +138,7 @@ def _check_free(path: Path, replace: bool) -> None:
 
 
 def _heard(config: TeachConfig, found: Songs, embedder: Embedder) -> tuple[Kept, list[str]]:
-    """Return what was heard of all songs that can be used, and why others cannot."""
+    """Return the features of all songs that can be used, and why others cannot."""
     left_out = list(found.left_out)
     readable, digests = list[Song](), list[str]()
     for song in found.songs:

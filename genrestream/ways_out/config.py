@@ -1,4 +1,4 @@
-"""Which other programs are told what is heard: options that ``listen`` and ``serve`` share."""
+"""Which other programs are sent what plays: options that ``listen`` and ``serve`` share."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ from genrestream.ways_out.target import parsed
 
 @dataclasses.dataclass(frozen=True)
 class WaysOutConfig:
-    """Other programs that are told what is heard.
+    """Other programs that are sent what plays.
 
     Attributes:
         to: Tell another program: mqtt://HOST/TOPIC, osc://HOST:PORT, a webhook's http(s):// address, or exec:COMMAND,

@@ -126,7 +126,7 @@ class Mqtt:
 SENSORS: dict[str, dict[str, Any]] = {
     "genre": {"name": "Genre", "icon": "mdi:music", "value_template": "{{ value_json.genre }}"},
     "state": {
-        "name": "State", "icon": "mdi:ear-hearing", "device_class": "enum", "options": STATES,
+        "name": "State", "icon": "mdi:ear-view", "device_class": "enum", "options": STATES,
         "value_template": "{{ value_json.state }}",
     },
     "probability": {

@@ -1,4 +1,4 @@
-"""What is on now, as other programs are told it: the same for the page, MQTT, OSC, webhooks and commands."""
+"""What is on now, as other programs receive it: the same for the page, MQTT, OSC, webhooks and commands."""
 
 import dataclasses
 from datetime import datetime

@@ -17,7 +17,7 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class Receiver(Protocol[T_contra]):
-    """Who is told.
+    """Who is sent messages.
 
     Attributes:
         name: Its name, for messages; without a password.
@@ -49,7 +49,7 @@ class Sender(Generic[T]):
     """Delivers messages from a thread of its own.
 
     Args:
-        receiver: Who is told.
+        receiver: Who is sent messages.
         report: Takes a line when deliveries begin to fail, and when they work again.
 
     Attributes:
@@ -119,7 +119,7 @@ class Sender(Generic[T]):
         for left in reversed(range(self._receiver.tries)):
             try:
                 self._receiver.send(message)
-            except Exception as error:  # a bug here must not end what else is told
+            except Exception as error:  # a bug here must not end what else is sent
                 self._failed(first_line(error))
                 if not left or isinstance(error, RefusedError) or not self._waits(retry_s):
                     self.n_dropped += 1

@@ -39,7 +39,7 @@ def parsed(address: str) -> Target:
     """Take an address apart.
 
     Raises:
-        UsageError: It is none that can be told.
+        UsageError: It is none that can be sent to.
     """
     if address.startswith("exec:"):
         return _command(address)

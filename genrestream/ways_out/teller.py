@@ -27,7 +27,7 @@ class Teller(Sink):
     Args:
         name: The input's name.
         model: The model's name.
-        every_s: Seconds after which the same is told again.
+        every_s: Seconds after which the same is sent again.
         senders: Whom to tell.
     """
 

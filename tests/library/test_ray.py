@@ -59,9 +59,9 @@ def test_a_node_that_dies_changes_nothing(tmp_path, default, monkeypatch):
         on_ray = ScanConfig(db=str(tmp_path / "ray.parquet"), ray=cluster.address)
         watcher = Watcher(lambda: cluster.remove_node(second, allow_graceful=False))
         summary = scan_on_ray([str(folder)], on_ray, watcher)
-        assert (summary.n_heard, summary.n_failed) == (64, 1)
+        assert (summary.n_classified, summary.n_failed) == (64, 1)
         again = scan_on_ray([str(folder)], on_ray, Watcher(None))
-        assert (again.n_unchanged, again.n_heard) == (65, 0)
+        assert (again.n_unchanged, again.n_classified) == (65, 0)
     finally:
         ray.shutdown()
         cluster.shutdown()

@@ -1,4 +1,4 @@
-"""Scans of real folders by real processes: what is heard, what is not heard again, what is killed and goes on."""
+"""Scans of real folders by real processes: what is classified once, killed, and goes on."""
 
 import dataclasses
 import json
@@ -35,7 +35,7 @@ def test_a_second_run_hears_what_is_new_moved_or_to_be_tried_again(messy, scanne
     (messy / "a" / "short.wav").rename(messy / "moved.wav")
     encode(messy / "new.flac", music(4, seed=1), 16_000, "flac")
     done = scan(messy, "--db", scanned)
-    assert "1 heard, 3 unchanged, 1 with audio that was known, 1 moved" in done.stdout
+    assert "1 classified, 3 unchanged, 1 with audio that was known, 1 moved" in done.stdout
     after = answers(scanned)
     assert after[str(messy / "moved.wav")] == before[str(messy / "a" / "short.wav")]
     assert str(messy / "a" / "short.wav") not in after
@@ -141,26 +141,26 @@ def test_batches_give_the_same_answers(tmp_path):
         encode(folder / f"{number}.wav", music(7, seed=number), 16_000, "pcm_s16le")
     for name, options in (("one", []), ("batched", ["--batch", "4"])):
         assert scan(folder, "--db", tmp_path / f"{name}.sqlite", *small, *options).returncode == 0
-    ours, theirs = (rows(tmp_path / f"{name}.sqlite", "path", "probs", "heard_s") for name in ("batched", "one"))
+    ours, theirs = (rows(tmp_path / f"{name}.sqlite", "path", "probs", "classified_s") for name in ("batched", "one"))
     assert len(ours) == len(theirs) == 3
-    for (path, probs, heard_s), (its_path, its_probs, its_heard_s) in zip(ours, theirs, strict=True):
-        assert (path, heard_s) == (its_path, its_heard_s)
+    for (path, probs, classified_s), (its_path, its_probs, its_heard_s) in zip(ours, theirs, strict=True):
+        assert (path, classified_s) == (its_path, its_heard_s)
         assert json.loads(probs) == pytest.approx(json.loads(its_probs), abs=1e-4)
 
 
 def test_only_the_middle_is_heard(tmp_path, default):
     from genrestream.library.table.track import Found
-    from genrestream.library.work.hearing import Hearing
+    from genrestream.library.work.excerpt import Excerpt
     from genrestream.library.work.identity import identify
 
     for suffix, codec in ((".wav", "pcm_s16le"), (".mp3", "libmp3lame"), (".flac", "flac"), (".opus", "libopus")):
         song = encode(tmp_path / f"song{suffix}", music(20, 48_000), 48_000, codec)
         session = default.session()
-        hearing = Hearing(Found(str(song), 0, 0), identify(str(song))[1], 6, session)
-        for heard in hearing:
-            session.decide(heard, session.infer(heard))
-        row = hearing.row()
-        assert row["heard_s"] == pytest.approx(6, abs=0.2), suffix
+        excerpt = Excerpt(Found(str(song), 0, 0), identify(str(song))[1], 6, session)
+        for classified in excerpt:
+            session.decide(classified, session.infer(classified))
+        row = excerpt.row()
+        assert row["classified_s"] == pytest.approx(6, abs=0.2), suffix
         assert row["problems"] == "", suffix
         assert row["segments"][0]["start"] == pytest.approx(7, abs=0.1), suffix
 

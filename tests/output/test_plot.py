@@ -47,7 +47,7 @@ def timeline(n_chunks: int = 10) -> Timeline:
 def heard(waveform: np.ndarray, rate: int = 16_000, n_piece: int = 5000) -> Spectrogram:
     found = Spectrogram()
     for start in range(0, len(waveform), n_piece):
-        found.hear(start / rate, waveform[start : start + n_piece], rate)
+        found.add(start / rate, waveform[start : start + n_piece], rate)
     return found
 
 
@@ -252,7 +252,7 @@ def test_gaps_stay_empty_and_a_day_takes_bounded_memory():
     found, piece = Spectrogram(), music(3)[0]
     for number in range(24 * 60):
         if not 600 <= number < 1200:
-            found.hear(60.0 * number, piece, 16_000)
+            found.add(60.0 * number, piece, 16_000)
     shares = found.shares(0, 24 * 3600)
     assert MAX_BANDS / 2 <= len(shares) <= MAX_BANDS
     assert np.isnan(shares[round(620 * 60 / found.width_s) : round(1190 * 60 / found.width_s)]).all()

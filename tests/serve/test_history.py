@@ -1,4 +1,4 @@
-"""The history: what was heard is in the file, also after kill -9, and comes out as a table, CSV and a picture."""
+"""The history: what played is in the file, also after kill -9, and comes out as a table, CSV and a picture."""
 
 import csv
 import io

@@ -58,7 +58,7 @@ def test_the_own_page_may(served):
     socket = served.socket(origin=origin(served))
     assert socket.status == 101
     socket.send({"type": "end"})
-    assert socket.all()[-1]["type"] == "error"  # nothing was heard
+    assert socket.all()[-1]["type"] == "error"  # nothing was played
     status, _, body = served.ask("/classify", "POST", METAL.read_bytes(), {"Origin": origin(served)})
     assert status == 200
     assert json.loads(body.splitlines()[-1])["genres"] == ["metal"]

@@ -47,11 +47,11 @@ def test_the_answers_are_those_of_the_same_samples_pushed_in_python(served, shar
     for start in range(0, 6 * RATE, 5000):
         socket.send(pcm(metal[start : min(6 * RATE, start + 5000)]))
     socket.send({"type": "end"})
-    heard = [message for message in socket.all() if message["type"] == "chunk"]
+    played = [message for message in socket.all() if message["type"] == "chunk"]
     session = shared.session(StreamConfig(hop_s=1.0))
     pushed = [one.to_dict() for one in (*session.push(metal[: 6 * RATE], RATE), *session.flush())]
-    assert [one["end_s"] for one in heard] == [one["end_s"] for one in pushed]
-    for one, other in zip(heard, pushed, strict=True):
+    assert [one["end_s"] for one in played] == [one["end_s"] for one in pushed]
+    for one, other in zip(played, pushed, strict=True):
         assert one["probs"] == pytest.approx(other["probs"], abs=1e-3)
 
 

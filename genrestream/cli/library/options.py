@@ -15,7 +15,7 @@ class ScanOptions:
 
     Attributes:
         folders: Folders and files.
-        input: What is heard, and where the table is.
+        input: What is classified, and where the table is.
     """
 
     folders: tuple[str, ...] = _positional()

@@ -49,9 +49,9 @@ class Progress:
         """Begin to count files."""
         self._n, self._n_done, self._began = n, 0, time.monotonic()
         if self._bar:
-            self._bar.reset(self._task, total=n, description="hearing")
+            self._bar.reset(self._task, total=n, description="classifying")
         elif not self._quiet:
-            report(f"{n:,} files to hear, {n_unchanged:,} unchanged")
+            report(f"{n:,} files to classify, {n_unchanged:,} unchanged")
 
     def advance(self, n: int) -> None:
         """Count files that have a row now."""

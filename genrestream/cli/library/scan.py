@@ -17,7 +17,7 @@ N_GENRES = 20  # lines of the summary
 def run(options: ScanOptions) -> int:
     """Scan, and return the exit code: 0 if all went well, 1 if a file or folder failed.
 
-    After Ctrl-C, SIGTERM or SIGHUP what was heard is in the table, and the code is 128 + the signal.
+    After Ctrl-C, SIGTERM or SIGHUP what was classified is in the table, and the code is 128 + the signal.
 
     Raises:
         UsageError: No folder is given, or the table is another program's, made in another way, or in use.
@@ -46,7 +46,7 @@ def run(options: ScanOptions) -> int:
         except KeyboardInterrupt:
             progress.__exit__()
             if not config.quiet:
-                report(f"stopped; what was heard is kept, and the same command goes on ({config.db})")
+                report(f"stopped; what was classified is kept, and the same command goes on ({config.db})")
             return signals.exit_code
     if not config.quiet:
         _print(summary, config)
@@ -55,18 +55,19 @@ def run(options: ScanOptions) -> int:
 
 def _watch(running: Scan, batches: Iterable[set[str]], config: ScanConfig) -> None:
     if not config.quiet:
-        report("all is heard; waiting for files that are added or changed (Ctrl-C ends)")
+        report("all is classified; waiting for files that are added or changed (Ctrl-C ends)")
     for paths in batches:
-        before = running.summary.n_heard + running.summary.n_known
+        before = running.summary.n_classified + running.summary.n_known
         running.again(paths)
-        n = running.summary.n_heard + running.summary.n_known - before
+        n = running.summary.n_classified + running.summary.n_known - before
         if n and not config.quiet:
-            report(f"{n:,} more file{'s' * (n != 1)} heard")
+            report(f"{n:,} more file{'s' * (n != 1)} classified")
 
 
 def _print(summary: Summary, config: ScanConfig) -> None:
     parts = {
-        "heard": summary.n_heard, "unchanged": summary.n_unchanged, "with audio that was known": summary.n_known,
+        "classified": summary.n_classified, "unchanged": summary.n_unchanged,
+        "with audio that was known": summary.n_known,
         "failed": summary.n_failed, "moved": summary.n_moved, "missing": summary.n_missing,
     }  # fmt: skip
     shown = [f"{count:,} {name}" for name, count in parts.items() if count] or ["no files"]

@@ -30,7 +30,7 @@ def run(options: TeachConfig) -> int:
         taught = teach(options, report)
         load(taught.path).session(hop_s=ListenConfig().stream.hop_s)  # compiled now, so that 'listen' is ready at once
     except KeyboardInterrupt:
-        report("interrupted; no model was written, and what was heard is kept for the next try")
+        report("interrupted; no model was written, and what was computed is kept for the next try")
         return INTERRUPTED
     with writing(STDOUT, STDOUT_REMEDY):
         print("\n".join(lines(taught)))

@@ -13,7 +13,7 @@ from genrestream.ways_out.config import WaysOutConfig
 
 @dataclasses.dataclass(frozen=True)
 class ServeOptions:
-    """Serve a live page of what is heard, for browsers and other programs.
+    """Serve a live page of what plays, for browsers and other programs.
 
     Attributes:
         device: Number or part of the name of the input ('genrestream devices' lists them); the default one where
@@ -25,7 +25,7 @@ class ServeOptions:
         model: Name of a shipped model ('genrestream models' lists them), or the path of a model's folder.
         server: How the page is served, and to whom.
         kept: What is kept of what the inputs played.
-        ways: Other programs that are told what is heard.
+        ways: Other programs that are sent what plays.
         stream: How the stream is cut, voted on and decided.
         raw: The format of standard input where it is bare samples.
     """
@@ -54,7 +54,7 @@ class ServeOptions:
 
 @dataclasses.dataclass(frozen=True)
 class HistoryOptions:
-    """Print a day that 'genrestream serve' heard: a table, CSV or a picture.
+    """Print a day of 'genrestream serve': a table, CSV or a picture.
 
     Attributes:
         day: The day, as 2026-11-28, today or yesterday.

@@ -57,7 +57,7 @@ def opened(place: str) -> tuple[Any, str]:
 
 
 @contextlib.contextmanager
-def at_hand(path: str) -> Iterator[str]:
+def local_copy(path: str) -> Iterator[str]:
     """Have a file on this machine: itself, or a copy while the block lasts.
 
     Raises:

@@ -32,7 +32,7 @@ GPU_BATCH = 256  # chunks in one call, where --batch does not say it
 def scan_on_ray(folders: Sequence[str], config: ScanConfig, watcher: Watcher) -> Summary:
     """Scan folders of any filesystem on a Ray cluster into a folder of Parquet files.
 
-    Files that have a row already are not heard again, so a run that was ended goes on.
+    Files that have a row already are not classified again, so a run that was ended goes on.
 
     Args:
         folders: Paths that all machines have, or addresses that fsspec reads (``s3://``, ``gs://``, ``hdfs://``).
@@ -95,13 +95,13 @@ def _run(
             num_cpus=None if n_gpus else 0.75,
         )
         for row in looked.iter_rows():
-            summary.n_heard += row["n"] - row["n_failed"]
+            summary.n_classified += row["n"] - row["n_failed"]
             summary.n_failed += row["n_failed"]
             watcher.advance(row["n"])
     except (RayError, OSError) as error:
         cause = getattr(error, "cause", None) or error  # what was raised in a stage, on another machine
         why = f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[-1]}"
-        line = f"the pipeline on Ray failed ({why}); what was heard is kept, run the same again"
+        line = f"the pipeline on Ray failed ({why}); what was classified is kept, run the same again"
         raise OutputError(f"{config.db}: {line}") from error
 
 

@@ -16,11 +16,11 @@ from genrestream.audio.chunks import Chunk
 from genrestream.errors import AudioError
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.program import Program
-from genrestream.library.cluster.places import at_hand, opened
+from genrestream.library.cluster.places import local_copy, opened
 from genrestream.library.table.names import from_text, to_text
 from genrestream.library.table.parquet import write_rows
 from genrestream.library.table.track import Found, from_dict
-from genrestream.library.work.hearing import Hearing, row_of, window
+from genrestream.library.work.excerpt import Excerpt, row_of, window
 from genrestream.library.work.identity import identify
 from genrestream.library.work.settings import alone_on_one_core
 from genrestream.streaming.config import StreamConfig
@@ -35,7 +35,7 @@ class StageSettings:
 
     Attributes:
         model: Name or folder of the model, the same on all machines.
-        per_track: Seconds to hear of a file, from the middle; 0 for all.
+        per_track: Seconds to classify of a file, from the middle; 0 for all.
         batch: Chunks in one call of the network; on CPUs 1 is fastest.
         output: The table: a folder, or an address that fsspec writes.
         run: Marks the files of this run; later ones sort after earlier ones.
@@ -64,30 +64,32 @@ class Decode:
         """Return the chunks of each file, or why it has none."""
         card = checkpoint.read(shipped.find(self._settings.model)).card
         rows = zip(batch["path"], batch["size"], batch["mtime_ns"], strict=True)
-        heard = [self._heard(Found(from_text(str(path)), int(size), int(ns)), card) for path, size, ns in rows]
+        classified = [
+            self._classified(Found(from_text(str(path)), int(size), int(ns)), card) for path, size, ns in rows
+        ]
         return {
             **{name: batch[name] for name in ("path", "size", "mtime_ns")},
-            "about": np.array([json.dumps(about) for about, _ in heard], object),
-            "samples": np.array([samples for _, samples in heard], object),
+            "about": np.array([json.dumps(about) for about, _ in classified], object),
+            "samples": np.array([samples for _, samples in classified], object),
         }
 
-    def _heard(self, found: Found, card: Any) -> tuple[dict[str, Any], bytes]:
+    def _classified(self, found: Found, card: Any) -> tuple[dict[str, Any], bytes]:
         about: dict[str, Any] = {"chunks": [], "problems": [], "error": ""}
         samples: list[bytes] = []
         try:
-            with at_hand(found.path) as path:
+            with local_copy(found.path) as path:
                 try:
                     about["audio_hash"], about["duration_s"] = identify(path)
                     session = Session(card, _no_network, StreamConfig())
                     on_disk = dataclasses.replace(found, path=path)
-                    hearing = Hearing(on_disk, about["duration_s"], self._settings.per_track, session)
-                    for one in hearing:
+                    excerpt = Excerpt(on_disk, about["duration_s"], self._settings.per_track, session)
+                    for one in excerpt:
                         samples.append((np.float32(one.gain) * one.chunk.waveform).tobytes())
                         about["chunks"].append(
                             (one.chunk.start, one.chunk.n_received, one.position, one.level_db, one.is_silent)
                         )
                     session.settle()
-                    about["problems"], about["heard_s"] = hearing.problems, session.position_s
+                    about["problems"], about["classified_s"] = excerpt.problems, session.position_s
                 except AudioError as error:
                     raise AudioError(str(error).replace(path, found.path)) from error
         except AudioError as error:
@@ -147,11 +149,11 @@ class Look:
         sounding = iter(logits[[not chunk[4] for chunk in about["chunks"]]])
         session = Session(self._card, lambda _: next(sounding)[None], StreamConfig(), path)
         for (start, n_received, position, level_db, is_silent), waveform in zip(about["chunks"], chunks, strict=True):
-            heard = MeasuredChunk(Chunk(start, n_received, waveform), position, level_db, 1.0, is_silent, ())
-            session.decide(heard, session.infer(heard))
+            classified = MeasuredChunk(Chunk(start, n_received, waveform), position, level_db, 1.0, is_silent, ())
+            session.decide(classified, session.infer(classified))
         try:
             part = window(about["duration_s"], self._settings.per_track)
-            return row_of(session, tuple(about["problems"]), part, about["heard_s"])
+            return row_of(session, tuple(about["problems"]), part, about["classified_s"])
         except AudioError as error:
             return {"error": str(error)}
 

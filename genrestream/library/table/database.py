@@ -14,7 +14,7 @@ from genrestream.library.table.track import COLUMNS, JSON_COLUMNS, OF_FILE, Foun
 APPLICATION = 0x67656E72  # "genr": marks the file as ours
 VERSION = 1
 TYPES = {"size": "INTEGER NOT NULL", "mtime_ns": "INTEGER NOT NULL", "n_votes": "INTEGER", "missing": "INTEGER"}
-REALS = ("duration_s", "heard_s", "probability", "silence", "no_music")
+REALS = ("duration_s", "classified_s", "probability", "silence", "no_music")
 SCHEMA = f"""
 CREATE TABLE tracks (path TEXT PRIMARY KEY NOT NULL, {
     ", ".join(f"{name} {TYPES.get(name, 'REAL' if name in REALS else 'TEXT')}" for name in COLUMNS[1:])
@@ -43,11 +43,11 @@ class Database:
         self.path, self.sql = path, connection
 
     def settings(self) -> dict[str, str]:
-        """Return what all rows were heard with."""
+        """Return what all rows were classified with."""
         return dict(self.sql.execute("SELECT name, value FROM settings"))
 
     def check_settings(self, wanted: Mapping[str, str]) -> None:
-        """Make sure that new rows are heard as the old ones were; a new table takes the settings.
+        """Make sure that new rows are classified as the old ones were; a new table takes the settings.
 
         Raises:
             UsageError: They were not.
@@ -87,7 +87,7 @@ class Database:
         return next(self._tracks("WHERE path = ?", to_text(path)), None)
 
     def known(self, audio_hash: str) -> Track | None:
-        """Return a row that was heard of the same audio."""
+        """Return a row that was classified of the same audio."""
         return next(self._tracks("WHERE audio_hash = ? AND error = '' LIMIT 1", audio_hash), None)
 
     def tracks(self, missing: bool = False) -> Iterator[Track]:
@@ -147,7 +147,7 @@ class Plan:
     def __init__(self, database: Database):
         self._database, self._sql = database, database.sql
         with database.reading():
-            for name in ("found", "to_hear"):
+            for name in ("found", "to_classify"):
                 self._sql.execute(f"DROP TABLE IF EXISTS temp.{name}")
             self._sql.execute("CREATE TEMP TABLE found (path TEXT PRIMARY KEY, size, mtime_ns) WITHOUT ROWID")
 
@@ -159,24 +159,24 @@ class Plan:
         return self._count("temp.found")
 
     def close(self, retry: bool) -> int:
-        """Work out which files have to be heard; return how many."""
+        """Work out which files have to be classified; return how many."""
         with self._database.writing():
             self._sql.execute(
-                "CREATE TEMP TABLE to_hear AS SELECT found.* FROM temp.found LEFT JOIN tracks USING (path) WHERE"
+                "CREATE TEMP TABLE to_classify AS SELECT found.* FROM temp.found LEFT JOIN tracks USING (path) WHERE"
                 " tracks.path IS NULL OR tracks.size != found.size OR tracks.mtime_ns != found.mtime_ns"
                 " OR (? AND tracks.error != '') ORDER BY path",
                 (retry,),
             )
             self._sql.execute("UPDATE tracks SET missing = 0 WHERE missing AND path IN (SELECT path FROM temp.found)")
-        return self._count("temp.to_hear")
+        return self._count("temp.to_classify")
 
-    def to_hear(self) -> Iterator[Found]:
-        """Yield the files that have to be heard."""
+    def to_classify(self) -> Iterator[Found]:
+        """Yield the files that have to be classified."""
         last = 0
         while True:
             with self._database.reading():
                 rows = self._sql.execute(
-                    "SELECT rowid, path, size, mtime_ns FROM temp.to_hear WHERE rowid > ? ORDER BY rowid LIMIT ?",
+                    "SELECT rowid, path, size, mtime_ns FROM temp.to_classify WHERE rowid > ? ORDER BY rowid LIMIT ?",
                     (last, ROWS_AT_ONCE),
                 ).fetchall()
             if not rows:
@@ -235,7 +235,7 @@ def below(folder: str) -> tuple[str, str]:
 
 
 def copied(known: Track, found: Found) -> Track:
-    """Return the row of a file whose audio was heard before under another name."""
+    """Return the row of a file whose audio was classified before under another name."""
     fields = known.to_dict() | {"path": found.path, "size": found.size, "mtime_ns": found.mtime_ns, "missing": False}
     assert set(OF_FILE) <= fields.keys()
     return from_dict(fields)

@@ -16,7 +16,7 @@ ROWS_AT_ONCE = 1000
 MAX_CELL = 1 << 24  # a row's segments may be long
 NUMBERS: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("size", "mtime_ns", "n_votes"), int),
-    **dict.fromkeys(("duration_s", "heard_s", "probability", "silence", "no_music"), float),
+    **dict.fromkeys(("duration_s", "classified_s", "probability", "silence", "no_music"), float),
     "missing": lambda text: text == "True",
 }
 
@@ -113,7 +113,7 @@ def _read_parquet(path: str) -> Iterator[dict[str, Any]]:
     if not os.path.isdir(path):
         yield from rows(path)
         return
-    seen = set[str]()  # of a file that was heard again, the last row counts
+    seen = set[str]()  # of a file that was classified again, the last row counts
     for name in sorted(os.listdir(path), reverse=True):
         if name.endswith(".parquet") and not name.startswith("."):
             for row in rows(os.path.join(path, name)):

@@ -21,7 +21,7 @@ _TYPES = {
     "size": pa.int64(), "mtime_ns": pa.int64(), "n_votes": pa.int32(), "missing": pa.bool_(),
     "genres": pa.list_(pa.string()), "segments": pa.list_(_SEGMENT),
     "probs": pa.map_(pa.string(), pa.float64()), "votes": pa.map_(pa.string(), pa.int32()),
-    **dict.fromkeys(("duration_s", "heard_s", "probability", "silence", "no_music"), pa.float64()),
+    **dict.fromkeys(("duration_s", "classified_s", "probability", "silence", "no_music"), pa.float64()),
 }  # fmt: skip
 SCHEMA = pa.schema([(name, _TYPES.get(name, pa.string())) for name in COLUMNS])
 

@@ -86,7 +86,7 @@ def genres(path: str) -> collections.Counter[str]:
 
 
 def settings(path: str) -> dict[str, str]:
-    """Return what a table's rows were heard with, where it says so: an SQLite file does."""
+    """Return what a table's rows were classified with, where it says so: an SQLite file does."""
     if not os.path.exists(path) or not files.is_database(path):
         return {}
     with database.opened(path, create=False) as opened_database:

@@ -27,15 +27,15 @@ class Found:
 
 @dataclasses.dataclass(frozen=True)
 class Track:
-    """A file and what was heard of it.
+    """A file and what was classified of it.
 
     Attributes:
         path: Its absolute path.
-        size: Its size in bytes when it was heard.
+        size: Its size in bytes when it was classified.
         mtime_ns: When it had been changed last, in nanoseconds since 1970.
         audio_hash: BLAKE2b of the packets of its audio stream, 32 hexadecimal digits; tags do not change it.
         duration_s: Its length in seconds.
-        heard_s: Seconds that were classified.
+        classified_s: Seconds that were classified.
         genre: The answer in words: genres, or ``unsure``, ``silence``, ``speech``, ``noise``.
         probability: Of the leading genre, 0 to 1.
         state: ``music``, ``mix``, ``unsure``, ``silence``, ``speech``, ``noise``; empty where it failed.
@@ -50,7 +50,7 @@ class Track:
         model_version: The first 12 digits of its weights' digest.
         version: The version of genrestream.
         problems: What of the file was damaged, in words; empty where all was well.
-        error: Why it could not be heard; empty where it was.
+        error: Why it could not be classified; empty where it was.
         missing: Whether the file was gone at the last scan.
     """
 
@@ -59,7 +59,7 @@ class Track:
     mtime_ns: int
     audio_hash: str = ""
     duration_s: float | None = None
-    heard_s: float = 0.0
+    classified_s: float = 0.0
     genre: str = ""
     probability: float | None = None
     state: str = ""
@@ -114,11 +114,11 @@ def to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def heard_track(verdict: Verdict, start_s: float) -> dict[str, Any]:
+def classified_track(verdict: Verdict, start_s: float) -> dict[str, Any]:
     """Return what a verdict says of a file, as fields of its row.
 
     Args:
-        verdict: On the part of it that was heard.
+        verdict: On the part of it that was classified.
         start_s: Where that part begins, in seconds.
     """
     final, n = verdict.final, max(1, verdict.n_chunks)

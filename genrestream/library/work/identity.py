@@ -49,7 +49,7 @@ def _add(container: InputContainer, digest: hashlib.blake2b, path: str) -> float
             break
         except IndexError:  # PyAV: a packet of a stream that appeared after opening
             packets = container.demux(stream)
-        except (av.error.FFmpegError, OSError):  # cut short: hearing it says so
+        except (av.error.FFmpegError, OSError):  # cut short: the decoder says so
             break
     n_ticks = max(n_ticks, last - (stream.start_time or 0))
     return float(n_ticks * stream.time_base) if stream.time_base else 0.0

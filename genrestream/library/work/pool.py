@@ -29,7 +29,7 @@ class Answer:
         found: The file.
         audio_hash: The digest of its audio; empty where it could not be read.
         duration_s: Its length in seconds where known.
-        row: What was heard, as fields of its row; None where it was known already, or failed.
+        row: What was classified, as fields of its row; None where it was known already, or failed.
         error: Why it failed; empty where it did not.
     """
 
@@ -78,7 +78,7 @@ class Pool:
 
         Args:
             files: The files; read as workers become free.
-            is_known: Whether there is a row already for this digest, so that the file need not be heard.
+            is_known: Whether there is a row already for this digest, so that the file need not be classified.
 
         Raises:
             WorkerError: The workers cannot be started, or one died before it did anything.
@@ -217,7 +217,7 @@ class _Process:
         if "hash" in message:
             file.audio_hash, file.duration_s = message["hash"], message["duration_s"]
             if not is_known(file.audio_hash):
-                self._send({"hear": number})
+                self._send({"classify": number})
                 return None
             self._send({"drop": number})
         del self.files[number]

@@ -24,7 +24,7 @@ class WorkerSettings:
 
     Attributes:
         model: Name or folder of the model.
-        per_track: Seconds to hear of a file, from the middle; 0 for all.
+        per_track: Seconds to classify of a file, from the middle; 0 for all.
         sends_chunks: Whether chunks go to one network for all workers, and not through one of its own.
     """
 

@@ -4,7 +4,7 @@ It reads tasks from standard input and writes answers to standard output (see ``
 
     {"file": N, "path", "size", "mtime_ns"}   ->  {"file": N, "hash", "duration_s"}  or  {"file": N, "error"}
                                                   and {"file": N, "at"} before it, as before each step
-    {"hear": N}                               ->  {"file": N, "row"}                 or  {"file": N, "error"}
+    {"classify": N}                               ->  {"file": N, "row"}                 or  {"file": N, "error"}
     {"drop": N}                                   the audio of the file is known
 
 It has a network of its own; with ``--batch`` it has none, sends the chunks, and decodes on while they are looked at::
@@ -30,7 +30,7 @@ from genrestream.errors import AudioError, GenrestreamError
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.program import Program
 from genrestream.library.table.track import Found
-from genrestream.library.work.hearing import Hearing
+from genrestream.library.work.excerpt import Excerpt
 from genrestream.library.work.identity import identify
 from genrestream.library.work.settings import WorkerSettings, alone_on_one_core
 from genrestream.library.work.wire import receive, send
@@ -99,10 +99,10 @@ class _Worker:
         if "drop" in task:
             del self._files[task["drop"]]
             return
-        number, path = task["file"] if "file" in task else task["hear"], task.get("path", "")
+        number, path = task["file"] if "file" in task else task["classify"], task.get("path", "")
         self._send({"file": number, "at": True})  # should the process die now, this file is why
         try:
-            if "hear" in task:
+            if "classify" in task:
                 file = self._files.pop(number)
                 path = file.found.path
                 self._send({"file": number, "row": self._row(file)})
@@ -120,23 +120,23 @@ class _Worker:
     def _row(self, file: _File) -> dict[str, Any]:
         if self._program:
             session = Session(self._card, self._program, StreamConfig())
-            hearing = Hearing(file.found, file.duration_s, self._settings.per_track, session)
-            for heard in hearing:
-                session.decide(heard, session.infer(heard))
-            return hearing.row()
+            excerpt = Excerpt(file.found, file.duration_s, self._settings.per_track, session)
+            for classified in excerpt:
+                session.decide(classified, session.infer(classified))
+            return excerpt.row()
         sent: collections.deque[Future[np.ndarray]] = collections.deque()
         session = Session(self._card, lambda _: sent.popleft().result(), StreamConfig())
-        hearing = Hearing(file.found, file.duration_s, self._settings.per_track, session)
+        excerpt = Excerpt(file.found, file.duration_s, self._settings.per_track, session)
         ahead = collections.deque()
-        for heard in hearing:
-            if not heard.is_silent:
-                sent.append(self._sent(np.float32(heard.gain) * heard.chunk.waveform))
-            ahead.append(heard)
+        for classified in excerpt:
+            if not classified.is_silent:
+                sent.append(self._sent(np.float32(classified.gain) * classified.chunk.waveform))
+            ahead.append(classified)
             if len(ahead) > MAX_AHEAD:
                 session.decide(ahead[0], session.infer(ahead.popleft()))
         while ahead:
             session.decide(ahead[0], session.infer(ahead.popleft()))
-        return hearing.row()
+        return excerpt.row()
 
     def _sent(self, samples: np.ndarray) -> "Future[np.ndarray]":
         number, future = next(self._numbers), Future()

@@ -51,7 +51,7 @@ class Plot(Sink):
         background: What is drawn in the segments.
 
     Attributes:
-        spectrogram: What must hear the stream, where the background is one.
+        spectrogram: What must get the stream, where the background is one.
     """
 
     def __init__(self, path: str, background: Background = "none"):
@@ -70,7 +70,7 @@ class Plot(Sink):
         self._title, self._subtitle, self._segments = verdict.source, summary(verdict), verdict.segments
 
     def error(self, source: str, message: str) -> None:
-        """Keep why a live run ended without a verdict; what was heard is drawn all the same."""
+        """Keep why a live run ended without a verdict; what was received is drawn all the same."""
         self._title, self._subtitle = source, message
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ LOWEST_DB, HIGHEST_DB = -90.0, -10.0  # that differ in the picture; a sine of fu
 
 
 class Spectrogram:
-    """Collects the stream as the network hears it, before it is set to one loudness.
+    """Collects the stream as the network gets it, before it is set to one loudness.
 
     Attributes:
         width_s: Seconds of a column.
@@ -24,7 +24,7 @@ class Spectrogram:
         self._counts = np.zeros(MAX_COLUMNS, np.float32)
         self._rest, self._rest_at_s = np.zeros(0, np.float32), 0.0
 
-    def hear(self, at_s: float, waveform: np.ndarray, sample_rate: int) -> None:
+    def add(self, at_s: float, waveform: np.ndarray, sample_rate: int) -> None:
         """Take a piece of the stream.
 
         Args:

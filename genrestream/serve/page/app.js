@@ -1,4 +1,4 @@
-// The page: it shows what the server hears, or this browser's microphone, or a file. It uses the API only.
+// The page: it shows what the server plays or records, or this browser's microphone, or a file. It uses the API only.
 const $ = (id) => document.getElementById(id);
 const SHOWN_S = () => (innerWidth < 640 ? 15 : 30); // seconds of the spectrogram
 const HOUR_S = 3600, QUIETEST_DB = -60, RANGE = 140; // RANGE: steps of 0.4 dB from black to bright

@@ -54,7 +54,7 @@ class Parts:
         inputs: The server's inputs by name.
         hub: Who watches them.
         visits: What visitors bring.
-        senders: Who is told besides.
+        senders: Who is sent messages besides.
         history: The file of the history.
     """
 

@@ -8,11 +8,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from genrestream.serve.hearing import Message
 from genrestream.serve.upload import Upload
+from genrestream.serve.view import Message
 from genrestream.serve.web.outbox import Outbox
 from genrestream.serve.web.security import Receive, Scope, Send
-from genrestream.serve.web.visitors import STALLED_S, FullError, Visits, begun, hear_file
+from genrestream.serve.web.visitors import STALLED_S, FullError, Visits, begun, classify_file
 
 IDLE_S = 15.0  # in which the next bytes must come
 GOING_S = 5.0  # in which the thread must have ended
@@ -42,7 +42,7 @@ class Classify:
     async def _hear(self, upload: Upload, receive: Receive, send: Send) -> None:
         outbox, visits = Outbox(), self._visits
         first = await _next(receive)  # before the answer begins: a client may wait for "100 continue"
-        thread = begun(upload.name, outbox, visits.counts, lambda: hear_file(visits, upload, outbox.put))
+        thread = begun(upload.name, outbox, visits.counts, lambda: classify_file(visits, upload, outbox.put))
         reading = asyncio.create_task(self._read(upload, first, receive))
         try:
             headers = [

@@ -18,11 +18,11 @@ from genrestream.live.config import ListenConfig
 from genrestream.live.feed import Block, Feed
 from genrestream.live.listener import Listener
 from genrestream.output.records.json_files import verdict_record
-from genrestream.serve.hearing import Hearing
 from genrestream.serve.upload import Upload
+from genrestream.serve.view import StreamView
 from genrestream.serve.web.classify import put
 from genrestream.serve.web.outbox import Outbox
-from genrestream.serve.web.visitors import STALLED_S, FullError, Visits, begun, hear_file
+from genrestream.serve.web.visitors import STALLED_S, FullError, Visits, begun, classify_file
 
 FORMATS = {"f32le": np.dtype("<f4"), "s16le": np.dtype("<i2")}
 IDLE_S = 15.0  # in which something must come
@@ -125,38 +125,38 @@ class Listen:
     async def _samples(self, socket: WebSocket, asked: Asked) -> None:
         feed, outbox, model = Feed(), Outbox(), self._visits.model
         config = ListenConfig(source=asked.name, speed=1.0 if asked.is_live else math.inf)
-        hearing = Hearing(VISITOR, asked.name, model.card, outbox.put, self._visits.counts)
+        view = StreamView(VISITOR, asked.name, model.card, outbox.put, self._visits.counts)
         source, session = Socket(asked.name, feed), model.session(config.stream, asked.name)
-        listener = Listener(config, session, feed, source, hearing.spectrogram)
+        listener = Listener(config, session, feed, source, view.spectrogram)
 
-        def hear() -> None:
-            hearing.hear(listener.updates())
+        def work() -> None:
+            view.follow(listener.updates())
             outcome = listener.outcome()
             if outcome.error:
                 raise outcome.error
             outbox.put(verdict_record(outcome.verdict))
 
-        await self._run(socket, asked, outbox, hear, self._feed_samples(socket, asked, feed), feed.end)
+        await self._run(socket, asked, outbox, work, self._feed_samples(socket, asked, feed), feed.end)
 
     async def _file(self, socket: WebSocket, asked: Asked) -> None:
         upload, outbox = Upload(asked.name), Outbox()
 
-        def hear() -> None:
-            hear_file(self._visits, upload, outbox.put)
+        def work() -> None:
+            classify_file(self._visits, upload, outbox.put)
 
-        await self._run(socket, asked, outbox, hear, self._feed_file(socket, upload), upload.close)
+        await self._run(socket, asked, outbox, work, self._feed_file(socket, upload), upload.close)
 
     async def _run(
         self,
         socket: WebSocket,
         asked: Asked,
         outbox: Outbox,
-        hear: Callable[[], None],
+        work: Callable[[], None],
         feed: Coroutine[None, None, None],
         end: Callable[[], None],
     ) -> None:
-        """Let a thread hear, feed it what the visitor sends, and send him what it says."""
-        thread = begun(asked.name, outbox, self._visits.counts, hear)
+        """Let a thread classify, feed it what the visitor sends, and send him what it says."""
+        thread = begun(asked.name, outbox, self._visits.counts, work)
         sending, reading = asyncio.create_task(_send(socket, outbox)), asyncio.create_task(feed)
         try:
             await asyncio.wait([sending, reading], return_when=asyncio.FIRST_COMPLETED)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import get_args
 
-from genrestream.serve.hearing import Counts
 from genrestream.serve.hub import Hub
 from genrestream.serve.inputs import Input
+from genrestream.serve.view import Counts
 from genrestream.serve.web.visitors import Visits
 from genrestream.streaming.status import LiveState
 from genrestream.ways_out.sender import Sender
@@ -24,7 +24,7 @@ def metrics(model: str, inputs: Iterable[Input], hub: Hub, visits: Visits, sende
         inputs: The server's inputs.
         hub: Who watches.
         visits: Who brings microphones and files.
-        senders: Who is told.
+        senders: Who is sent messages.
     """
     inputs = list(inputs)
     counted = {one.name: one.counts for one in inputs} | {"visitors": visits.counts}
@@ -39,7 +39,7 @@ def metrics(model: str, inputs: Iterable[Input], hub: Hub, visits: Visits, sende
         ("failures_total", "counter", "Times that an input ended with an error.", _of(counted, "n_failures")),
         ("viewers", "gauge", "Who watches.", [({}, hub.n_viewers)]),
         ("viewer_messages_dropped_total", "counter", "Messages that viewers were too slow for.", [({}, hub.n_dropped)]),
-        ("visitors", "gauge", "Microphones and files that are heard now.", [({}, visits.places.n_taken)]),
+        ("visitors", "gauge", "Microphones and files that are classified now.", [({}, visits.places.n_taken)]),
         ("visitors_refused_total", "counter", "Visitors that found all places taken.", [({}, visits.places.n_refused)]),
         (
             "messages_sent_total", "counter", "Messages to other programs.",

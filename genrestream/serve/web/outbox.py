@@ -4,7 +4,7 @@ import asyncio
 import collections
 import contextlib
 
-from genrestream.serve.hearing import Message
+from genrestream.serve.view import Message
 
 SKIPPABLE = "tick"  # the level and the spectrogram of a moment: nobody misses them later
 MAX_WAITING = 50  # messages above which these are left out

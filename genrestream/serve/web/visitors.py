@@ -1,4 +1,4 @@
-"""What visitors bring, their microphones and files: how many are heard at once, and how a file becomes records."""
+"""What visitors bring, their microphones and files: how many are classified at once, and how a file becomes records."""
 
 import contextlib
 import dataclasses
@@ -9,14 +9,14 @@ from genrestream.api import Stream
 from genrestream.audio.formats import RawFormat
 from genrestream.errors import AudioError, GenrestreamError, first_line
 from genrestream.output.records.json_files import chunk_record, error_record, verdict_record
-from genrestream.serve.hearing import Counts, Message
 from genrestream.serve.turns import SharedModel
 from genrestream.serve.upload import Upload
+from genrestream.serve.view import Counts, Message
 from genrestream.serve.web.outbox import Outbox
 from genrestream.streaming.config import StreamConfig
 
 STALLED_S = 30.0  # in which a visitor must take what is sent to him
-UPLOAD_S = 900.0  # in which a file must have been heard
+UPLOAD_S = 900.0  # in which a file must have been classified
 
 
 class FullError(GenrestreamError):
@@ -25,11 +25,11 @@ class FullError(GenrestreamError):
 
 @dataclasses.dataclass
 class Places:
-    """How many visitors are heard at once.
+    """How many visitors are classified at once.
 
     Attributes:
         limit: At most so many.
-        n_taken: So many are heard now.
+        n_taken: So many are classified now.
         n_refused: So many were refused so far.
     """
 
@@ -61,7 +61,7 @@ class Visits:
     Attributes:
         model: The model.
         counts: What is counted of visitors.
-        places: How many are heard at once.
+        places: How many are classified at once.
         max_bytes: Size of a file, at most.
         max_s: Length of a microphone's session, at most, in seconds.
     """
@@ -73,23 +73,23 @@ class Visits:
     max_s: float
 
 
-def begun(name: str, outbox: Outbox, counts: Counts, hear: Callable[[], None]) -> threading.Thread:
-    """Return a thread that hears a visitor; an error is its last record.
+def begun(name: str, outbox: Outbox, counts: Counts, work: Callable[[], None]) -> threading.Thread:
+    """Return a thread that serves a visitor; an error is its last record.
 
     Args:
         name: What the visitor calls the source.
         outbox: Where records go.
         counts: What is counted of visitors.
-        hear: Puts records until the source ends.
+        work: Puts records until the source ends.
     """
 
     def run() -> None:
         try:
-            hear()
+            work()
         except GenrestreamError as error:
             counts.n_failures += 1
             outbox.put(error_record(name, str(error)))
-        except Exception as bug:  # the visitor is told, and the others go on
+        except Exception as bug:  # the visitor sees it, and the others go on
             counts.n_failures += 1
             outbox.put(error_record(name, f"{name}: a fault of genrestream ({type(bug).__name__}: {first_line(bug)})"))
         finally:
@@ -100,7 +100,7 @@ def begun(name: str, outbox: Outbox, counts: Counts, hear: Callable[[], None]) -
     return thread
 
 
-def hear_file(visits: Visits, upload: Upload, put: Callable[[Message], None]) -> None:
+def classify_file(visits: Visits, upload: Upload, put: Callable[[Message], None]) -> None:
     """Listen to a file while it comes, and put a record for each chunk, then the verdict.
 
     Raises:

@@ -28,7 +28,7 @@ LEAST = 1e-6  # a probability, before its logarithm
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Examples:
-    """What was heard of songs, and what they are.
+    """The features of songs, and what they are.
 
     Attributes:
         names: The songs.
@@ -240,7 +240,7 @@ def _loss(probs: np.ndarray, examples: Examples) -> np.ndarray:
 def unknown_probs(
     examples: Examples, groups: np.ndarray, strength: float, score: Score, sharpness: float
 ) -> np.ndarray:
-    """Return how probable its best genre is for music of no known genre: each genre is left out in turn and heard.
+    """Return how probable its best genre is for music of no known genre: each genre is left out in turn and classified.
 
     Returns:
         Shape (n_songs,); empty with fewer than three genres, since two are needed to choose from.

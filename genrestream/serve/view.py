@@ -39,8 +39,8 @@ class Counts:
         self.n_dropped = self.n_failures = 0
 
 
-class Hearing:
-    """One stream that is heard: an input of the server, or a visitor's microphone.
+class StreamView:
+    """One stream that is shown: an input of the server, or a visitor's microphone.
 
     Args:
         name: The input's name.
@@ -48,7 +48,7 @@ class Hearing:
         card: The model's card.
         publish: Takes messages, from the listener's thread.
         counts: What is counted of the input.
-        sinks: What else is told.
+        sinks: What else is sent to.
         keep: Takes the stretches that ended, and those that are open; for the history.
 
     Attributes:
@@ -77,7 +77,7 @@ class Hearing:
         for sink in sinks:
             sink.begin(source, None)
 
-    def hear(self, updates: Iterable[Update]) -> None:
+    def follow(self, updates: Iterable[Update]) -> None:
         """Take all updates of a listener, as they come."""
         for update in updates:
             if isinstance(update, Prediction):

@@ -1,4 +1,4 @@
-"""One file through a session: the middle of it, as ``genrestream file`` would hear it."""
+"""One file through a session: the middle of it, as ``genrestream file`` would classify it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,19 +8,19 @@ import numpy as np
 from genrestream.audio.chunks import MIN_PIECE_S
 from genrestream.audio.source import AudioSource, Block
 from genrestream.errors import AudioError
-from genrestream.library.table.track import Found, heard_track
+from genrestream.library.table.track import Found, classified_track
 from genrestream.streaming.session import MeasuredChunk, Session
 
 GATHERED_S = 4.0  # blocks of a few milliseconds cost more in Python than in what is done with them
 
 
-class Hearing:
-    """A file that is being heard. Iterate for its chunks, let the session decide on each, then take the row.
+class Excerpt:
+    """A file that is being classified. Iterate for its chunks, let the session decide on each, then take the row.
 
     Args:
         found: The file.
         duration_s: Its length in seconds where it is known.
-        per_track: Seconds to hear from the middle; 0 hears all.
+        per_track: Seconds to classify from the middle; 0 classifies all.
         session: A new session.
     """
 
@@ -48,7 +48,7 @@ class Hearing:
         """Return what the session says now, as fields of the row.
 
         Raises:
-            AudioError: Too little was there to be heard.
+            AudioError: Too little was there to be classified.
         """
         self._session.settle()
         return row_of(self._session, self.problems, self._window, self._session.position_s)
@@ -60,28 +60,28 @@ class Hearing:
 
 
 def row_of(
-    session: Session, problems: tuple[str, ...], part: tuple[float, float] | None, heard_s: float
+    session: Session, problems: tuple[str, ...], part: tuple[float, float] | None, classified_s: float
 ) -> dict[str, Any]:
     """Return what a session says of a file, as fields of its row.
 
     Args:
         session: It has decided on all chunks.
         problems: What of the file was damaged.
-        part: The window that was heard; None for all of it.
-        heard_s: Seconds that were heard.
+        part: The window that was classified; None for all of it.
+        classified_s: Seconds that were classified.
 
     Raises:
-        AudioError: Too little was there to be heard.
+        AudioError: Too little was there to be classified.
     """
     verdict = session.verdict(problems)
     if verdict.n_chunks == 0:
         raise AudioError(f"{session.source}: too short; at least {MIN_PIECE_S:g} s of audio is needed")
-    row = heard_track(verdict, part[0] if part else 0.0) | {"heard_s": round(heard_s, 3)}
-    return row if part else row | {"duration_s": row["heard_s"]}
+    row = classified_track(verdict, part[0] if part else 0.0) | {"classified_s": round(classified_s, 3)}
+    return row if part else row | {"duration_s": row["classified_s"]}
 
 
 def window(duration_s: float | None, per_track: float) -> tuple[float, float] | None:
-    """Return the first and last second to hear: the middle, or the beginning of a file of unknown length."""
+    """Return the first and last second to classify: the middle, or the beginning of a file of unknown length."""
     if not per_track or (duration_s is not None and duration_s <= per_track):
         return None
     start_s = 0.0 if duration_s is None else (duration_s - per_track) / 2

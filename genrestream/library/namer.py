@@ -7,18 +7,18 @@ from genrestream.inference import checkpoint, shipped
 from genrestream.inference.program import Program
 from genrestream.library.table.track import ANSWER, Found
 from genrestream.library.tags.spelling import spelled
-from genrestream.library.work.hearing import Hearing
+from genrestream.library.work.excerpt import Excerpt
 from genrestream.library.work.identity import identify
 from genrestream.streaming.config import StreamConfig
 from genrestream.streaming.session import Session
 
 
-class Ear:
+class Namer:
     """A loaded model.
 
     Args:
         model: Name or folder.
-        per_track: Seconds to hear of each file, from the middle; 0 for all.
+        per_track: Seconds to classify of each file, from the middle; 0 for all.
 
     Raises:
         UsageError: There is no such model.
@@ -35,16 +35,16 @@ class Ear:
         """Return a file's genres as tags spell them; none where none is probable enough.
 
         Raises:
-            AudioError: It cannot be heard.
+            AudioError: It cannot be classified.
         """
         if not 0 <= min_probability <= 1:
             raise OptionError("min_probability", min_probability, "must be from 0 to 1")
         name = os.fspath(path)
         session = Session(self._card, self._program, StreamConfig())
-        hearing = Hearing(Found(name, 0, 0), identify(name)[1], self._per_track, session)
-        for heard in hearing:
-            session.decide(heard, session.infer(heard))
-        row = hearing.row()
+        excerpt = Excerpt(Found(name, 0, 0), identify(name)[1], self._per_track, session)
+        for classified in excerpt:
+            session.decide(classified, session.infer(classified))
+        row = excerpt.row()
         if row["state"] not in ANSWER:
             return []
         return spelled([genre for genre in row["genres"] if row["probs"].get(genre, 0.0) >= min_probability])
