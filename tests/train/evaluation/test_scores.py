@@ -56,7 +56,7 @@ def test_logits_are_those_of_the_network_up_to_a_constant(model):
         for block, rate in source:
             session.push_block(block, rate)
     session.flush()
-    ours = scored.calibrated(doubled.temperature).track_probs()[0]
+    ours = scored.calibrated(doubled.temperature, doubled.sharpness).track_probs()[0]
     np.testing.assert_allclose(ours, list(session.verdict().final.probs.values()), atol=1e-6)
 
 
