@@ -37,7 +37,7 @@ class Watcher:
 
 @pytest.mark.filterwarnings("default")  # Ray's own, of many kinds
 def test_a_node_that_dies_changes_nothing(tmp_path, default, monkeypatch):
-    from ray.cluster_utils import Cluster
+    from ray.cluster_utils import Cluster  # pyright: ignore[reportMissingImports]
 
     from genrestream.library.cluster.scan import scan_on_ray
     from genrestream.library.scan import scan

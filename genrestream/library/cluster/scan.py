@@ -18,9 +18,9 @@ from genrestream.library.table.track import Found
 from genrestream.library.walk import Choice
 
 try:
-    import ray
-    import ray.data
-    from ray.exceptions import RayError
+    import ray  # pyright: ignore[reportMissingImports]
+    import ray.data  # pyright: ignore[reportMissingImports]
+    from ray.exceptions import RayError  # pyright: ignore[reportMissingImports]
 except ImportError as error:
     raise UsageError("--ray needs Ray; pip install 'genrestream[ray]'") from error
 
