@@ -146,7 +146,7 @@ def watching(host: str, n_viewers: int) -> Iterator[None]:
 
 
 def watch(host: str, n_viewers: int) -> None:
-    """Read the events from so many connections, for ever."""
+    """Read the events from so many connections until it is killed."""
     name, _, port = host.rpartition(":")
     ready = selectors.DefaultSelector()
     for _ in range(n_viewers):

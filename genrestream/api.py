@@ -21,7 +21,7 @@ from genrestream.inference.program import Program
 from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
 from genrestream.live.live_stream import LiveStream
-from genrestream.streaming.config import StreamConfig, check_jobs, n_cores
+from genrestream.streaming.config import StreamConfig, check_jobs, default_jobs
 from genrestream.streaming.pipeline import Pipeline, state_of
 from genrestream.streaming.predictions import Prediction, Segment, Verdict
 from genrestream.streaming.samples import ArraySource
@@ -122,7 +122,7 @@ class Classifier:
             UsageError: There is no such option, or it has a value that it cannot have.
         """
         session = self.session(**options)
-        pool = self._pool(n_cores() if jobs is None else jobs, session.in_order)
+        pool = self._pool(default_jobs() if jobs is None else jobs, session.in_order)
         return Stream(_opened(source, raw, track, sample_rate), session, pool)
 
     def classify(

@@ -15,7 +15,7 @@ from genrestream.output.open_sinks import check_outputs, opened, report
 from genrestream.output.plot.sink import Plot, check_plot
 from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
-from genrestream.streaming.config import n_cores
+from genrestream.streaming.config import default_jobs
 from genrestream.streaming.predictions import Prediction, Verdict
 from genrestream.streaming.status import state_after, title_event
 
@@ -62,7 +62,7 @@ def _classify_all(options: FileOptions, sources: list[str], signals: Signals) ->
         more.append(SegmentFile(options.segments, labels))
     screen = functools.partial(_screen, len(sources))
     on_waveform = plot.spectrogram.add if plot and plot.spectrogram else None
-    openings = Openings(options, model, sources, n_cores() if options.jobs is None else options.jobs, on_waveform)
+    openings = Openings(options, model, sources, default_jobs() if options.jobs is None else options.jobs, on_waveform)
     with contextlib.closing(openings):
         openings.start()
         _wait(model)

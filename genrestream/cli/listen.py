@@ -134,7 +134,7 @@ def _of_one(config: ListenConfig, number: int) -> ListenConfig:
 
 
 def _told(options: ListenOptions) -> contextlib.AbstractContextManager[list[Sender[Now]]]:
-    """Return the ways out; what fails is told at once unless a screen is shown, and in any case at the end."""
+    """Return the ways out; failures are printed at once unless a screen is shown, and always at the end."""
     if not options.ways.to:
         return contextlib.nullcontext([])
     from genrestream.ways_out.teller import senders  # their clients take a while to import
@@ -201,7 +201,7 @@ def _tell(sink: Sink, source: str, update: Update) -> None:
 
 
 def _failed(run: LiveStream) -> list[Update]:
-    """Return what is to be told at once of a run that ended with an error, while others go on."""
+    """Return what to print at once on a run that ended with an error while others go on."""
     error = run.outcome().error
     if error is None:
         return []

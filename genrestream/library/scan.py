@@ -19,14 +19,15 @@ from genrestream.library.table.track import Found, Track, from_dict
 from genrestream.library.walk import Choice, files_below
 from genrestream.library.work.network import Network
 from genrestream.library.work.pool import Answer, Pool
-from genrestream.library.work.settings import WorkerSettings, n_cores
+from genrestream.library.work.settings import WorkerSettings
+from genrestream.streaming.config import n_cores
 
 FOUND_AT_ONCE = 2000
 CHANGED = "was changed while it was read; the next scan classifies it again"
 
 
 class Watcher(Protocol):
-    """Who is told how a scan goes on."""
+    """Takes the progress of a scan."""
 
     def found(self, n: int) -> None:
         """Take the number of files found so far."""
@@ -76,7 +77,7 @@ class Scan:
         config: How.
         model: What classifies them.
         database: The table.
-        watcher: Who is told.
+        watcher: Takes the progress.
 
     Raises:
         UsageError: The table was made in another way.
@@ -207,7 +208,7 @@ def scan(folders: Sequence[str], config: ScanConfig, watcher: Watcher, then: Cal
     Args:
         folders: Folders and files.
         config: How.
-        watcher: Who is told how it goes on.
+        watcher: Takes the progress.
         then: Is called after the scan while the workers are there, for ``--watch``.
 
     Raises:

@@ -57,9 +57,13 @@ def check_hop(hop_s: float) -> None:
 
 
 def n_cores() -> int:
-    """Return how many cores this process may use, at most ``MAX_JOBS``."""
-    n_allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(n_allowed, MAX_JOBS)
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_jobs() -> int:
+    """Return how many chunks are in work at once where nothing is said: one a core, at most ``MAX_JOBS``."""
+    return min(n_cores(), MAX_JOBS)
 
 
 def check_jobs(jobs: object) -> None:

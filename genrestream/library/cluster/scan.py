@@ -37,7 +37,7 @@ def scan_on_ray(folders: Sequence[str], config: ScanConfig, watcher: Watcher) ->
     Args:
         folders: Paths that all machines have, or addresses that fsspec reads (``s3://``, ``gs://``, ``hdfs://``).
         config: How; ``ray`` is the cluster's address, or ``auto``.
-        watcher: Who is told how it goes on.
+        watcher: Takes the progress.
 
     Raises:
         UsageError: The table is no .parquet, or there is no such cluster or model.

@@ -31,7 +31,7 @@ Batch = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class StageSettings:
-    """What both stages are told.
+    """The settings of both stages.
 
     Attributes:
         model: Name or folder of the model, the same on all machines.

@@ -44,7 +44,7 @@ class Pool:
     """A number of workers.
 
     Args:
-        settings: What they are told.
+        settings: Their settings.
         n_workers: How many.
         network: The network for all of them, where they send chunks.
     """

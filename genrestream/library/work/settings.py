@@ -1,4 +1,4 @@
-"""What each worker is told, and how it keeps to one core."""
+"""The settings of a worker, and how it keeps to one core."""
 
 import contextlib
 import dataclasses
@@ -37,13 +37,6 @@ def environment() -> dict[str, str]:
     """Return the environment of a worker: it computes on the CPU, on one thread."""
     has_device = any(importlib.util.find_spec(name) for name in DEVICES)
     return {**os.environ, **ONE_THREAD, **({"JAX_PLATFORMS": "cpu"} if has_device else {})}
-
-
-def n_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextlib.contextmanager

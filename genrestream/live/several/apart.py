@@ -80,7 +80,7 @@ class MicrophoneApart:
             self._feed.end(error)
 
     def _hand_on(self, process: subprocess.Popen[bytes]) -> str:
-        """Put a process's blocks into the feed until it ends; return the error for which it did, if it told one."""
+        """Put a process's blocks into the feed until it ends; return its error, if there was one."""
         assert process.stdout
         error, is_first, n_lost_before = "", True, self._feed.n_overflows
         for message in () if self._closing.is_set() else messages(process.stdout):
