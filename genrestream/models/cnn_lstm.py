@@ -29,7 +29,7 @@ class CNNLSTMConfig(Sizes):
         n_dense: Units of the dense layer.
         dropout: Rate before the first LSTM layer and before each dense layer, in training.
         stateful: Whether the network goes on from chunk to chunk of a stream; then no layer sees later frames.
-        decay: Of a stateful network: what a frame still counts at the next one, in the mean before the dense layer.
+        mean_decay: Of a stateful network: what a frame still counts at the next one, in the mean before the dense layer.
     """
 
     n_filters: tuple[int, ...] = (32, 32, 32)
@@ -39,7 +39,7 @@ class CNNLSTMConfig(Sizes):
     n_dense: int = 64
     dropout: float = 0.3
     stateful: bool = False
-    decay: float = 0.99
+    mean_decay: float = 0.99
 
     @property
     def stride(self) -> int:
@@ -109,7 +109,7 @@ class CNNLSTM(nnx.Module):
         for layer, carry in zip(self.recurrent, state.carries, strict=True):
             x, carry = layer.step(x, carry)
             carries.append(carry)
-        x, mean = running_mean(x, state.mean, self.config.decay)
+        x, mean = running_mean(x, state.mean, self.config.mean_decay)
         return self.dense(x), State(tuple(frames), tuple(carries), mean)
 
     def _pooled(self, number: int, responses: Array) -> Array:

@@ -31,7 +31,7 @@ class CRNNConfig(Sizes):
         n_layers: GRU layers.
         dropout: Rate before the first GRU layer and before the output, in training.
         stateful: Whether the network goes on from chunk to chunk of a stream; then no layer sees later frames.
-        decay: Of a stateful network: what a frame still counts at the next one, in the mean before the output.
+        mean_decay: Of a stateful network: what a frame still counts at the next one, in the mean before the output.
     """
 
     n_filters: tuple[int, ...] = (16, 32, 64, 64, 64)
@@ -41,7 +41,7 @@ class CRNNConfig(Sizes):
     n_layers: int = 2
     dropout: float = 0.3
     stateful: bool = False
-    decay: float = 0.99
+    mean_decay: float = 0.99
 
     @property
     def stride(self) -> int:
@@ -120,5 +120,5 @@ class CRNN(nnx.Module):
         for layer, carry in zip(self.recurrent, state.carries, strict=True):
             x, carry = layer.step(x, carry)
             carries.append(carry)
-        x, mean = running_mean(x, state.mean, self.config.decay)
+        x, mean = running_mean(x, state.mean, self.config.mean_decay)
         return self.dense(x), State(tuple(frames), tuple(carries), mean)
