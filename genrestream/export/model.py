@@ -26,7 +26,7 @@ def function_of(checkpoint: Checkpoint) -> Callable[[jax.Array], jax.Array]:
     """
     if checkpoint.card.is_stateful:
         raise UsageError(
-            f"{checkpoint.path}: is stateful, and the exported function keeps no state; export the weights as .safetensors"
+            f"{checkpoint.path}: is stateful, and an exported function keeps no state; export its weights, .safetensors"
         )
     weights, logits = unpacked(load_weights(checkpoint)), logits_function(checkpoint.card)
     return lambda waveform: logits(weights, waveform)

@@ -149,9 +149,10 @@ def step_function(card: Card) -> Callable[..., tuple[jax.Array, Any]]:
 
 def _stepped(module: Any, card: Card, waveform: jax.Array, carry: tuple[jax.Array, ...] = ()) -> tuple[jax.Array, Any]:
     """Return the logits and the state after samples; without a state they begin the stream."""
-    start = samples_before(len(waveform), card.frontend), module.initial_state(len(waveform))
+    config: Any = card.frontend  # a causal one
+    start = samples_before(len(waveform), config), module.initial_state(len(waveform))
     before, state = ravel_pytree(start)[1](carry[0]) if carry else start
-    frames, before = streamed_features(waveform, before, card.frontend)
+    frames, before = streamed_features(waveform, before, config)
     logits, state = module.step(frames, state)
     return logits, (ravel_pytree((before, state))[0],)
 
@@ -159,4 +160,5 @@ def _stepped(module: Any, card: Card, waveform: jax.Array, carry: tuple[jax.Arra
 def step_size(card: Card) -> int:
     """Return the fewest samples that a stateful network takes at a time."""
     module: Any = abstract_module(card)
-    return module.config.stride * card.frontend.hop_length
+    config: Any = card.frontend
+    return module.config.stride * config.hop_length

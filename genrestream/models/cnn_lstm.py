@@ -29,7 +29,7 @@ class CNNLSTMConfig(Sizes):
         n_dense: Units of the dense layer.
         dropout: Rate before the first LSTM layer and before each dense layer, in training.
         stateful: Whether the network goes on from chunk to chunk of a stream; then no layer sees later frames.
-        mean_decay: Of a stateful network: what a frame still counts at the next one, in the mean before the dense layer.
+        mean_decay: Of a stateful network: what a frame still counts at the next one, in the mean before the output.
     """
 
     n_filters: tuple[int, ...] = (32, 32, 32)

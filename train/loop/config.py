@@ -38,9 +38,8 @@ class Design:
 
     def network(self, n_classes: int, seed: int) -> Network:
         """Return the network to train; a stateful one takes a step for each chunk of an example."""
-        return Network(
-            self.module(n_classes, seed), forward=in_steps(self.frontend.shape[0]) if self.is_stateful else None
-        )
+        frontend: Any = self.frontend
+        return Network(self.module(n_classes, seed), forward=in_steps(frontend.n_frames) if self.is_stateful else None)
 
     def module(self, n_classes: int, seed: int) -> nnx.Module:
         """Return the network with initial weights.
@@ -109,9 +108,9 @@ class ScratchConfig(RunConfig):
     """The options of networks that are trained from scratch; augmentation is weaker than the default.
 
     Attributes:
-        n_chunks: Of a stateful network: consecutive chunks in a training example; the gradient ends at each one's start.
+        n_chunks: Of a stateful network: consecutive chunks in a training example; no gradient goes from one to another.
         model: Sizes of the network.
-        frontend: The features that it receives; a stateful network makes them causal, with the hop that fits its steps.
+        frontend: The features that it receives; for a stateful network they become causal, with a hop that fits it.
     """
 
     augment: AugmentConfig = AugmentConfig(equalise_db=0.0, noise=0.2, distort=0.2, spec_masks=1, mixup=0.1)
@@ -136,8 +135,8 @@ class ScratchConfig(RunConfig):
     @property
     def example(self) -> FrontendConfig:
         """The front end of a training example: of a stateful network several chunks one after another."""
-        design = self.design
-        return design.frontend.times(self.n_chunks) if design.is_stateful else design.frontend
+        frontend: Any = self.design.frontend
+        return frontend.times(self.n_chunks) if self.design.is_stateful else frontend
 
 
 def n_steps(config: RunConfig, n_crops: int) -> int:

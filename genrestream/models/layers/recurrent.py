@@ -100,9 +100,7 @@ def _forward(cell: Cell, inputs: Array, start: Carry, kernel: Array) -> tuple[tu
     return results, (start[0], results[0], pull_back)
 
 
-def _backward(
-    cell: Cell, saved: tuple[Array, Array, Any], cotangents: tuple[Array, Array]
-) -> tuple[Array, Carry, Array]:
+def _backward(cell: Cell, saved: tuple[Array, Array, Any], cotangents: Any) -> tuple[Array, Carry, Array]:
     first, states, pull_back = saved
     of_inputs, of_products, of_start = pull_back(cotangents)
     before = jnp.concatenate([first[None], states[:-1]])
