@@ -49,11 +49,15 @@ def test_the_list_is_written(data, runs, tmp_path, monkeypatch, capsys):
 
 
 def test_two_runs_are_compared_by_dataset(data, runs, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["paired", str(runs[1]), str(runs[1]), "--data", str(data)])
+    both = [str(runs[1]), str(runs[1])]
+    monkeypatch.setattr(sys, "argv", ["paired", *both, "--data", str(data), "--seconds", "3", "6"])
     paired.main()
-    row = capsys.readouterr().out.splitlines()[2].split(" | ")
-    assert row[1:4] == ["4", "0.500", "0.500"]
-    assert row[-1] == "1 |"
+    for line, after in zip(capsys.readouterr().out.splitlines()[2:], ("all", "3 s", "6 s"), strict=True):
+        row = line.split(" | ")
+        assert row[1:3] == [after, "4"]
+        assert row[3] == row[4]
+        assert row[3].startswith("0.500 (")
+        assert row[-1] == "1 |"
 
 
 def test_a_fold_that_may_know_a_track_or_its_artist_is_refused(data, runs):
