@@ -69,7 +69,8 @@ class Overlap:
 def log_mel_config(card: Card) -> LogMelConfig | None:
     """Return the spectrogram of a network whose work serves the next chunk; None of other networks."""
     frontend = card.frontend.first if isinstance(card.frontend, PairConfig) else card.frontend
-    return frontend if card.model in REUSING and type(frontend) is LogMelConfig else None
+    is_centred = type(frontend) is LogMelConfig and not frontend.causal
+    return frontend if card.model in REUSING and is_centred else None
 
 
 def reused_config(card: Card, hop: int) -> LogMelConfig | None:

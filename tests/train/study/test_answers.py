@@ -56,7 +56,7 @@ def test_two_runs_are_compared_by_dataset(data, runs, monkeypatch, capsys):
         row = line.split(" | ")
         assert row[1:3] == [after, "4"]
         assert row[3] == row[4]
-        assert row[3].startswith("0.500 (")
+        assert row[3].startswith("0.500 [")
         assert row[-1] == "1 |"
 
 
