@@ -52,7 +52,7 @@ def test_two_runs_are_compared_by_dataset(data, runs, monkeypatch, capsys):
     both = [str(runs[1]), str(runs[1])]
     monkeypatch.setattr(sys, "argv", ["paired", *both, "--data", str(data), "--seconds", "3", "6"])
     paired.main()
-    for line, after in zip(capsys.readouterr().out.splitlines()[2:], ("all", "3 s", "6 s"), strict=True):
+    for line, after in zip(capsys.readouterr().out.splitlines()[2:5], ("all", "3 s", "6 s"), strict=True):
         row = line.split(" | ")
         assert row[1:3] == [after, "4"]
         assert row[3] == row[4]
