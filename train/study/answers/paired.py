@@ -29,6 +29,8 @@ from train.evaluation.report.markdown import interval, p_value, table
 from train.evaluation.runs import Part, find_system
 from train.evaluation.scores import Scored
 
+HEAD = ("difference", "only first", "only second", "p")
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -92,14 +94,15 @@ def main() -> None:
     for domain in dict.fromkeys(track.domain for track in tracks):
         names = [name for name in one.tracks if domain_of[name] == domain]
         long = [name for name in names if lengths_s[name] >= max(config.seconds, default=0)]
-        rows.append([domain or config.data.name, "all", *_cells(one.select(names), other.select(names))])
+        rows.append([domain or config.data.name, "all", *cells(one.select(names), other.select(names))])
         for until_s in config.seconds if long else ():
-            rows.append(["", f"{until_s:g} s", *_cells(one.select(long), other.select(long), until_s)])
+            rows.append(["", f"{until_s:g} s", *cells(one.select(long), other.select(long), until_s)])
     head = ("dataset", "after", "tracks", config.first.name, config.second.name)
-    print("\n".join(table((*head, "difference", "only first", "only second", "p"), rows)))
+    print("\n".join(table((*head, *HEAD), rows)))
 
 
-def _cells(one: Scored, other: Scored, until_s: float = np.inf) -> list[object]:
+def cells(one: Scored, other: Scored, until_s: float = np.inf) -> list[object]:
+    """Return the number of tracks, both accuracies with intervals, and what ``HEAD`` names, after so many seconds."""
     figures = paired(one, other, until_s)
     rights = [correct(scored, until_s=until_s) for scored in (one, other)]
     return [
