@@ -86,7 +86,7 @@ class Scan:
 
     def __init__(self, roots: list[str], config: ScanConfig, model: Checkpoint, database: Database, watcher: Watcher):
         if config.batch and model.card.is_stateful:
-            raise OptionError("batch", config.batch, f"cannot be with {model.card.name}, {IN_ORDER}; leave it out")
+            raise OptionError("batch", config.batch, f"cannot be used with {model.card.name}, {IN_ORDER}; leave it out")
         self._roots, self._config, self._model = roots, config, model
         self._database, self._watcher = database, watcher
         self._marks = marks(model)

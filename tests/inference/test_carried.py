@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 from typing import Any
 
 import jax
@@ -20,7 +21,8 @@ from genrestream.library.namer import Namer
 from genrestream.library.scan import Scan
 from genrestream.streaming.config import StreamConfig
 from genrestream.streaming.session import Session
-from tests.conftest import music
+from tests.conftest import command, music
+from tests.library.conftest import rows
 from tests.made_up import stateful
 
 RATE, CHUNK = 12_000, 36_000
@@ -122,16 +124,20 @@ def test_a_stored_step_has_a_state_too(folder, monkeypatch):
     np.testing.assert_array_equal(*answers)
 
 
-def test_a_library_is_classified_as_files_are(folder, model, wav):
+def test_a_library_is_classified_as_files_are(folder, model, wav, tmp_path):
     final = model.classify(wav).final
     assert Namer(str(folder), 0).genres(wav, 0.0) == [genre.title() for genre in final.genres]
+    done = command("scan", wav, "--model", folder, "--db", tmp_path / "table.sqlite", "--jobs", 1)
+    assert done.returncode == 0, done.stderr
+    ((probs,),) = rows(tmp_path / "table.sqlite", "probs")
+    assert json.loads(probs) == pytest.approx(final.probs, abs=1e-3)
 
 
 def test_what_cannot_carry_a_state_says_so(folder, model, tmp_path):
     checkpoint = read(folder)
     with pytest.raises(UsageError, match="stateful: a stateful model takes a stream's chunks in order"):
         Session(model.card, model.program, StreamConfig())
-    with pytest.raises(UsageError, match="batch=4 cannot be with stateful, a stateful model"):
+    with pytest.raises(UsageError, match="batch=4 cannot be used with stateful, a stateful model"):
         Scan([], ScanConfig(batch=4), checkpoint, None, None)  # pyright: ignore[reportArgumentType]
     with pytest.raises(UsageError, match="is stateful, and an exported function keeps no state"):
         function_of(checkpoint)
