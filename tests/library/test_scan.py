@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -222,6 +223,33 @@ def test_a_worker_that_dies_costs_one_file(tmp_path, default):
     assert all("was killed by signal 9; scan with --retry to try it again" in line for line in failed)
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs a signal that stops a process")
+def test_a_worker_that_never_answers_is_ended(tmp_path, default, monkeypatch):
+    from genrestream.library.table.track import Found
+    from genrestream.library.work import pool as pools
+    from genrestream.library.work.settings import WorkerSettings
+
+    songs = [encode(tmp_path / f"{n}.wav", music(3, seed=n), 16_000, "pcm_s16le") for n in range(4)]
+    files = [Found(str(song), song.stat().st_size, song.stat().st_mtime_ns) for song in songs]
+    stopped = []
+
+    def stop_it(_: str) -> bool:
+        """Stop the worker at its first file for good, and wait no longer for it than a second."""
+        if not stopped:
+            stopped.append(pool.pids[0])
+            os.kill(stopped[0], signal.SIGSTOP)
+            monkeypatch.setattr(pools, "STUCK_S", 1.0)
+        return False
+
+    with pools.Pool(WorkerSettings("musicnn", 30.0), 1) as pool:
+        answers = list(pool.answers(iter(files), stop_it))
+        assert stopped[0] not in pool.pids
+    assert sorted(answer.found.path for answer in answers) == sorted(map(str, songs))
+    failed = [answer.error for answer in answers if answer.error]
+    assert len(failed) == 1
+    assert re.search(r"took more than \d s and was ended; scan with --retry to try it again$", failed[0])
+
+
 def foreign(path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE songs (name)")
@@ -281,6 +309,7 @@ def test_another_model_or_length_needs_another_table(messy, scanned):
         ([".", "--shard", "3/2"], "--shard 3/2: must be I/N with I from 1 to N, such as 2/8"),
         ([".", "--per-track", "0.5"], "--per-track 0.5: must be 0 for all, or from 1 to 86400 seconds"),
         ([".", "--model", "nosuch"], "--model nosuch: no such model"),
+        (["nowhere"], "nowhere: no such file or directory; name a folder of music"),
         ([".", "--db", "nowhere/x.sqlite"], "nowhere/x.sqlite: there is no folder nowhere"),
     ],
 )
