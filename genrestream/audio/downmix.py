@@ -58,7 +58,8 @@ class Downmix:
         for products in _products(frames):
             weights.append(self._weights)
             self._follow(products)
-        mono = np.matmul(np.reshape(weights, (n_frames, 1, len(held))), frames).reshape(-1)
+        by_frame = np.array(weights, np.float32).reshape(n_frames, 1, len(held))
+        mono = (by_frame @ frames).reshape(-1)
         self._held = held[:, n_frames * self._frame :]
         return np.concatenate([mono, self._weights @ self._held])[n_held:]
 
