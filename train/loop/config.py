@@ -18,6 +18,9 @@ from train.data.tracks import DataConfig
 from train.input.sampling import SamplingConfig
 from train.loop.loop import LoopConfig
 from train.loop.optimizer import StepConfig
+from train.loop.step import Network, in_steps
+
+MAX_CHUNKS = 100  # in a training example; each is a part of the compiled step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +30,16 @@ class Design:
     model: str
     config: Any
     frontend: FrontendConfig
+
+    @property
+    def is_stateful(self) -> bool:
+        """Whether the network goes on from chunk to chunk of a stream."""
+        return getattr(self.config, "stateful", False)
+
+    def network(self, n_classes: int, seed: int) -> Network:
+        """Return the network to train; a stateful one takes a step for each chunk of an example."""
+        frontend: Any = self.frontend
+        return Network(self.module(n_classes, seed), forward=in_steps(frontend.n_frames) if self.is_stateful else None)
 
     def module(self, n_classes: int, seed: int) -> nnx.Module:
         """Return the network with initial weights.
@@ -80,6 +93,11 @@ class RunConfig(abc.ABC):
         """The network to train."""
 
     @property
+    def example(self) -> FrontendConfig:
+        """The front end of a training example."""
+        return self.design.frontend
+
+    @property
     def validates(self) -> bool:
         """Whether the training makes use of validation tracks; otherwise they are trained on too."""
         return True
@@ -90,19 +108,35 @@ class ScratchConfig(RunConfig):
     """The options of networks that are trained from scratch; augmentation is weaker than the default.
 
     Attributes:
+        n_chunks: Of a stateful network: consecutive chunks in a training example; no gradient goes from one to another.
         model: Sizes of the network.
-        frontend: The features that it receives.
+        frontend: The features that it receives; for a stateful network they become causal, with a hop that fits it.
     """
 
     augment: AugmentConfig = AugmentConfig(equalise_db=0.0, noise=0.2, distort=0.2, spec_masks=1, mixup=0.1)
+    n_chunks: int = 4
     model: Any
     frontend: Any
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.n_chunks <= MAX_CHUNKS:
+            raise UsageError(f"--n-chunks {self.n_chunks}: must be from 1 to {MAX_CHUNKS}")
 
     @property
     def design(self) -> Design:
         """The network to train."""
         name = next(name for name, (config, _) in MODELS.items() if isinstance(self.model, config))
-        return Design(name, self.model, self.frontend)
+        design = Design(name, self.model, self.frontend)
+        if not design.is_stateful:
+            return design
+        return dataclasses.replace(design, frontend=self.frontend.causal_by(self.model.stride))
+
+    @property
+    def example(self) -> FrontendConfig:
+        """The front end of a training example: of a stateful network several chunks one after another."""
+        frontend: Any = self.design.frontend
+        return frontend.times(self.n_chunks) if self.design.is_stateful else frontend
 
 
 def n_steps(config: RunConfig, n_crops: int) -> int:

@@ -10,7 +10,7 @@ from train.data.cache import AudioCache
 from train.data.splits import Split
 from train.input import examples
 from train.loop.config import RunConfig, n_steps
-from train.loop.step import Network, Step
+from train.loop.step import Step
 
 N_TIMED = 3
 
@@ -28,14 +28,13 @@ def expected(config: RunConfig, split: Split, cache: AudioCache, is_trained_in_s
     lines = [f"{len(split.genres)} genres, {clock(seconds)} of music to train on"]
     if not is_trained_in_steps:
         return [*lines, "a frozen network hears each piece once, then a layer is fitted: no steps to count"]
-    crops = examples.crops(
-        split.train, split.genres, cache, config.design.frontend, config.augment, config.sampling, config.seed
-    )
+    n_classes, example = len(split.genres), config.example
+    crops = examples.crops(split.train, split.genres, cache, example, config.augment, config.sampling, config.seed)
     total = n_steps(config, len(crops))
     step = Step(
-        Network(config.design.module(len(split.genres), config.seed)),
-        config.design.frontend,
-        len(split.genres),
+        config.design.network(n_classes, config.seed),
+        example,
+        n_classes,
         config.augment,
         config.step,
         total,

@@ -24,13 +24,35 @@ Batch = Mapping[str, jax.Array]
 Forward = Callable[[Any, jax.Array], jax.Array]
 
 
+def in_steps(n_frames: int) -> Forward:
+    """Return the forward pass of a stateful network over examples of several chunks: a step for each chunk.
+
+    The state goes from step to step and the gradient does not: truncated back-propagation through time (Williams &
+    Peng 1990, doi 10.1162/neco.1990.2.4.490).
+
+    Args:
+        n_frames: Frames of a chunk.
+    """
+
+    def forward(module: Any, x: jax.Array) -> jax.Array:
+        """Return the logits after each chunk, shape (batch, n_chunks, n_classes)."""
+        state, answers = module.initial_state(len(x)), []
+        for start in range(0, x.shape[1], n_frames):
+            logits, state = module.step(x[:, start : start + n_frames], jax.lax.stop_gradient(state))
+            answers.append(logits)
+        return jnp.stack(answers, axis=1)
+
+    return forward
+
+
 class Network:
     """A module as arrays: its trained parameters and its statistics by dotted name, and how to join them again.
 
     Args:
         module: The network, with its initial or pretrained weights.
         frozen: Whether the parameter of a name is not trained.
-        forward: Function from module and features to logits; the module's own call where not given.
+        forward: Function from module and features to logits, shape (batch, n_classes) or, for several answers one after
+            another, (batch, n_answers, n_classes); the module's own call where not given.
     """
 
     def __init__(
@@ -151,7 +173,8 @@ class Step:
             weights, statistics = jax.lax.with_sharding_constraint((params, state.statistics), self._whole)
             statistics |= self._cast({name: statistics[name] for name in self.network.frozen})
             logits, statistics = self.network.train(self._cast(weights), statistics, self._cast(x), keys[2])
-            losses = optax.losses.softmax_cross_entropy(logits.astype(jnp.float32), targets)
+            logits = logits.astype(jnp.float32).reshape(len(x), -1, self.n_classes)
+            losses = optax.losses.softmax_cross_entropy(logits, targets[:, None]).mean(axis=1)
             return jnp.sum(losses * batch["weight"]) / jnp.maximum(1e-9, jnp.sum(batch["weight"])), (logits, statistics)
 
         (loss, (logits, statistics)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
@@ -163,7 +186,8 @@ class Step:
         decay = jnp.minimum(self.config.average_decay, (1 + state.step) / (10 + state.step))
         now = {name: (params | statistics)[name] for name in state.average}
         average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.average, now)
-        hits = jnp.sum((logits.argmax(axis=-1) == targets.argmax(axis=-1)) * (batch["weight"] > 0))
+        is_right = (logits.argmax(axis=-1) == targets.argmax(axis=-1)[:, None]).mean(axis=1)
+        hits = jnp.sum(is_right * (batch["weight"] > 0))
         after = TrainState(
             step=state.step + 1,
             params=params,
@@ -186,4 +210,5 @@ class Step:
 
     def _probs(self, weights: Weights, batch: Batch) -> jax.Array:
         x = batch["inputs"] if self.frontend is None else features(batch["inputs"], self.frontend)
-        return jax.nn.softmax(self.network.infer(weights, x))
+        logits = self.network.infer(weights, x).reshape(len(x), -1, self.n_classes)
+        return jax.nn.softmax(logits[:, -1])
