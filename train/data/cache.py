@@ -112,21 +112,39 @@ class AudioCache:
         start, stop = self._place(track)
         return stop - start
 
+    def about(self, path: Path) -> dict[str, Any]:
+        """Return what is known of a decoded file: ``n_samples``, ``scale`` and ``problems``."""
+        return self._said(self.file(path))
+
+    def digest(self, path: Path) -> str:
+        """Return the digest of a file's content."""
+        return self._digests[path]
+
+    def know(self, path: Path, digest: str, about: dict[str, Any]) -> None:
+        """Take over what is known of a file that is not read here."""
+        self._digests.know(path, digest)
+        self._about[self.file(path)] = about
+
     def waveform(self, track: Track) -> np.ndarray:
-        """Return a track's samples, int16, shape (n_samples,), mapped into memory; times ``scale`` they are floats."""
-        file = self.file(track.path)
-        return _samples(file, self._said(file)["n_samples"])[slice(*self._place(track))]
+        """Return a track's samples, int16, shape (n_samples,); times ``scale`` they are floats."""
+        return self._stored(track.path, *self._place(track))
 
     def scale(self, track: Track) -> float:
         """Return the factor that makes a track's samples floats from -1 to 1."""
-        return self._said(self.file(track.path))["scale"]
+        return self.about(track.path)["scale"]
 
     def crop(self, track: Track, start: int, n_samples: int) -> np.ndarray:
         """Return a piece of a track as a stream receives it, float32; shorter where the track ends."""
-        return self.waveform(track)[start : start + n_samples] * np.float32(self.scale(track))
+        first, stop = self._place(track)
+        piece = self._stored(track.path, first + start, min(stop, first + start + n_samples))
+        return piece * np.float32(self.scale(track))
+
+    def _stored(self, path: Path, start: int, stop: int) -> np.ndarray:
+        """Return a piece of a file's samples, mapped into memory."""
+        return _samples(self.file(path), self.about(path)["n_samples"])[start:stop]
 
     def _place(self, track: Track) -> tuple[int, int]:
-        n_samples = self._said(self.file(track.path))["n_samples"]
+        n_samples = self.about(track.path)["n_samples"]
         if track.start_s is None:
             return 0, n_samples
         start = min(n_samples, round(track.start_s * self.sample_rate))
@@ -169,7 +187,7 @@ class AudioCache:
                 filled.unreadable[track.name] = f"{track.path}: {seconds:.2f} s are too short for a chunk"
                 continue
             filled.tracks.append(dataclasses.replace(track, seconds=seconds) if track.start_s is None else track)
-            if problems := self._said(self.file(track.path))["problems"]:
+            if problems := self.about(track.path)["problems"]:
                 filled.problems[track.name] = f"{track.path}: {problems}"
         return filled
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from genrestream.errors import UsageError
 from genrestream.output.text import printable
+from train.data import shards
 from train.data.cache import AudioCache, Filled
 from train.data.readers.folders import read
+from train.data.shards import Shards
 from train.data.splits import Split, divide
 from train.data.tracks import DataConfig, Dataset, Track
 
@@ -28,8 +30,11 @@ def load(config: DataConfig, sample_rate: int, n_workers: int | None = None) -> 
         UsageError: There is no music to train on, or too much of it is unreadable, or it cannot be divided so.
         OutputError: The cache cannot be written.
     """
-    cache = _cache(sample_rate, config.cache)
-    dataset, filled = decoded(read_all(config.data, config.more), cache, config, n_workers)
+    if shards.is_here(config.data) and config.more:
+        raise UsageError(f"--more: --data {config.data} holds shards of one dataset; give folders of music")
+    cache = _cache(sample_rate, config.cache, config.data if shards.is_here(config.data) else None)
+    dataset = cache.dataset if isinstance(cache, Shards) else read_all(config.data, config.more)
+    dataset, filled = decoded(dataset, cache, config, n_workers)
     split = divide(dataset, config)
     for line in [*dataset.left_out, *filled.unreadable.values(), *unplaced(split, config)]:
         print(f"left out: {printable(line)}", file=sys.stderr)
@@ -69,8 +74,8 @@ def read_all(first: Path, more: Sequence[Path] = ()) -> Dataset:
 
 
 @functools.cache  # five folds share what was decoded, and what was computed from it
-def _cache(sample_rate: int, folder: Path | None) -> AudioCache:
-    return AudioCache(sample_rate, folder)
+def _cache(sample_rate: int, folder: Path | None, sharded: Path | None) -> AudioCache:
+    return Shards(sample_rate, folder, sharded) if sharded else AudioCache(sample_rate, folder)
 
 
 def decoded(

@@ -33,6 +33,7 @@ from train.command.entry import entry
 from train.command.lock import locked
 from train.command.provenance import program, provenance
 from train.command.smoke import with_smoke
+from train.data import shards
 from train.data.cache import AudioCache
 from train.data.load import load
 from train.data.splits import PUBLISHED, Split
@@ -153,7 +154,8 @@ def run(config: Config, trainer: Trainer[Config]) -> None:
 
 def _next_steps(config: RunConfig, last: Path) -> list[str]:
     """Return where the model is, and what to do with it."""
-    folders = [str(config.data.data), *(["--more", *map(str, config.data.more)] if config.data.more else [])]
+    music = "FOLDER_OF_THE_MUSIC" if shards.is_here(config.data.data) else str(config.data.data)
+    folders = [music, *(["--more", *map(str, config.data.more)] if config.data.more else [])]
     lines = [f"model: {last / 'model'}"]
     if config.folds or config.data.fold is not None or config.data.split in PUBLISHED:
         lines.append(f"next: python -m train.evaluate {config.output} --data {' '.join(folders)}")
