@@ -25,7 +25,7 @@ from genrestream.audio.chunks import MIN_PIECE_S
 from genrestream.errors import AudioError, OutputError, UsageError
 from genrestream.files import writing
 from genrestream.inference.cache_folder import cache_folder
-from train.data import sealed
+from train.data import hosts, sealed
 from train.data.decode import waveform_blocks
 from train.data.digests import REMEDY, Digests
 from train.data.tracks import Track
@@ -82,15 +82,23 @@ class AudioCache:
         """Decode what is not in the cache yet, or is damaged there (one warning on stderr).
 
         Args:
-            tracks: The tracks.
+            tracks: The tracks; if they are dealt to several hosts, each decodes its own, and all must call this.
             n_workers: Processes to decode in, 0 for this one; by the number of tracks and cores where not given.
 
         Raises:
             OutputError: The cache cannot be written.
+            UsageError: The hosts see different tracks.
         """
         self._remove_abandoned()
+        mine = [track for track in tracks if hosts.is_here(track)]
+        failed = self._decode(list(dict.fromkeys(track.path for track in mine)), n_workers)
+        if any(track.host is not None for track in tracks):
+            self._exchange(tracks, failed)
+        return self._filled(tracks, failed)
+
+    def _decode(self, paths: Sequence[Path], n_workers: int | None) -> dict[Path, str]:
+        """Decode files that are not in the cache; return why some cannot be read."""
         failed: dict[Path, str] = {}
-        paths = list(dict.fromkeys(track.path for track in tracks))
         with concurrent.futures.ThreadPoolExecutor() as pool:
             states = dict(zip(paths, pool.map(functools.partial(self._state, failed=failed), paths), strict=True))
         self._digests.save()
@@ -101,7 +109,23 @@ class AudioCache:
             if error:
                 failed[path] = error
         _samples.cache_clear()  # some may be of files that were replaced
-        return self._filled(tracks, failed)
+        return failed
+
+    def _exchange(self, tracks: Sequence[Track], failed: dict[Path, str]) -> None:
+        """Tell the other hosts about the files of this one, and learn about theirs."""
+        mine = {
+            number: failed.get(track.path) or [self.digest(track.path), self.about(track.path)]
+            for number, track in enumerate(tracks)
+            if hosts.is_here(track)
+        }
+        every = hosts.told({"names": [track.name for track in tracks], "files": mine})
+        if any(one["names"] != every[0]["names"] for one in every):
+            raise UsageError("--data: the processes see different tracks; give all of them the same folder")
+        for number, said in ((int(number), said) for one in every for number, said in one["files"].items()):
+            if isinstance(said, str):
+                failed[tracks[number].path] = said
+            else:
+                self.know(tracks[number].path, *said)
 
     def file(self, path: Path) -> Path:
         """Return where a track's waveform is kept."""

@@ -31,7 +31,7 @@ def expected(config: RunConfig, split: Split, cache: AudioCache, is_trained_in_s
     crops = examples.crops(
         split.train, split.genres, cache, config.design.frontend, config.augment, config.sampling, config.seed
     )
-    total = n_steps(config, len(crops))
+    total = n_steps(config, examples.n_crops(split.train, cache, config.design.frontend, config.sampling))
     step = Step(
         Network(config.design.module(len(split.genres), config.seed)),
         config.design.frontend,
