@@ -170,6 +170,7 @@ class _Run:
                 self.progress.start_clock()
             if self._must_stop():
                 self._stop(state)
+        self.saved.wait()
         return self.saved.best(state) if self.config.patience else self.step.weights(state)
 
     def _batch(self) -> dict[str, jax.Array]:
@@ -190,6 +191,7 @@ class _Run:
         for number, figures in enumerate(fetched, first):
             for name, words in (("loss", "loss"), ("weights_norm", "norm of the weights")):
                 if not math.isfinite(figures[name]):
+                    self.saved.wait()
                     kept = self.saved.latest_step
                     raise NotANumberError(
                         f"step {number}: the {words} is {figures[name]};"
@@ -217,6 +219,7 @@ class _Run:
             if self.figures:
                 self._fetch()
             self.saved.save(self.number, state, self.iterator, figures=self.progress.figures)
+        self.saved.wait()
         raise StoppedError(self.signals.exit_code, f"stopped; step {self.number} is saved, go on with --resume")
 
     def _is_done(self) -> bool:
