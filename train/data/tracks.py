@@ -25,6 +25,7 @@ class Track:
         start_s: Where a part of a recording begins, in seconds; None for the whole recording.
         seconds: Its length in seconds; None until it is decoded.
         domain: The dataset it is from, such as ``gtzan``, where several are trained on together.
+        host: The process that decodes it and trains on it, of several; None where all have it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Track:
     start_s: float | None = None
     seconds: float | None = None
     domain: str = ""
+    host: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ from genrestream.inference.checkpoint import check_labels
 from genrestream.output.text import printable
 from genrestream.teaching.groups import origin_of
 from genrestream.teaching.tables import rows
+from train.data import shards
 from train.data.readers import fma, gtzan
 from train.data.tracks import SIDES, Dataset, Track
 
@@ -26,6 +27,8 @@ def read(folder: Path) -> Dataset:
     """
     if not folder.is_dir():
         raise UsageError(f"--data {folder}: is not a folder; {ADVICE}")
+    if shards.is_here(folder):
+        raise UsageError(f"--data {folder}: holds shards, which are only to train on; give the folder of the music")
     if fma.is_here(folder):
         dataset = fma.read(folder)
     elif (folder / "tracks.csv").is_file():
