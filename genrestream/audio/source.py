@@ -50,7 +50,7 @@ class AudioSource:
         name: What was opened, for messages.
         duration_s: The length that the header claims, in seconds; None where it claims none.
         is_endless: Whether it is a network stream of unknown length, such as a radio station.
-        is_at_hand: Whether it is a file on this machine, whose blocks need not be waited for.
+        is_local: Whether it is a file on this machine, whose blocks need not be waited for.
         ending: How it ended; of kind ``open`` while it is read, and updated meanwhile.
 
     Raises:
@@ -85,7 +85,7 @@ class AudioSource:
         if self._input.extent and self._input.extent.next_at:
             self.duration_s = None  # it is the first file's, and others are joined to it
         self.is_endless = self._is_remote and not self._input.n_bytes
-        self.is_at_hand = not self._is_remote and not self._input.pipe
+        self.is_local = not self._is_remote and not self._input.pipe
         self.ending = Ending(notes=notes)
         self._note_understatement()
         for error in self._input.failed:

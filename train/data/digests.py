@@ -68,7 +68,7 @@ class Digests:
             return {}
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             if warns:
-                print(f"warning: {self._path}: is damaged or of an older version, and is made anew", file=sys.stderr)
+                print(f"warning: {self._path}: is damaged or of an older version, and is made again", file=sys.stderr)
             return {}
 
 
