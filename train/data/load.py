@@ -8,6 +8,7 @@ from pathlib import Path
 
 from genrestream.errors import UsageError
 from genrestream.output.text import printable
+from train.command.remote import local
 from train.data import hosts, shards
 from train.data.cache import AudioCache, Filled
 from train.data.readers.folders import read
@@ -33,6 +34,7 @@ def load(
         UsageError: There is no music to train on, or too much of it is unreadable, or it cannot be divided so.
         OutputError: The cache cannot be written.
     """
+    config = dataclasses.replace(config, data=local(config.data), more=tuple(map(local, config.more)))
     if shards.is_here(config.data) and config.more:
         raise UsageError(f"--more: --data {config.data} holds shards of one dataset; give folders of music")
     cache = _cache(sample_rate, config.cache, config.data if shards.is_here(config.data) else None)

@@ -32,7 +32,9 @@ from train.command import settings
 from train.command.disk import saving
 from train.command.entry import entry
 from train.command.lock import locked
+from train.command.paths import address_of
 from train.command.provenance import program, provenance
+from train.command.remote import local, mirrored
 from train.command.smoke import with_smoke
 from train.data import hosts, shards
 from train.data.cache import AudioCache
@@ -157,39 +159,51 @@ def validation_of(split: Split, cache: AudioCache, design: Design, batch_size: i
 def run(config: Config, trainer: Trainer[Config]) -> None:
     """Train one model, or with ``folds`` one a fold and one on everything."""
     checkpoint.check_name(config.output.resolve().name)
-    folder = config.output
-    for part, folder in _parts(config):
+    is_first = jax.process_index() == 0
+    if address_of(config.output) and config.loop.patience and jax.process_count() > 1:
+        raise UsageError("--patience: several processes need a folder for --output that all of them see")
+    last = config.output
+    for part, path in _parts(config):
         n_hosts = jax.process_count() if trainer is fit else 1  # other trainers compute features of all tracks first
         split, cache = load(part.data, part.design.frontend.sample_rate, n_hosts=n_hosts)
-        if config.folds and (folder / "model" / checkpoint.CARD_FILE).is_file():
-            finished = checkpoint.read(folder / "model").card.provenance.get("identity")
-            check_same_run(folder, finished, identity(part, split))
-            print(f"{folder}: was finished before")
-            continue
-        print(f"{folder}: {len(split.train)} tracks to train on, {len(split.validation)} to validate,"
-              f" {len(split.test)} held out", flush=True)  # fmt: skip
+        name, counts = address_of(path) or path, [len(side) for side in (split.train, split.validation, split.test)]
+        print(f"{name}: {counts[0]} tracks to train on, {counts[1]} to validate, {counts[2]} held out", flush=True)
         if part.dry_run:
             for line in expected(part, split, cache, trainer is fit):
                 print(line)
             continue
-        with saving(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        if jax.process_index() == 0:
-            write_text(folder / settings.FILE, settings.to_toml(part))
-        with locked(folder) if jax.process_index() == 0 else contextlib.nullcontext():
-            trainer(part, split, cache, folder)
-    if jax.process_index() == 0 and not config.dry_run:
-        for line in _next_steps(config, folder):
+        with mirrored(path, part.loop.resume, is_first) as folder:
+            _train_part(part, split, cache, folder, trainer)
+            last = folder
+    if is_first and not config.dry_run:
+        for line in _next_steps(config, last):
             print(line)
+
+
+def _train_part(config: Config, split: Split, cache: AudioCache, folder: Path, trainer: Trainer[Config]) -> None:
+    if config.folds and (folder / "model" / checkpoint.CARD_FILE).is_file():
+        finished = checkpoint.read(folder / "model").card.provenance.get("identity")
+        check_same_run(folder, finished, identity(config, split))
+        print(f"{folder}: was finished before")
+        return
+    with saving(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    if jax.process_index() == 0:
+        write_text(folder / settings.FILE, settings.to_toml(config))
+    with locked(folder) if jax.process_index() == 0 else contextlib.nullcontext():
+        trainer(config, split, cache, folder)
 
 
 def _next_steps(config: RunConfig, last: Path) -> list[str]:
     """Return where the model is, and what to do with it."""
-    music = "FOLDER_OF_THE_MUSIC" if shards.is_here(config.data.data) else str(config.data.data)
-    folders = [music, *(["--more", *map(str, config.data.more)] if config.data.more else [])]
+    first, *more = [address_of(path) or str(path) for path in (config.data.data, *config.data.more)]
+    if shards.is_here(local(config.data.data)):
+        first = "FOLDER_OF_THE_MUSIC"
+    folders = [first, *(["--more", *more] if more else [])]
     lines = [f"model: {last / 'model'}"]
     if config.folds or config.data.fold is not None or config.data.split in PUBLISHED:
-        lines.append(f"next: python -m train.evaluate {config.output} --data {' '.join(folders)}")
+        run = last.parent if config.folds else last
+        lines.append(f"next: python -m train.evaluate {run} --data {' '.join(folders)}")
     return [*lines, f"{'or' if len(lines) > 1 else 'next'}: genrestream listen --model {last / 'model'}"]
 
 
