@@ -1,6 +1,7 @@
 """Training as a user starts it: processes that are killed, resumed, several at once, or given what cannot work."""
 
 import importlib.util
+import io
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from tests.conftest import ROOT
 from train.cnn import Config
 from train.command import settings
 from train.command.lock import locked
+from train.data import sealed
 from train.data.hosts import dealt
 from train.data.load import load, read_all
 from train.input.batching import batches
@@ -239,12 +241,18 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(data, tmp_path):
 
 def test_patience_ends_a_run_that_becomes_no_better_and_keeps_the_best(data, tmp_path):
     output = tmp_path / "run"
-    still = ("--learning-rate", 1e-30, "--average-decay", 0, "--weight-decay", 0)
-    train(data, output, *still, "--patience", 2, "--n-epochs", 50)
+    train(data, output, "--patience", 2, "--n-epochs", 50)
     rows = metrics(output)
     best = max(range(len(rows)), key=lambda number: (rows[number]["val_accuracy"], -number))
     assert len(rows) == best + 1 + 2 < 50
-    assert rows[best]["step"] in steps(output)
+    saved = {}
+    for row in (rows[best], rows[-1]):
+        _, content = sealed.read(output / "state" / str(row["step"]) / "checkpoint")
+        saved[row["step"]] = np.load(io.BytesIO(content))
+    for name, array in weights(output).items():
+        np.testing.assert_array_equal(array, saved[rows[best]["step"]][f"average/{name}"])
+    kernel = "average/dense.layers.0.kernel"
+    assert not np.array_equal(saved[rows[best]["step"]][kernel], saved[rows[-1]["step"]][kernel])
 
 
 @pytest.mark.parametrize("name", ["wandb", "mlflow"])
