@@ -241,8 +241,9 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(data, tmp_path):
 
 def test_patience_ends_a_run_that_becomes_no_better_and_keeps_the_best(data, tmp_path):
     output = tmp_path / "run"
-    train(data, output, "--patience", 2, "--n-epochs", 50)
+    train(data, output, "--patience", 2, "--n-epochs", 50, "--save-steps", 1)
     rows = metrics(output)
+    assert steps(output)[-1] == rows[-1]["step"]
     best = max(range(len(rows)), key=lambda number: (rows[number]["val_accuracy"], -number))
     assert len(rows) == best + 1 + 2 < 50
     saved = {}
