@@ -115,6 +115,8 @@ class _Store:
             found = self._files.find(self._root, detail=True) if self._files.exists(self._root) else {}
         listing = {}
         for path, about in found.items():
+            if about["type"] != "file":  # some stores keep empty objects as folders
+                continue
             name = path[len(self._root) :].lstrip("/")
             if not name or ".." in PurePosixPath(name).parts or "\\" in name:
                 raise UsageError(f"{self.address}: {path!r} is no file's name on this machine; rename it")
@@ -132,14 +134,12 @@ class _Store:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             here = _files_in(folder)
-            known = json.loads(index.read_text("utf-8")) if index.is_file() else {}
+            known = _known(index)
             for name in set(here) - set(there):
                 (folder / name).unlink()
-            kept = {name: there[name] for name in there if known.get(name) == [there[name], here.get(name)]}
-            missing = sorted(set(there) - set(kept))
-            console = Console(stderr=True)
-            starts = progress(range(0, len(missing), AT_ONCE), self.address, console=console, disable=not missing)
-            for start in starts:
+            missing = sorted(name for name in there if known.get(name) != [there[name], here.get(name)])
+            starts, console = range(0, len(missing), AT_ONCE), Console(stderr=True)
+            for start in progress(starts, self.address, console=console, disable=not console.is_terminal):
                 some = missing[start : start + AT_ONCE]
                 self._get(folder, some)
                 known |= {name: [there[name], _state(folder / name)] for name in some}
@@ -172,7 +172,8 @@ class _Store:
                 self._files.rm_file(f"{self._root}/{name}")
                 del self._sent[name]
         except Exception as error:  # stores raise errors of many types
-            raise OutputError(f"{self.address}: cannot be written ({first_line(error)}); {folder} is whole") from error
+            said = f"cannot be written ({first_line(error)}); {folder} is whole, copy it there"
+            raise OutputError(f"{self.address}: {said}") from error
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
@@ -180,6 +181,15 @@ class _Store:
             yield
         except Exception as error:  # stores raise errors of many types
             raise UsageError(f"{self.address}: cannot be read ({first_line(error)})") from error
+
+
+def _known(index: Path) -> dict[str, list[str]]:
+    """Return what was fetched before: the state of each file there, and here; nothing where the list is damaged."""
+    try:
+        known = json.loads(index.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _files_in(folder: Path) -> Listing:

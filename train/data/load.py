@@ -44,7 +44,7 @@ def load(
     dataset, filled = decoded(dataset, cache, config, n_workers)
     split = divide(dataset, config)
     if is_dealt:
-        _check_dealt(split, n_hosts)
+        check_dealt(split, n_hosts)
     for line in [*dataset.left_out, *filled.unreadable.values(), *unplaced(split, config)]:
         print(f"left out: {printable(line)}", file=sys.stderr)
     return split, cache
@@ -139,7 +139,7 @@ def unplaced(split: Split, config: DataConfig) -> list[str]:
     return [line] if names else []
 
 
-def _check_dealt(split: Split, n_hosts: int) -> None:
+def check_dealt(split: Split, n_hosts: int) -> None:
     """Check that each host can train on each genre.
 
     Raises:

@@ -76,9 +76,8 @@ def fit(
         pretrained: The model that the network's weights come from, for the card.
     """
     design = config.design
-    crops = examples.crops(
-        split.train, split.genres, cache, design.frontend, config.augment, config.sampling, config.seed
-    )
+    seed = seed_of(config.seed, jax.process_index()) if is_dealt(split) else config.seed
+    crops = examples.crops(split.train, split.genres, cache, design.frontend, config.augment, config.sampling, seed)
     n = n_steps(config, examples.n_crops(split.train, cache, design.frontend, config.sampling))
     step = Step(
         network or Network(design.module(len(split.genres), config.seed)),
@@ -91,7 +90,7 @@ def fit(
     )
     weights = train(
         step,
-        shared_batches(config, crops, is_dealt(split)),
+        shared_batches(config, crops, seed, is_dealt(split)),
         n,
         config.loop,
         folder,
@@ -106,12 +105,13 @@ def is_dealt(split: Split) -> bool:
     return any(track.host is not None for track in split.train)
 
 
-def shared_batches(config: RunConfig, examples: Any, is_dealt: bool = False) -> Any:
+def shared_batches(config: RunConfig, examples: Any, seed: int, is_dealt: bool = False) -> Any:
     """Return the batches, of each of them this host's part.
 
     Args:
         config: The options of the run.
         examples: An epoch of examples.
+        seed: Seed of their order.
         is_dealt: Whether they are this host's own, and not those of all hosts.
     """
     host, n_hosts = jax.process_index(), jax.process_count()
@@ -120,7 +120,7 @@ def shared_batches(config: RunConfig, examples: Any, is_dealt: bool = False) -> 
     return batching.batches(
         examples,
         config.step.batch_size // n_hosts,
-        seed_of(config.seed, host) if is_dealt else config.seed,
+        seed,
         config.n_workers,
         prefetch=8,
         shard=(0, 1) if is_dealt else (host, n_hosts),

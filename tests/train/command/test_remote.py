@@ -104,7 +104,7 @@ def test_a_store_that_fails_is_one_line(store, monkeypatch):
     other = remote.mirrored(Path(f"memory://{secrets.token_hex(4)}/music"))
     (other.__enter__() / "a").touch()
     monkeypatch.setattr(fsspec.get_filesystem_class("memory"), "put_file", refuse)
-    with pytest.raises(OutputError, match=r"cannot be written \(no\); .*music is whole"):
+    with pytest.raises(OutputError, match=r"cannot be written \(no\); .*music is whole, copy it there"):
         other.__exit__(None, None, None)
     monkeypatch.setattr(fsspec.get_filesystem_class("memory"), "find", refuse)
     put(store, "a", b"")

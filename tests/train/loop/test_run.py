@@ -175,8 +175,9 @@ def test_each_of_two_processes_decodes_and_draws_from_its_own_tracks(data, tmp_p
     halves = []
     for host in range(2):
         tracks = [track for track in split.train if host_of[track.name] == host]
-        own = crops(tracks, split.genres, cache, frontend, config.augment, config.sampling, config.seed)
-        halves.append(iter(batches(own, 4, seed_of(config.seed, host))))
+        seed = seed_of(config.seed, host)
+        own = crops(tracks, split.genres, cache, frontend, config.augment, config.sampling, seed)
+        halves.append(iter(batches(own, 4, seed)))
     n = n_steps(config, n_crops(split.train, cache, frontend, config.sampling))
     step = Step(Network(config.design.module(2, 0)), frontend, 2, config.augment, config.step, n)
     state = step.start()
