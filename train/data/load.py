@@ -8,6 +8,7 @@ from pathlib import Path
 
 from genrestream.errors import UsageError
 from genrestream.output.text import printable
+from train.command.remote import local
 from train.data import hosts, shards
 from train.data.cache import AudioCache, Filled
 from train.data.readers.folders import read
@@ -33,6 +34,7 @@ def load(
         UsageError: There is no music to train on, or too much of it is unreadable, or it cannot be divided so.
         OutputError: The cache cannot be written.
     """
+    config = dataclasses.replace(config, data=local(config.data), more=tuple(map(local, config.more)))
     if shards.is_here(config.data) and config.more:
         raise UsageError(f"--more: --data {config.data} holds shards of one dataset; give folders of music")
     cache = _cache(sample_rate, config.cache, config.data if shards.is_here(config.data) else None)
@@ -42,7 +44,7 @@ def load(
     dataset, filled = decoded(dataset, cache, config, n_workers)
     split = divide(dataset, config)
     if is_dealt:
-        _check_dealt(split, n_hosts)
+        check_dealt(split, n_hosts)
     for line in [*dataset.left_out, *filled.unreadable.values(), *unplaced(split, config)]:
         print(f"left out: {printable(line)}", file=sys.stderr)
     return split, cache
@@ -137,7 +139,7 @@ def unplaced(split: Split, config: DataConfig) -> list[str]:
     return [line] if names else []
 
 
-def _check_dealt(split: Split, n_hosts: int) -> None:
+def check_dealt(split: Split, n_hosts: int) -> None:
     """Check that each host can train on each genre.
 
     Raises:

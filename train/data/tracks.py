@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from genrestream.errors import UsageError
-from train.command.paths import check_local
+from train.command.paths import check_folder, check_local
 
 SIDES = ("train", "validation", "test")
 Protocol = Literal["artist", "track", "fault-filtered", "official", "random-chunks"]
@@ -66,7 +66,8 @@ class DataConfig:
 
     Attributes:
         data: A folder of genre folders; or one with a tracks.csv that has the columns file and genre, and optionally
-            track, artist and split; or FMA's folder, with fma_metadata and fma_small or fma_medium.
+            track, artist and split; or FMA's folder, with fma_metadata and fma_small or fma_medium; or shards. An
+            address such as s3://bucket/music is copied to this machine once.
         more: Further folders of such music, from other places, to train and test on together with it.
         split: Folds that keep artists apart; random folds of whole tracks; the published fault-filtered lists of
             GTZAN; the official split of FMA or of a tracks.csv; or, to measure how much it inflates the score, random
@@ -91,8 +92,8 @@ class DataConfig:
     cache: Path | None = None
 
     def __post_init__(self) -> None:
-        check_local("--data", self.data)
-        check_local("--more", *self.more)
+        check_folder("--data", self.data)
+        check_folder("--more", *self.more)
         check_local("--cache", self.cache)
         if self.n_folds < 2:
             raise UsageError(f"--n-folds {self.n_folds}: must be at least 2")

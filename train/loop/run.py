@@ -33,7 +33,9 @@ from train.command import settings
 from train.command.disk import saving
 from train.command.entry import entry
 from train.command.lock import locked
+from train.command.paths import address_of
 from train.command.provenance import program, provenance
+from train.command.remote import local, mirrored
 from train.command.smoke import with_smoke
 from train.data import hosts, shards
 from train.data.cache import AudioCache
@@ -75,7 +77,8 @@ def fit(
         pretrained: The model that the network's weights come from, for the card.
     """
     n_classes, example = len(split.genres), config.example
-    crops = examples.crops(split.train, split.genres, cache, example, config.augment, config.sampling, config.seed)
+    seed = seed_of(config.seed, jax.process_index()) if is_dealt(split) else config.seed
+    crops = examples.crops(split.train, split.genres, cache, example, config.augment, config.sampling, seed)
     n = n_steps(config, examples.n_crops(split.train, cache, example, config.sampling))
     step = Step(
         network or config.design.network(n_classes, config.seed),
@@ -88,7 +91,7 @@ def fit(
     )
     weights = train(
         step,
-        shared_batches(config, crops, is_dealt(split)),
+        shared_batches(config, crops, seed, is_dealt(split)),
         n,
         config.loop,
         folder,
@@ -103,12 +106,13 @@ def is_dealt(split: Split) -> bool:
     return any(track.host is not None for track in split.train)
 
 
-def shared_batches(config: RunConfig, examples: Any, is_dealt: bool = False) -> Any:
+def shared_batches(config: RunConfig, examples: Any, seed: int, is_dealt: bool = False) -> Any:
     """Return the batches, of each of them this host's part.
 
     Args:
         config: The options of the run.
         examples: An epoch of examples.
+        seed: Seed of their order.
         is_dealt: Whether they are this host's own, and not those of all hosts.
     """
     host, n_hosts = jax.process_index(), jax.process_count()
@@ -117,7 +121,7 @@ def shared_batches(config: RunConfig, examples: Any, is_dealt: bool = False) -> 
     return batching.batches(
         examples,
         config.step.batch_size // n_hosts,
-        seed_of(config.seed, host) if is_dealt else config.seed,
+        seed,
         config.n_workers,
         prefetch=8,
         shard=(0, 1) if is_dealt else (host, n_hosts),
@@ -156,39 +160,51 @@ def validation_of(split: Split, cache: AudioCache, example: FrontendConfig, batc
 def run(config: Config, trainer: Trainer[Config]) -> None:
     """Train one model, or with ``folds`` one a fold and one on everything."""
     checkpoint.check_name(config.output.resolve().name)
-    folder = config.output
-    for part, folder in _parts(config):
+    is_first = jax.process_index() == 0
+    if address_of(config.output) and config.loop.patience and jax.process_count() > 1:
+        raise UsageError("--patience: several processes need a folder for --output that all of them see")
+    last = config.output
+    for part, path in _parts(config):
         n_hosts = jax.process_count() if trainer is fit else 1  # other trainers compute features of all tracks first
         split, cache = load(part.data, part.design.frontend.sample_rate, n_hosts=n_hosts)
-        if config.folds and (folder / "model" / checkpoint.CARD_FILE).is_file():
-            finished = checkpoint.read(folder / "model").card.provenance.get("identity")
-            check_same_run(folder, finished, identity(part, split))
-            print(f"{folder}: was finished before")
-            continue
-        print(f"{folder}: {len(split.train)} tracks to train on, {len(split.validation)} to validate,"
-              f" {len(split.test)} held out", flush=True)  # fmt: skip
+        name, counts = address_of(path) or path, [len(side) for side in (split.train, split.validation, split.test)]
+        print(f"{name}: {counts[0]} tracks to train on, {counts[1]} to validate, {counts[2]} held out", flush=True)
         if part.dry_run:
             for line in expected(part, split, cache, trainer is fit):
                 print(line)
             continue
-        with saving(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        if jax.process_index() == 0:
-            write_text(folder / settings.FILE, settings.to_toml(part))
-        with locked(folder) if jax.process_index() == 0 else contextlib.nullcontext():
-            trainer(part, split, cache, folder)
-    if jax.process_index() == 0 and not config.dry_run:
-        for line in _next_steps(config, folder):
+        with mirrored(path, part.loop.resume, is_first) as folder:
+            _train_part(part, split, cache, folder, trainer)
+            last = folder
+    if is_first and not config.dry_run:
+        for line in _next_steps(config, last):
             print(line)
+
+
+def _train_part(config: Config, split: Split, cache: AudioCache, folder: Path, trainer: Trainer[Config]) -> None:
+    if config.folds and (folder / "model" / checkpoint.CARD_FILE).is_file():
+        finished = checkpoint.read(folder / "model").card.provenance.get("identity")
+        check_same_run(folder, finished, identity(config, split))
+        print(f"{folder}: was finished before")
+        return
+    with saving(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    if jax.process_index() == 0:
+        write_text(folder / settings.FILE, settings.to_toml(config))
+    with locked(folder) if jax.process_index() == 0 else contextlib.nullcontext():
+        trainer(config, split, cache, folder)
 
 
 def _next_steps(config: RunConfig, last: Path) -> list[str]:
     """Return where the model is, and what to do with it."""
-    music = "FOLDER_OF_THE_MUSIC" if shards.is_here(config.data.data) else str(config.data.data)
-    folders = [music, *(["--more", *map(str, config.data.more)] if config.data.more else [])]
+    first, *more = [address_of(path) or str(path) for path in (config.data.data, *config.data.more)]
+    if shards.is_here(local(config.data.data)):
+        first = "FOLDER_OF_THE_MUSIC"
+    folders = [first, *(["--more", *more] if more else [])]
     lines = [f"model: {last / 'model'}"]
     if config.folds or config.data.fold is not None or config.data.split in PUBLISHED:
-        lines.append(f"next: python -m train.evaluate {config.output} --data {' '.join(folders)}")
+        run = last.parent if config.folds else last
+        lines.append(f"next: python -m train.evaluate {run} --data {' '.join(folders)}")
     return [*lines, f"{'or' if len(lines) > 1 else 'next'}: genrestream listen --model {last / 'model'}"]
 
 

@@ -1,6 +1,7 @@
 """Training as a user starts it: processes that are killed, resumed, several at once, or given what cannot work."""
 
 import importlib.util
+import io
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from tests.conftest import ROOT
 from train.cnn import Config
 from train.command import settings
 from train.command.lock import locked
+from train.data import sealed
 from train.data.hosts import dealt
 from train.data.load import load, read_all
 from train.input.batching import batches
@@ -173,8 +175,9 @@ def test_each_of_two_processes_decodes_and_draws_from_its_own_tracks(data, tmp_p
     halves = []
     for host in range(2):
         tracks = [track for track in split.train if host_of[track.name] == host]
-        own = crops(tracks, split.genres, cache, frontend, config.augment, config.sampling, config.seed)
-        halves.append(iter(batches(own, 4, seed_of(config.seed, host))))
+        seed = seed_of(config.seed, host)
+        own = crops(tracks, split.genres, cache, frontend, config.augment, config.sampling, seed)
+        halves.append(iter(batches(own, 4, seed)))
     n = n_steps(config, n_crops(split.train, cache, frontend, config.sampling))
     step = Step(Network(config.design.module(2, 0)), frontend, 2, config.augment, config.step, n)
     state = step.start()
@@ -239,12 +242,19 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(data, tmp_path):
 
 def test_patience_ends_a_run_that_becomes_no_better_and_keeps_the_best(data, tmp_path):
     output = tmp_path / "run"
-    still = ("--learning-rate", 1e-30, "--average-decay", 0, "--weight-decay", 0)
-    train(data, output, *still, "--patience", 2, "--n-epochs", 50)
+    train(data, output, "--patience", 2, "--n-epochs", 50, "--save-steps", 1)
     rows = metrics(output)
+    assert steps(output)[-1] == rows[-1]["step"]
     best = max(range(len(rows)), key=lambda number: (rows[number]["val_accuracy"], -number))
     assert len(rows) == best + 1 + 2 < 50
-    assert rows[best]["step"] in steps(output)
+    saved = {}
+    for row in (rows[best], rows[-1]):
+        _, content = sealed.read(output / "state" / str(row["step"]) / "checkpoint")
+        saved[row["step"]] = np.load(io.BytesIO(content))
+    for name, array in weights(output).items():
+        np.testing.assert_array_equal(array, saved[rows[best]["step"]][f"average/{name}"])
+    kernel = "average/dense.layers.0.kernel"
+    assert not np.array_equal(saved[rows[best]["step"]][kernel], saved[rows[-1]["step"]][kernel])
 
 
 @pytest.mark.parametrize("name", ["wandb", "mlflow"])

@@ -169,3 +169,16 @@ def test_the_latest_two_and_the_best_are_kept(tmp_path, step):
     checkpoints.wait()
     assert checkpoints.best_step == 2
     assert sorted(path.name for path in (tmp_path / "state").iterdir()) == ["2", "4", "5"]
+
+
+def test_with_patience_the_best_weights_are_kept_and_not_the_last(tmp_path, step):
+    checkpoints, iterator, state = Saved(tmp_path, step, False, "me"), new_iterator(), step.start()
+    kept = {}
+    for number, accuracy in enumerate([0.5, 0.9, 0.1], 1):
+        state, _ = step.train(state, step.to_devices(batch(seed=number)))
+        kept[number] = {name: np.array(array) for name, array in step.weights(state).items()}
+        checkpoints.save(number, state, iterator, {"val_accuracy": accuracy})
+    checkpoints.wait()
+    name = "dense.layers.0.kernel"
+    np.testing.assert_array_equal(checkpoints.best(state)[name], kept[2][name])
+    assert not np.array_equal(kept[2][name], kept[3][name])
