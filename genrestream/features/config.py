@@ -1,6 +1,7 @@
 """The front ends' configs, which are stored with the weights; ``frontend.py`` computes their features."""
 
 import dataclasses
+import math
 from typing import Any, ClassVar, Literal, Self
 
 from genrestream.audio.conditioning import LevelConfig
@@ -83,7 +84,7 @@ class LogMelConfig(_Frontend):
             )
 
     def causal_by(self, stride: int) -> Self:
-        """Return this with causal frames, whose hop is the nearest at which seconds are whole numbers of strides.
+        """Return this with causal frames, at the nearest hop where seconds and chunks are whole numbers of strides.
 
         Args:
             stride: Frames that a stateful network makes one.
@@ -91,11 +92,12 @@ class LogMelConfig(_Frontend):
         Raises:
             UsageError: There is no such hop.
         """
-        hops = [hop for hop in range(1, self.n_fft + 1) if self.sample_rate % (hop * stride) == 0]
-        if not hops or self.n_samples % self.sample_rate:
+        most = math.gcd(self.sample_rate, self.n_samples)
+        hops = [hop for hop in range(1, self.n_fft + 1) if most % (hop * stride) == 0]
+        if not hops:
             raise UsageError(
-                f"sample_rate={self.sample_rate} must be a multiple of {stride}, the frames that the stateful network"
-                f" makes one, and n_samples={self.n_samples} a multiple of it"
+                f"sample_rate={self.sample_rate} and n_samples={self.n_samples} must be multiples of {stride}, the"
+                " frames that a stateful network makes one"
             )
         hop = min(hops, key=lambda hop: abs(hop - self.hop_length))
         return dataclasses.replace(self, causal=True, hop_length=hop, n_frames=self.n_samples // hop)

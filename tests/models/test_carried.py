@@ -73,7 +73,7 @@ def test_the_mean_forgets():
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_gradients_through_a_carried_state(cell):
-    """Of two steps they equal those of one: also that of the state, which training stops and a longer loss would not."""
+    """Wherever the steps part they are the same, those of the state among them, which training stops."""
     layer, x = Recurrent(cell, 3, 5, nnx.Rngs(0)), some(2, 8, 3)
     graph, params = nnx.split(layer)
 

@@ -51,7 +51,8 @@ class Recurrent(nnx.Module):
         """Return the state after each frame, and what the next step goes on from."""
         inputs = jnp.swapaxes(self.inputs(x), 0, 1)
         carry = carry[0].astype(inputs.dtype), carry[1].astype(inputs.dtype)
-        states, memory = _states(self.advance, inputs, carry, self.states.kernel.get_value())
+        results: Any = _states(self.advance, inputs, carry, self.states.kernel.get_value())
+        states, memory = results
         return jnp.swapaxes(states, 0, 1), (states[-1], memory)
 
 
