@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from genrestream.streaming.session import probabilities
 from genrestream.teaching.fit import fit_linear
 from train.study.song.songs import N_FOLDS, Songs
 
@@ -63,8 +62,3 @@ class Heads:
         penalties = 1 / np.maximum(1e-6, rows.var(axis=0))  # undoes the scaling: components keep their sizes
         kernel, bias = fit_linear(rows, labels, weights, penalties, len(self.songs.genres), N_STEPS)
         return self.songs.features @ kernel + bias
-
-
-def log_probs(logits: np.ndarray) -> np.ndarray:
-    """Return the logarithms of the probabilities along the last axis."""
-    return np.log(np.maximum(1e-9, probabilities(logits, 1.0, multi_label=False)))
