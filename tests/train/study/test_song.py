@@ -1,6 +1,7 @@
 """Votes that are learnt: what they are fitted to, and that they cannot look ahead."""
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -39,7 +40,7 @@ def songs() -> Songs:
     )
 
 
-def of_made_up(network: type) -> tuple[nnx.Module, list[jnp.ndarray]]:
+def of_made_up(network: type) -> tuple[Any, list[Any]]:
     """Return a network, and inputs for it: chunks, their probabilities, and the mean vote."""
     rng = np.random.default_rng(1)
     probs = rng.dirichlet(np.ones(N_GENRES), (2, 5)).astype(np.float32)

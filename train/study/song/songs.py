@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -10,8 +11,9 @@ from sklearn.utils.extmath import randomized_svd
 
 from genrestream.inference import checkpoint, shipped
 from genrestream.teaching.embeddings import Embedder
+from train.data.cache import AudioCache
 from train.data.load import load
-from train.data.tracks import DataConfig
+from train.data.tracks import DataConfig, Track
 from train.transfer.frozen import FrozenPair, Views, track_rows
 from train.transfer.pair import PairHeadConfig, PairRunConfig, domain_weights
 
@@ -56,33 +58,38 @@ class Songs:
 def read_songs(data: Path, more: tuple[Path, ...]) -> Songs:
     """Read the tracks of both sets, in artist folds, and their features, kept in the audio cache's folder."""
     config = PairRunConfig(data=DataConfig(data, more, validate=False, fold=None))
-    fold_of = {}
-    for fold in range(N_FOLDS):
-        split, cache = load(dataclasses.replace(config.data, fold=fold), config.design.frontend.sample_rate)
-        fold_of |= {track.name: fold for track in split.test}
+    loaded = [
+        load(dataclasses.replace(config.data, fold=fold), config.design.frontend.sample_rate) for fold in range(N_FOLDS)
+    ]
+    fold_of = {track: fold for fold, (split, _) in enumerate(loaded) for track in split.test}
+    genres, cache = loaded[0][0].genres, loaded[0][1]
     pair = FrozenPair(config.design.frontend.level)
-    kernel, bias = Embedder(checkpoint.read(shipped.find(MODEL)), MODEL).states
-    tracks, rows = [], []
-    console = Console(stderr=True)
-    bar = progress(split.train + split.test, "frozen networks", console=console, disable=not console.is_terminal)
-    for track in sorted(bar, key=lambda one: one.name):
-        chunks = track_rows(pair, track, cache, Views(n_chunks=MOST, n_crops=0, n_poor=0), config.augment, config.seed)
-        chunks = chunks[(chunks.astype(np.float32) @ kernel + bias).argmax(axis=1) == 0]
-        if len(chunks):
-            tracks.append(track)
-            rows.append(chunks)
-    lengths = np.array([len(chunks) for chunks in rows])
+    rows = _rows(sorted(fold_of, key=lambda track: track.name), pair, cache, config)
+    tracks, lengths = list(rows), np.array([len(chunks) for chunks in rows.values()])
     features = np.zeros((len(tracks), MOST, N_COMPONENTS), np.float32)
-    features[np.arange(MOST) < lengths[:, None]] = _components(np.concatenate(rows), config.head, pair)
+    features[np.arange(MOST) < lengths[:, None]] = _components(np.concatenate(list(rows.values())), config.head, pair)
     return Songs(
-        genres=split.genres,
-        labels=np.array([split.genres.index(track.genre) for track in tracks]),
-        folds=np.array([fold_of[track.name] for track in tracks]),
+        genres=genres,
+        labels=np.array([genres.index(track.genre) for track in tracks]),
+        folds=np.array([fold_of[track] for track in tracks]),
         domains=np.array([track.domain for track in tracks]),
         weights=domain_weights(tracks, np.arange(len(tracks)), config),
         lengths=lengths,
         features=features,
     )
+
+
+def _rows(tracks: list[Track], pair: FrozenPair, cache: AudioCache, config: PairRunConfig) -> dict[Track, np.ndarray]:
+    """Return the features of each track's chunks of music; a track without any is left out."""
+    kernel, bias = Embedder(checkpoint.read(shipped.find(MODEL)), MODEL).states
+    views, console = Views(n_chunks=MOST, n_crops=0, n_poor=0), Console(stderr=True)
+    found = {}
+    for track in progress(tracks, "frozen networks", console=console, disable=not console.is_terminal):
+        rows = track_rows(pair, track, cache, views, config.augment, config.seed)
+        rows = rows[(rows.astype(np.float32) @ kernel + bias).argmax(axis=1) == 0]
+        if len(rows):
+            found[track] = rows
+    return found
 
 
 def _components(rows: np.ndarray, head: PairHeadConfig, pair: FrozenPair) -> np.ndarray:
@@ -96,7 +103,8 @@ def _components(rows: np.ndarray, head: PairHeadConfig, pair: FrozenPair) -> np.
         penalties[block] = getattr(head, f"{name}_penalty")
     rows = rows.astype(np.float32)
     rows = (rows - rows.mean(axis=0)) / ((rows.std(axis=0) + 1e-3) * np.sqrt(penalties))
-    axes = randomized_svd(rows[::2], N_COMPONENTS, n_iter=1, random_state=0)[2].T
+    iterations: Any = 1  # its annotation knows only "auto"
+    axes = randomized_svd(rows[::2], N_COMPONENTS, n_iter=iterations, random_state=0)[2].T
     found = rows @ axes
     print(f"{len(rows)} chunks; {N_COMPONENTS} components have {np.square(found).sum() / np.square(rows).sum():.1%} of"
           " the variance", flush=True)  # fmt: skip
