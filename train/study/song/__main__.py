@@ -6,7 +6,7 @@ the track. "Chosen" is, for each fold, the rule with the least log loss in inner
     python -m train.study.song --data ../shared/data/gtzan --more ../shared/data/songs
 
 Tracks are cut every 3 s. All moments of a table are of the same tracks, those of 30 s or more, but the last, which is
-of those of 60 s. The first run computes the features: ten minutes on two cores; the rest takes as long again.
+of those of 60 s. The first run computes the features, seven minutes of CPU time; the rest takes about as long.
 """
 
 import dataclasses
@@ -94,7 +94,7 @@ def chosen(inner: dict[str, np.ndarray], answers: dict[str, np.ndarray], songs: 
 
 
 def lines(songs: Songs, answers: dict[str, np.ndarray], domain: str) -> list[str]:
-    """Return the table of a dataset: accuracy, McNemar's test against the mean, log and calibration loss."""
+    """Return the table of a dataset: accuracy, McNemar's test against the mean, log loss, calibration error."""
     rows = []
     for count in AFTER:
         places = np.flatnonzero((songs.domains == domain) & (songs.lengths >= max(count, LONG)))
