@@ -65,7 +65,7 @@ class Conditioner:
 
         Args:
             block: float32, shape (n_channels, n_samples).
-            sample_rate: Its rate in Hz; where the format changes, the stream starts anew.
+            sample_rate: Its rate in Hz; where the format changes, the stream starts again.
 
         Raises:
             AudioError: A sample is NaN, infinite or far beyond full scale, or there is no such channel.
@@ -85,7 +85,7 @@ class Conditioner:
         return pieces + [(mono, sample_rate) for mono in self._part.push(block)]
 
     def flush(self) -> list[tuple[np.ndarray, int]]:
-        """Return what was held back, and start anew."""
+        """Return what was held back, and start again."""
         if self._part is None:
             return []
         pieces = [(mono, self._part.format[1]) for mono in self._part.flush()]

@@ -44,35 +44,38 @@ class Downmix:
     def start(self, block: np.ndarray) -> None:
         """Choose the first weights by the start of the stream, shape (n_channels, n_samples); push it after."""
         if self._fixed is None:
-            self._look(block, fresh=True)
+            self._follow(_products(block[None])[0], fresh=True)
 
     def push(self, block: np.ndarray) -> np.ndarray:
         """Take a block, float32, shape (n_channels, n_samples), and return its mono samples."""
         if self._fixed is not None:
             return self._fixed @ block
-        mono = []
-        while block.shape[1]:
-            n_missing = self._frame - self._held.shape[1]
-            part, block = block[:, :n_missing], block[:, n_missing:]
-            mono.append(self._weights @ part)
-            self._held = np.concatenate([self._held, part], axis=1)
-            if self._held.shape[1] == self._frame:
-                self._look(self._held)
-                self._held = self._held[:, :0]
-        return np.concatenate(mono) if mono else np.empty(0, np.float32)
+        n_held = self._held.shape[1]
+        held = np.concatenate([self._held, block], axis=1)
+        n_frames = held.shape[1] // self._frame
+        frames = held[:, : n_frames * self._frame].reshape(len(held), n_frames, self._frame).transpose(1, 0, 2)
+        weights = []
+        for products in _products(frames):
+            weights.append(self._weights)
+            self._follow(products)
+        by_frame = np.array(weights, np.float32).reshape(n_frames, 1, len(held))
+        mono = (by_frame @ frames).reshape(-1)
+        self._held = held[:, n_frames * self._frame :]
+        return np.concatenate([mono, self._weights @ self._held])[n_held:]
 
-    def _look(self, frame: np.ndarray, fresh: bool = False) -> None:
-        """Follow the channels' powers and correlations, and choose the weights of the next frame."""
-        products = frame.astype(np.float64) @ frame.T / max(1, frame.shape[1])
+    def _follow(self, products: np.ndarray, fresh: bool = False) -> None:
+        """Follow the channels' powers and correlations with a frame's, and choose the weights of the next frame."""
         kept = 0.0 if fresh else self._keep
         self._products = kept * self._products + (1 - kept) * products
         self._totals += products
-        powers = np.diag(self._products)
-        if powers[self._loudest] < powers.max() / 2:
-            self._loudest = int(powers.argmax())
+        powers = self._products.diagonal()
+        loudest = int(powers.argmax())
+        if powers[self._loudest] < powers[loudest] / 2:
+            self._loudest = loudest
         limit = np.where(self._is_turned, 0.0, OPPOSED)  # once turned it stays so until the channels agree again
         self._is_turned = _correlation(self._products, self._loudest) < limit
-        shares = powers / powers.sum() if powers.sum() > 0 else np.full(len(powers), 1 / len(powers))
+        total = powers.sum()
+        shares = powers / total if total > 0 else np.full(len(powers), 1 / len(powers))
         self._weights = np.where(self._is_turned, -shares, shares).astype(np.float32)
 
     @property
@@ -109,3 +112,9 @@ def _correlation(products: np.ndarray, channel: int) -> np.ndarray:
     powers = np.diag(products)
     correlation = products[channel] / np.sqrt(np.maximum(powers * powers[channel], 1e-30))
     return np.where(powers > DEAD * powers[channel], correlation, 0.0)
+
+
+def _products(frames: np.ndarray) -> np.ndarray:
+    """Return the mean products of every two channels in each frame, (n_frames, n_channels, n_samples) to float64."""
+    exact = frames.astype(np.float64)
+    return exact @ exact.transpose(0, 2, 1) / max(1, frames.shape[2])

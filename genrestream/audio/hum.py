@@ -7,8 +7,9 @@ import numpy as np
 LOWEST_HZ = 25.0  # below it there is offset, handling noise and no music
 MAINS_HZ = (50.0, 60.0)
 NOTCH_WIDTH_HZ = 6.0
-N_TOGETHER = 128  # samples that one row of a matrix product filters
+N_TOGETHER = 64  # samples that one row of a matrix product filters
 N_RUNS = 15  # rows of one product: with 16 or more OpenBLAS takes all cores, which then wait for each other
+N_PIECE = 4 * N_RUNS  # runs at once: so few that all arrays stay in the cache
 
 Section = tuple[np.ndarray, np.ndarray]  # numerator and denominator of a biquad
 
@@ -16,7 +17,7 @@ Section = tuple[np.ndarray, np.ndarray]  # numerator and denominator of a biquad
 class HumFilter:
     """A high-pass filter at 25 Hz and notches at 50 and 60 Hz (biquads after R. Bristow-Johnson's cookbook).
 
-    The recursion runs as a state-space model over runs of samples, so that Python loops once for 128 samples.
+    The recursion runs as a state-space model over runs of samples, so that Python loops once for many.
 
     Args:
         n_channels: Channels of the stream.
@@ -40,22 +41,31 @@ class HumFilter:
         """Return the filtered block, float32, shape (n_channels, n_samples)."""
         n_runs, n_left = divmod(block.shape[1], N_TOGETHER)
         runs = block[:, : n_runs * N_TOGETHER].reshape(len(block), n_runs, N_TOGETHER)
-        filtered = np.empty_like(runs)
-        for at in range(0, n_runs, N_RUNS):
-            part = runs[:, at : at + N_RUNS]
-            driven = (part @ self._drive).reshape(len(part), -1)
-            n_states = driven.shape[1] + len(self._rest)
-            states = self._state @ self._kept[:, :n_states] + driven @ self._added[: driven.shape[1], :n_states]
-            states = states.reshape(len(part), -1, len(self._rest))  # at the start of each run, and after the last
-            filtered[:, at : at + N_RUNS] = part @ self._direct + (states[:, :-1] @ self._observe).astype(np.float32)
-            self._state = states[:, -1]
-        whole = filtered.reshape(len(block), -1)
-        if not n_left:
-            return whole
-        last = block[:, -n_left:]
-        rest = last @ self._direct[:n_left, :n_left] + (self._state @ self._observe[:, :n_left]).astype(np.float32)
-        self._state = self._state @ self._powers[n_left] + last @ self._drive[-n_left:]
-        return np.concatenate([whole, rest], axis=1)
+        filtered = np.empty(block.shape, np.float32)
+        into = filtered[:, : n_runs * N_TOGETHER].reshape(runs.shape)
+        for at in range(0, n_runs, N_PIECE):
+            into[:, at : at + N_PIECE] = self._filtered(runs[:, at : at + N_PIECE])
+        if n_left:
+            last = block[:, -n_left:]
+            observed = (self._state @ self._observe[:, :n_left]).astype(np.float32)
+            filtered[:, -n_left:] = last @ self._direct[:n_left, :n_left] + observed
+            self._state = self._state @ self._powers[n_left] + last @ self._drive[-n_left:]
+        return filtered
+
+    def _filtered(self, runs: np.ndarray) -> np.ndarray:
+        states = self._states(runs.astype(np.float64) @ self._drive)
+        return runs @ self._direct + (states @ self._observe).astype(np.float32)
+
+    def _states(self, driven: np.ndarray) -> np.ndarray:
+        """Return the state at the start of each run, given what each adds; both (n_channels, n_runs, order)."""
+        states = np.empty_like(driven)
+        for at in range(0, driven.shape[1], N_RUNS):
+            part = driven[:, at : at + N_RUNS].reshape(len(driven), -1)
+            n_states = part.shape[1] + len(self._rest)
+            found = self._state @ self._kept[:, :n_states] + part @ self._added[: part.shape[1], :n_states]
+            found = found.reshape(len(driven), -1, len(self._rest))
+            states[:, at : at + N_RUNS], self._state = found[:, :-1], found[:, -1]
+        return states
 
 
 @functools.lru_cache(maxsize=8)

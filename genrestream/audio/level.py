@@ -31,12 +31,14 @@ class Level:
         """Take a block, shape (n_channels, n_samples)."""
         if not samples.size:
             return
-        is_clipped = bool(np.abs(samples).max() >= FULL_SCALE)
-        centred = samples - samples.mean(axis=1, keepdims=True)  # an offset is no sound
-        peak = float(np.abs(centred).max())
+        lowest, highest = samples.min(axis=1), samples.max(axis=1)
+        is_clipped = max(-lowest.min(), highest.max()) >= FULL_SCALE
+        offset = samples.mean(axis=1, dtype=np.float64)  # is no sound
+        peak = float(max((offset - lowest).max(), (highest - offset).max()))
         if not math.isfinite(peak):
             return  # the session refuses the block
-        rms = math.sqrt(float(np.mean(np.square(centred, dtype=np.float64))))
+        powers = np.mean(np.square(samples, dtype=np.float64), axis=1) - np.square(offset)
+        rms = math.sqrt(max(0.0, float(powers.mean())))
         self.quiet_s = 0.0 if decibels(rms) >= self._quiet_db else self.quiet_s + duration_s
         fallen_db = FALL_DB_PER_S * duration_s
         self.peak_db = max(decibels(peak), self.peak_db - fallen_db)

@@ -21,7 +21,7 @@ class Resampler:
 
         Args:
             mono: float32, shape (n_samples,), of any length; ``Conditioner`` has mixed and checked it.
-            sample_rate: Its rate in Hz; where it differs from the block before, the stream starts anew there.
+            sample_rate: Its rate in Hz; where it differs from the block before, the stream starts again there.
 
         Returns:
             float32 samples at the output rate; few or none while the filter fills.
@@ -31,7 +31,7 @@ class Resampler:
         return np.concatenate([before, mono]) if len(before) else mono
 
     def flush(self) -> np.ndarray:
-        """Return the samples that the filter still holds, and start anew."""
+        """Return the samples that the filter still holds, and start again."""
         rest = self._stream.resample_chunk(_NONE, last=True) if self._stream else _NONE
         self._rate_in = self._stream = None
         return rest

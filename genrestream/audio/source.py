@@ -17,14 +17,18 @@ from genrestream.audio.pcm import planes
 from genrestream.audio.reading import opening
 from genrestream.audio.reading.ahead import Ahead, called
 from genrestream.audio.reading.causes import cause
-from genrestream.audio.reading.claims import claimed_s, tolerance_s
 from genrestream.audio.reading.ending import Damage, Ending, EndKind, Shortfall
 from genrestream.audio.reading.frames import CODECS, frame_bytes
+from genrestream.audio.reading.lengths.claims import claimed_s, tolerance_s
 from genrestream.errors import AudioError
 
 WARM_UP_S = 0.5  # decoded before a window: an MP3's frame needs bits of those before it
 CLOSING_S = 0.5  # close() waits this long for a read in another thread; after that the reading thread closes the input
 MAX_GAP_S = 0.01  # rounded times may leave smaller gaps between neighbouring frames
+DIVISIBLE = (
+    "pcm",
+    "adpcm_adx",
+)  # codecs of which any part of a packet can be decoded, so that a short last one is no loss
 
 Block = tuple[np.ndarray, int]
 
@@ -46,7 +50,7 @@ class AudioSource:
         name: What was opened, for messages.
         duration_s: The length that the header claims, in seconds; None where it claims none.
         is_endless: Whether it is a network stream of unknown length, such as a radio station.
-        is_at_hand: Whether it is a file on this machine, whose blocks need not be waited for.
+        is_local: Whether it is a file on this machine, whose blocks need not be waited for.
         ending: How it ended; of kind ``open`` while it is read, and updated meanwhile.
 
     Raises:
@@ -81,7 +85,7 @@ class AudioSource:
         if self._input.extent and self._input.extent.next_at:
             self.duration_s = None  # it is the first file's, and others are joined to it
         self.is_endless = self._is_remote and not self._input.n_bytes
-        self.is_at_hand = not self._is_remote and not self._input.pipe
+        self.is_local = not self._is_remote and not self._input.pipe
         self.ending = Ending(notes=notes)
         self._note_understatement()
         for error in self._input.failed:
@@ -192,7 +196,7 @@ class AudioSource:
             return []
         if self._decoded_s < self._from_s:
             return self._warming_up(frames)
-        if packet.size and not self._is_pcm:  # any part of PCM can be decoded
+        if packet.size and not self._is_divisible:
             self._is_incomplete = packet.is_corrupt or any(frame.is_corrupt for frame in frames) or self._is_cut(packet)
         return [self._block(frame) for frame in frames]
 
@@ -280,7 +284,7 @@ class AudioSource:
         if self._stream.codec_context is None:
             raise AudioError(f"{self.name}: its audio is in a codec that FFmpeg does not know; convert it")
         codec = self._stream.codec_context.name
-        self._is_pcm, self._has_frame_times = codec.startswith("pcm"), container.format.name == "flac"
+        self._is_divisible, self._has_frame_times = codec.startswith(DIVISIBLE), container.format.name == "flac"
         self._has_frame_length = codec in CODECS
         self._rates = DSD_RATES if codec.startswith(("dsd", "dst")) else SAMPLE_RATES
         return notes

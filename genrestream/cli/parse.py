@@ -117,7 +117,7 @@ def _add_fields(parser: argparse.ArgumentParser, group: Any, default: Any) -> No
     for field in dataclasses.fields(default):
         value = getattr(default, field.name)
         if dataclasses.is_dataclass(value):
-            is_main = field.name in ("input", "results")  # what is heard and what is written are no side matters
+            is_main = field.name in ("input", "results")  # the input and the output are never secondary
             inner = group if is_main else parser.add_argument_group(texts[field.name].rstrip("."))
             _add_fields(parser, inner, value)
         elif "positional" not in field.metadata:

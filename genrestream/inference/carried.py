@@ -20,7 +20,7 @@ Answer = tuple[np.ndarray, Carry]
 class Carried:
     """The state of one stream, and the functions that go on from it. For one thread at a time.
 
-    It begins anew after silence (``reset``) and after a gap of more than ``SHORT_GAP_S``.
+    It begins again after silence (``reset``) and after a gap of more than ``SHORT_GAP_S``.
 
     Args:
         step: Samples of a step; a chunk is a multiple of it.
@@ -41,7 +41,7 @@ class Carried:
     ):
         self.grid, self._n_gap, self._whole, self._following = step, n_gap, whole, following
         self._carry: Carry = None
-        self._end = 0  # of what was heard, in samples of the stream
+        self._end = 0  # of what it has seen, in samples of the stream
 
     def __call__(self, chunk: np.ndarray, start: int, gain: float, is_complete: bool) -> np.ndarray:
         """Return the logits after a chunk, shape (1, n_outputs).
@@ -50,7 +50,7 @@ class Carried:
             chunk: Shape (1, n_samples), before the gain.
             start: Its first sample's place in the stream.
             gain: Its factor.
-            is_complete: Whether all of it is of the stream; what is repeated is heard again.
+            is_complete: Whether all of it is of the stream; what is repeated counts again.
         """
         n_samples = chunk.shape[1]
         chunk = np.float32(gain) * chunk

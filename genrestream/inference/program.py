@@ -5,8 +5,10 @@ the weights are stored together in the user's cache. The next start needs none o
 see ``engines/``.
 """
 
+import contextlib
 import math
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +50,7 @@ class Program:
     Args:
         checkpoint: The model.
         batch_sizes: How many chunks one call may take, the largest first, 1 last; by default what suits the device.
+        turn: Makes what a call waits for and holds while it computes; by default calls do not wait for each other.
 
     Attributes:
         checkpoint: The model.
@@ -57,9 +60,14 @@ class Program:
         UsageError: JAX cannot compute here; when called: the process was forked after the load.
     """
 
-    def __init__(self, checkpoint: Checkpoint, batch_sizes: tuple[int, ...] = ()):
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        batch_sizes: tuple[int, ...] = (),
+        turn: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+    ):
         check_process()
-        self.checkpoint, self._lock = checkpoint, threading.Lock()
+        self.checkpoint, self._turn, self._lock = checkpoint, turn, threading.Lock()
         self._bare = stored_bare(checkpoint) if batch_sizes in ((), (1,)) else None
         self._compiled: Compiled | None = None
         self._sizes = batch_sizes or ((1,) if self._bare or self._through_jax().is_on_cpu else BATCH_SIZES)
@@ -134,7 +142,8 @@ class Program:
 
     def _run(self, engine: "Bare | Compiled", kind: Kind, size: int, *inputs: Any) -> tuple[np.ndarray, Any]:
         check_process()
-        logits, kept = engine.run(kind, size, *inputs)
+        with self._turn():
+            logits, kept = engine.run(kind, size, *inputs)
         if not np.isfinite(logits).all():
             path = self.checkpoint.path
             raise CheckpointError(f"{path}: its network returns values that are not finite; fetch it again")

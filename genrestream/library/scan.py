@@ -219,6 +219,8 @@ def scan(folders: Sequence[str], config: ScanConfig, watcher: Watcher, then: Cal
         OutputError: The table cannot be written.
     """
     roots, model = roots_of(folders), checkpoint.read(shipped.find(config.model))
+    if not os.path.lexists(config.db) and not any(map(os.path.lexists, roots)):  # nothing to make a table of
+        raise UsageError(f"{roots[0]}: no such file or directory; name a folder of music")
     with store.opened(config.db) as database:
         run = Scan(roots, config, model, database, watcher)
         with run.workers():

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from genrestream.audio.formats import is_url, local_path
+from genrestream.audio.listing.suffixes import music_suffixes
 from genrestream.errors import GenrestreamError, OptionError, first_line
 from genrestream.live.config import ListenConfig
 from genrestream.live.devices import Device, pick
@@ -71,7 +72,8 @@ def named(text: str, base: ListenConfig, loop: bool = False) -> InputConfig:
         raise OptionError("input", text, rule)
     if name in VISITORS:
         raise OptionError("input", text, "this name is that of what visitors bring; choose another")
-    is_source = what == "-" or is_url(what) or os.path.exists(local_path(what))
+    looks_like_a_path = what.startswith(("/", ".", "~")) or os.path.splitext(what)[1].lower() in music_suffixes()
+    is_source = what == "-" or is_url(what) or looks_like_a_path or os.path.exists(local_path(what))
     is_file = is_source and what != "-" and not is_url(what)
     chosen = {"source": what} if is_source else {"device": (what,)}
     return InputConfig(name, dataclasses.replace(base, **chosen, loop=loop and is_file))

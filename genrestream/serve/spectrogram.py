@@ -4,8 +4,8 @@ import numpy as np
 
 from genrestream.audio.downmix import Downmix
 from genrestream.audio.resample import Resampler
+from genrestream.features.bands import MelBands
 from genrestream.features.config import LogMelConfig
-from genrestream.features.mel import mel_filters
 
 SHAPE = LogMelConfig(sample_rate=16_000, n_fft=1024, hop_length=512, n_mels=64, n_samples=48_000, n_frames=90)
 COLUMN_S = SHAPE.hop_length / SHAPE.sample_rate
@@ -21,10 +21,7 @@ class Spectrogram:
     """
 
     def __init__(self):
-        window = np.hanning(SHAPE.n_fft + 1)[:-1]
-        filters = mel_filters(SHAPE)
-        self._filters = filters / filters.sum(axis=0)  # the mean of a band's bins
-        self._window = (2 / window.sum() * window).astype(np.float32)  # a sine of full scale is 0 dB in its bin
+        self._bands = MelBands(SHAPE)
         self._resampler, self._rest = Resampler(SHAPE.sample_rate), np.zeros(0, np.float32)
         self._blocks: list[np.ndarray] = []
         self._form, self._waiting_s = (0, 0), 0.0
@@ -51,9 +48,8 @@ class Spectrogram:
         if not n_columns:
             return b""
         starts = SHAPE.hop_length * np.arange(n_columns)
-        spectrum = np.fft.rfft(waveform[starts[:, None] + np.arange(SHAPE.n_fft)] * self._window)
-        power = np.square(spectrum.real) + np.square(spectrum.imag)
-        decibels = 10 * np.log10(np.maximum(power @ self._filters, 1e-10))
+        power = self._bands(waveform[starts[:, None] + np.arange(SHAPE.n_fft)])
+        decibels = 10 * np.log10(np.maximum(power, 1e-10))
         return np.clip((decibels - LOWEST_DB) / STEP_DB, 0, 255).astype(np.uint8).tobytes()
 
     def close(self) -> None:

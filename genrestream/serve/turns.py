@@ -5,12 +5,8 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from genrestream.inference import checkpoint, shipped
-from genrestream.inference.engines.stored import Kind
 from genrestream.inference.program import Program
 from genrestream.streaming.config import StreamConfig
 from genrestream.streaming.session import Session
@@ -44,18 +40,6 @@ class Turns:
                     self._is_taken = False
 
 
-class FairProgram(Program):
-    """A model's compiled network, which takes one call at a time, in the order of the calls."""
-
-    def __init__(self, model: checkpoint.Checkpoint):
-        super().__init__(model, (1,))
-        self._turns = Turns()
-
-    def _run(self, engine: Any, kind: Kind, size: int, *inputs: Any) -> tuple[np.ndarray, Any]:
-        with self._turns.one():
-            return super()._run(engine, kind, size, *inputs)
-
-
 class SharedModel:
     """A loaded model for any number of threads.
 
@@ -67,7 +51,7 @@ class SharedModel:
     """
 
     def __init__(self, model: checkpoint.Checkpoint):
-        self.card, self._program = model.card, FairProgram(model)
+        self.card, self._program = model.card, Program(model, (1,), Turns().one)
 
     def session(self, config: StreamConfig, source: str = "stream") -> Session:
         """Return a session of a stream."""

@@ -85,7 +85,7 @@ class Pipeline:
 
     def _decoded(self) -> Iterator[tuple[Block, SourceState]]:
         blocks = self._blocks()
-        for block in joined(blocks) if self._source.is_at_hand else blocks:
+        for block in joined(blocks) if self._source.is_local else blocks:
             yield block, state_of(self._source)
 
     def _chunks(self, blocks: Iterable[tuple[Block, SourceState]]) -> Iterator[tuple[MeasuredChunk, SourceState]]:

@@ -69,7 +69,7 @@ class ArraySource:
         problems: Always empty.
         ending: Always complete.
         title: Always empty.
-        is_at_hand: Always true.
+        is_local: Always true.
 
     Raises:
         UsageError: As ``block_of`` raises.
@@ -79,7 +79,7 @@ class ArraySource:
         self._samples, self._sample_rate = block_of(samples, sample_rate)
         self.name, self.problems, self.ending = "array", list[str](), Ending(EndKind.COMPLETE)
         self.duration_s, self.title = self._samples.shape[1] / self._sample_rate, ""
-        self.is_at_hand = True
+        self.is_local = True
 
     def __enter__(self) -> "ArraySource":
         return self

@@ -24,7 +24,7 @@ class TeachConfig:
         add: Add one example to a model that was taught before; its music is not needed again.
         n_chunks: Pieces of 3 s that are used of each song, at most, spread over it.
         any_sound: Take all sound for music. Without it the model still tells speech and noise from music.
-        replace: Teach a model anew that was taught before.
+        replace: Teach a model again that was taught before.
     """
 
     folder: tuple[str, ...] = dataclasses.field(default=(), metadata={"positional": True})

@@ -134,7 +134,7 @@ def _check_free(path: Path, replace: bool) -> None:
     if not (path / kept_examples.FILE).is_file():
         raise UsageError(f"{path}: is there already, and is no model that was taught; choose another --name")
     if not replace:
-        raise UsageError(f"{path}: was taught before; say --replace to teach it anew, or choose another --name")
+        raise UsageError(f"{path}: was taught before; say --replace to teach it again, or choose another --name")
 
 
 def _heard(config: TeachConfig, found: Songs, embedder: Embedder) -> tuple[Kept, list[str]]:

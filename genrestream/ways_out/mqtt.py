@@ -85,7 +85,7 @@ class Mqtt:
         if reason.is_failure:
             self._problem = f"the broker refuses the connection ({reason})"
             return
-        self._announced.clear()  # a broker that was started anew may have forgotten them
+        self._announced.clear()  # a broker that was started again may have forgotten them
         client.publish(f"{self._topic}/availability", "online", qos=1, retain=True)
 
     def _unconnected(self, _client: Any, _data: Any) -> None:

@@ -67,6 +67,7 @@ def test_it_does_not_depend_on_the_blocks(n_block, seed):
     stereo = music(1.5, RATE, 2, seed)
     whole, _ = conditioned(stereo, stereo.shape[1])
     cut, _ = conditioned(stereo, n_block)
+    assert cut.dtype == whole.dtype == np.float32
     np.testing.assert_allclose(cut, whole, atol=3e-6)
 
 

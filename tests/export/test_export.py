@@ -61,6 +61,12 @@ def test_safetensors_have_the_weights_and_the_facts(tmp_path):
             np.testing.assert_array_equal(stored.get_tensor(name), array)
 
 
+def test_a_file_without_a_name_is_named_after_the_model(tmp_path):
+    done = command("export", "mlp", "--to", "safetensors", cwd=tmp_path)
+    assert done.returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["mlp.safetensors"]
+
+
 def test_what_is_missing_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "jax2onnx", None)
     assert main(["export", "cnn", str(tmp_path / "model.onnx")]) == 2

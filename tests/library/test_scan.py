@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -17,7 +18,7 @@ from tests.conftest import METAL, as_another_user, command, encode, music
 from tests.library.conftest import answers, rows, scan
 
 
-def test_one_row_a_file_and_the_double_is_not_heard_twice(messy, scanned, default):
+def test_one_row_a_file_and_the_double_is_not_classified_twice(messy, scanned, default):
     found = dict(rows(scanned, "path", "genre"))
     names = {os.path.relpath(path, messy) for path in found}
     assert names == {"a/metal.ogg", "a/b/the same.ogg", "a/short.wav", "broken.mp3"}
@@ -29,7 +30,7 @@ def test_one_row_a_file_and_the_double_is_not_heard_twice(messy, scanned, defaul
     assert not list(scanned.parent.glob("*.lock"))
 
 
-def test_a_second_run_hears_what_is_new_moved_or_to_be_tried_again(messy, scanned):
+def test_a_second_run_classifies_what_is_new_moved_or_to_be_tried_again(messy, scanned):
     before = answers(scanned)
     assert "4 unchanged" in scan(messy, "--db", scanned).stdout
     (messy / "a" / "short.wav").rename(messy / "moved.wav")
@@ -48,7 +49,7 @@ def test_a_second_run_hears_what_is_new_moved_or_to_be_tried_again(messy, scanne
     assert not any(error for (error,) in rows(scanned, "error"))
 
 
-def test_a_file_that_is_gone_is_marked_and_comes_back_unheard(messy, scanned, tmp_path):
+def test_a_file_that_is_gone_is_marked_and_comes_back_without_being_classified(messy, scanned, tmp_path):
     (messy / "a" / "short.wav").rename(tmp_path / "elsewhere.wav")
     assert "1 missing" in scan(messy, "--db", scanned).stdout
     assert dict(rows(scanned, "path", "missing"))[str(messy / "a" / "short.wav")] == 1
@@ -94,7 +95,7 @@ def n_of(db) -> int:
     return len(rows(db, "path")) if db.exists() else 0
 
 
-def test_ctrl_c_keeps_what_was_heard(tmp_path, default):
+def test_ctrl_c_keeps_what_was_classified(tmp_path, default):
     folder, db = tmp_path / "many", tmp_path / "library.sqlite"
     folder.mkdir()
     for number in range(30):
@@ -148,7 +149,7 @@ def test_batches_give_the_same_answers(tmp_path):
         assert json.loads(probs) == pytest.approx(json.loads(its_probs), abs=1e-4)
 
 
-def test_only_the_middle_is_heard(tmp_path, default):
+def test_only_the_middle_is_classified(tmp_path, default):
     from genrestream.library.table.track import Found
     from genrestream.library.work.excerpt import Excerpt
     from genrestream.library.work.identity import identify
@@ -190,7 +191,7 @@ def test_a_name_that_is_no_utf8_has_a_row(tmp_path, default):
     assert os.fsencode(name) in (tmp_path / "lists" / "metal.m3u8").read_bytes()
 
 
-def test_a_file_that_is_replaced_while_it_is_read_is_heard_again(tmp_path, model):
+def test_a_file_that_is_replaced_while_it_is_read_is_classified_again(tmp_path, model):
     from genrestream.library.scan import is_changed
     from genrestream.library.table.track import Found
 
@@ -220,6 +221,33 @@ def test_a_worker_that_dies_costs_one_file(tmp_path, default):
     failed = [answer.error for answer in answers if answer.error]
     assert len(failed) <= 1
     assert all("was killed by signal 9; scan with --retry to try it again" in line for line in failed)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs a signal that stops a process")
+def test_a_worker_that_never_answers_is_ended(tmp_path, default, monkeypatch):
+    from genrestream.library.table.track import Found
+    from genrestream.library.work import pool as pools
+    from genrestream.library.work.settings import WorkerSettings
+
+    songs = [encode(tmp_path / f"{n}.wav", music(3, seed=n), 16_000, "pcm_s16le") for n in range(4)]
+    files = [Found(str(song), song.stat().st_size, song.stat().st_mtime_ns) for song in songs]
+    stopped = []
+
+    def stop_it(_: str) -> bool:
+        """Stop the worker at its first file for good, and wait no longer for it than a second."""
+        if not stopped:
+            stopped.append(pool.pids[0])
+            os.kill(stopped[0], signal.SIGSTOP)
+            monkeypatch.setattr(pools, "STUCK_S", 1.0)
+        return False
+
+    with pools.Pool(WorkerSettings("musicnn", 30.0), 1) as pool:
+        answers = list(pool.answers(iter(files), stop_it))
+        assert stopped[0] not in pool.pids
+    assert sorted(answer.found.path for answer in answers) == sorted(map(str, songs))
+    failed = [answer.error for answer in answers if answer.error]
+    assert len(failed) == 1
+    assert re.search(r"took more than \d s and was ended; scan with --retry to try it again$", failed[0])
 
 
 def foreign(path) -> None:
@@ -281,6 +309,7 @@ def test_another_model_or_length_needs_another_table(messy, scanned):
         ([".", "--shard", "3/2"], "--shard 3/2: must be I/N with I from 1 to N, such as 2/8"),
         ([".", "--per-track", "0.5"], "--per-track 0.5: must be 0 for all, or from 1 to 86400 seconds"),
         ([".", "--model", "nosuch"], "--model nosuch: no such model"),
+        (["nowhere"], "nowhere: no such file or directory; name a folder of music"),
         ([".", "--db", "nowhere/x.sqlite"], "nowhere/x.sqlite: there is no folder nowhere"),
     ],
 )
@@ -332,7 +361,7 @@ def test_the_command_starts_without_what_it_does_not_need():
     assert not {"jax", "sqlite3", "mutagen", "ray", "pyarrow", "rich"} & set(done.stdout.split())
 
 
-def test_watch_hears_what_is_added_and_notices_what_goes(messy, scanned, tmp_path):
+def test_watch_classifies_what_is_added_and_notices_what_goes(messy, scanned, tmp_path):
     pytest.importorskip("watchfiles", reason="watchfiles, of the extra watch, is missing")
     ours = [sys.executable, "-m", "genrestream", "scan", str(messy), "--db", str(scanned), "--jobs", "1", "--watch"]
     with subprocess.Popen(ours, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:

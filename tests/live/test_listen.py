@@ -136,8 +136,8 @@ def test_a_killed_server_is_noticed_and_a_new_one_heard(pulse, tmp_path):
         pulse.start()
         back = live.next("event", state="nothing")
         assert "again" in back["message"]
-        anew = live.next("chunk")
-        assert anew["start_s"] >= back["time_s"] - 0.5 > gone["time_s"] + 1.5  # nothing before the gap is in it
+        again = live.next("chunk")
+        assert again["start_s"] >= back["time_s"] - 0.5 > gone["time_s"] + 1.5  # nothing before the gap is in it
         code, error = live.stop(signal.SIGTERM)
         verdict = live.next("verdict")
     assert code == 143

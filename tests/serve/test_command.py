@@ -151,3 +151,5 @@ def test_an_input_is_a_file_an_address_or_a_device():
     assert named("radio=http://x/live", base, loop=True).listen == ListenConfig(source="http://x/live")
     assert named("mixer=USB Audio", base).listen == ListenConfig(device=("USB Audio",))
     assert named("in-1=-", base).listen.source == "-"
+    for missing in ("/nowhere", "./gone.x", "gone.ogg"):  # the error then speaks of a file, not of a device
+        assert named(f"bar={missing}", base).listen.source == missing

@@ -124,6 +124,21 @@ def test_a_song_in_the_wrong_folder_looks_mislabelled():
     assert 5 in report.wrong
 
 
+def test_a_sure_disagreement_comes_first_and_doubt_is_none():
+    sure = [[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.1, 0.9]]
+    probs = np.array([*sure, [0.05, 0.95], [0.35, 0.65], [0.48, 0.52]])
+
+    def found(labels: list[int]) -> list[tuple[int, int]]:
+        return [(one.song, one.sounds_like) for one in doubts(probs, np.eye(2, dtype=bool)[labels], False)]
+
+    assert found([0, 0, 1, 1, 0, 0, 0]) == [(4, 1)]
+    assert found([0, 1, 1, 1, 0, 0, 0]) == [(4, 1), (1, 0)]
+
+
+def test_a_genre_without_songs_is_no_answer():
+    assert not doubts(np.array([[0.1, 0.9], [0.2, 0.8]]), np.array([[True, False], [True, False]]), False)
+
+
 def test_tags_that_are_missing_or_wrong_are_doubted():
     probs = np.array([[0.9], [0.8], [0.9], [0.1], [0.2], [0.1]])
     has = np.array([[True], [True], [False], [False], [False], [True]])

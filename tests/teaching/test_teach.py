@@ -167,7 +167,7 @@ def samples(path: Path) -> np.ndarray:
         ([], "no folder; name one folder that holds a folder of music for each genre"),
         (["/nowhere"], "/nowhere: is not a folder"),
         (["FOLDER", "FOLDER"], "2 folders; name one"),
-        (["FOLDER", "--name", "mine"], "was taught before; say --replace to teach it anew"),
+        (["FOLDER", "--name", "mine"], "was taught before; say --replace to teach it again"),
         (["FOLDER", "--name", "musicnn"], "--name musicnn: is the name of a shipped model; choose another"),
         (["FOLDER", "--name", "a:b"], "--name a:b: must be printable"),
         (["FOLDER", "--name", "x", "--from", "polka"], "--from polka: no such model"),

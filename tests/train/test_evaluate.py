@@ -12,6 +12,7 @@ from genrestream.inference.checkpoint import read as read_model
 from genrestream.inference.shipped import find
 from tests.conftest import ROOT
 from tests.made_up import labelled, run
+from train.augment.distort import DISTORTIONS
 from train.data.readers.folders import read
 from train.data.tracks import Track
 from train.evaluate import Config, evaluate
@@ -41,9 +42,10 @@ def tracks(data):
     return read(data).tracks
 
 
-def test_the_report_of_two_runs(data, runs, tmp_path, model):
+def test_the_report_of_two_runs(data, runs, tmp_path, model, capsys):
     config = Config(tuple(map(str, runs)), data, output=tmp_path, robustness_tracks=2)
     evaluate(config)
+    assert f"one: {len(DISTORTIONS)} distortions of 2 tracks, about 0 minutes" in capsys.readouterr().out
     numbers = json.loads((tmp_path / "report.json").read_text())
     one, blues = numbers["systems"]["one"], numbers["systems"]["all-blues"]
     assert one["n_tracks"] == 6

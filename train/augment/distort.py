@@ -76,7 +76,7 @@ def equalise(
 def room(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator, *, rt60_s: float) -> np.ndarray:
     """Add a room's reverberation: noise that decays by 60 dB in ``rt60_s`` seconds; the loudness stays the same.
 
-    The exponential model of a diffuse late reverberation (Polack 1988), drawn anew for each waveform.
+    The exponential model of a diffuse late reverberation (Polack 1988), drawn for each waveform.
     """
     time_s = np.arange(1, round(rt60_s * sample_rate)) / sample_rate
     echoes = rng.standard_normal(len(time_s)) * 10 ** (-3 * time_s / rt60_s)

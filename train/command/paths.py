@@ -1,4 +1,4 @@
-"""Paths of the command line: local ones only, and others are refused in one line."""
+"""Paths of the command line: of this machine, or addresses of folders on object stores."""
 
 import re
 from pathlib import Path
@@ -6,19 +6,31 @@ from pathlib import Path
 from genrestream.errors import UsageError
 
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # a Path keeps one of the two slashes
+WEB = ("http", "https", "ftp")
 
 
-def check_local(option: str, *paths: Path | None) -> None:
-    """Make sure that paths are on this machine's file systems, before a folder named ``gs:`` is made.
+def address_of(path: Path) -> str:
+    """Return the address of a folder on a store, such as ``s3://bucket/music``; empty for a path of this machine."""
+    found = ADDRESS.match(path.as_posix())
+    return f"{found[1]}://{path.as_posix()[found.end() :].lstrip('/')}" if found else ""
+
+
+def check_local(option: str, path: Path | None) -> None:
+    """Make sure that a path is on this machine's file systems, before a folder named ``gs:`` is made.
 
     Raises:
-        UsageError: One is the address of a bucket or server.
+        UsageError: It is the address of a store or server.
     """
-    for path in paths:
-        if isinstance(path, Path) and (found := ADDRESS.match(path.as_posix())):
-            scheme, rest = found[1], path.as_posix()[found.end() :]
-            mount = {"gs": "gcsfuse", "s3": "mount-s3"}.get(scheme, "its own tool")
-            raise UsageError(
-                f"{option} {scheme}://{rest}: is no path of this machine; mount it (with {mount}), or copy it to a"
-                " local folder first"
-            )
+    if path and (address := address_of(path)):
+        raise UsageError(f"{option} {address}: must be a folder of this machine")
+
+
+def check_folder(option: str, *paths: Path) -> None:
+    """Make sure that paths are folders: of this machine, or of a store.
+
+    Raises:
+        UsageError: One is the address of a web page.
+    """
+    for address in map(address_of, paths):
+        if address.partition(":")[0].lower() in WEB:
+            raise UsageError(f"{option} {address}: is no folder; copy its files to one of this machine")

@@ -25,7 +25,7 @@ from genrestream.audio.chunks import MIN_PIECE_S
 from genrestream.errors import AudioError, OutputError, UsageError
 from genrestream.files import writing
 from genrestream.inference.cache_folder import cache_folder
-from train.data import sealed
+from train.data import hosts, sealed
 from train.data.decode import waveform_blocks
 from train.data.digests import REMEDY, Digests
 from train.data.tracks import Track
@@ -82,15 +82,23 @@ class AudioCache:
         """Decode what is not in the cache yet, or is damaged there (one warning on stderr).
 
         Args:
-            tracks: The tracks.
+            tracks: The tracks; if they are dealt to several hosts, each decodes its own, and all must call this.
             n_workers: Processes to decode in, 0 for this one; by the number of tracks and cores where not given.
 
         Raises:
             OutputError: The cache cannot be written.
+            UsageError: The hosts see different tracks.
         """
         self._remove_abandoned()
+        mine = [track for track in tracks if hosts.is_here(track)]
+        failed = self._decode(list(dict.fromkeys(track.path for track in mine)), n_workers)
+        if any(track.host is not None for track in tracks):
+            self._exchange(tracks, failed)
+        return self._filled(tracks, failed)
+
+    def _decode(self, paths: Sequence[Path], n_workers: int | None) -> dict[Path, str]:
+        """Decode files that are not in the cache; return why some cannot be read."""
         failed: dict[Path, str] = {}
-        paths = list(dict.fromkeys(track.path for track in tracks))
         with concurrent.futures.ThreadPoolExecutor() as pool:
             states = dict(zip(paths, pool.map(functools.partial(self._state, failed=failed), paths), strict=True))
         self._digests.save()
@@ -101,7 +109,23 @@ class AudioCache:
             if error:
                 failed[path] = error
         _samples.cache_clear()  # some may be of files that were replaced
-        return self._filled(tracks, failed)
+        return failed
+
+    def _exchange(self, tracks: Sequence[Track], failed: dict[Path, str]) -> None:
+        """Tell the other hosts about the files of this one, and learn about theirs."""
+        mine = {
+            number: failed.get(track.path) or [self.digest(track.path), self.about(track.path)]
+            for number, track in enumerate(tracks)
+            if hosts.is_here(track)
+        }
+        every = hosts.told({"names": [track.name for track in tracks], "files": mine})
+        if any(one["names"] != every[0]["names"] for one in every):
+            raise UsageError("--data: the processes see different tracks; give all of them the same folder")
+        for number, said in ((int(number), said) for one in every for number, said in one["files"].items()):
+            if isinstance(said, str):
+                failed[tracks[number].path] = said
+            else:
+                self.know(tracks[number].path, *said)
 
     def file(self, path: Path) -> Path:
         """Return where a track's waveform is kept."""
@@ -112,21 +136,39 @@ class AudioCache:
         start, stop = self._place(track)
         return stop - start
 
+    def about(self, path: Path) -> dict[str, Any]:
+        """Return what is known of a decoded file: ``n_samples``, ``scale`` and ``problems``."""
+        return self._said(self.file(path))
+
+    def digest(self, path: Path) -> str:
+        """Return the digest of a file's content."""
+        return self._digests[path]
+
+    def know(self, path: Path, digest: str, about: dict[str, Any]) -> None:
+        """Take over what is known of a file that is not read here."""
+        self._digests.know(path, digest)
+        self._about[self.file(path)] = about
+
     def waveform(self, track: Track) -> np.ndarray:
-        """Return a track's samples, int16, shape (n_samples,), mapped into memory; times ``scale`` they are floats."""
-        file = self.file(track.path)
-        return _samples(file, self._said(file)["n_samples"])[slice(*self._place(track))]
+        """Return a track's samples, int16, shape (n_samples,); times ``scale`` they are floats."""
+        return self._stored(track.path, *self._place(track))
 
     def scale(self, track: Track) -> float:
         """Return the factor that makes a track's samples floats from -1 to 1."""
-        return self._said(self.file(track.path))["scale"]
+        return self.about(track.path)["scale"]
 
     def crop(self, track: Track, start: int, n_samples: int) -> np.ndarray:
         """Return a piece of a track as a stream receives it, float32; shorter where the track ends."""
-        return self.waveform(track)[start : start + n_samples] * np.float32(self.scale(track))
+        first, stop = self._place(track)
+        piece = self._stored(track.path, first + start, min(stop, first + start + n_samples))
+        return piece * np.float32(self.scale(track))
+
+    def _stored(self, path: Path, start: int, stop: int) -> np.ndarray:
+        """Return a piece of a file's samples, mapped into memory."""
+        return _samples(self.file(path), self.about(path)["n_samples"])[start:stop]
 
     def _place(self, track: Track) -> tuple[int, int]:
-        n_samples = self._said(self.file(track.path))["n_samples"]
+        n_samples = self.about(track.path)["n_samples"]
         if track.start_s is None:
             return 0, n_samples
         start = min(n_samples, round(track.start_s * self.sample_rate))
@@ -169,7 +211,7 @@ class AudioCache:
                 filled.unreadable[track.name] = f"{track.path}: {seconds:.2f} s are too short for a chunk"
                 continue
             filled.tracks.append(dataclasses.replace(track, seconds=seconds) if track.start_s is None else track)
-            if problems := self._said(self.file(track.path))["problems"]:
+            if problems := self.about(track.path)["problems"]:
                 filled.problems[track.name] = f"{track.path}: {problems}"
         return filled
 

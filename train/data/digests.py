@@ -41,6 +41,10 @@ class Digests:
             self._current[path] = self._known[name][2]
         return self._current[path]
 
+    def know(self, path: Path, digest: str) -> None:
+        """Take over the digest of a file that is not read here."""
+        self._current[path] = digest
+
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_known": {}}  # a worker process needs those of its tracks only
 
@@ -64,7 +68,7 @@ class Digests:
             return {}
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             if warns:
-                print(f"warning: {self._path}: is damaged or of an older version, and is made anew", file=sys.stderr)
+                print(f"warning: {self._path}: is damaged or of an older version, and is made again", file=sys.stderr)
             return {}
 
 

@@ -8,29 +8,43 @@ from pathlib import Path
 
 from genrestream.errors import UsageError
 from genrestream.output.text import printable
+from train.command.remote import local
+from train.data import hosts, shards
 from train.data.cache import AudioCache, Filled
 from train.data.readers.folders import read
+from train.data.shards import Shards
 from train.data.splits import Split, divide
 from train.data.tracks import DataConfig, Dataset, Track
 
 MAX_NAMED = 5
 
 
-def load(config: DataConfig, sample_rate: int, n_workers: int | None = None) -> tuple[Split, AudioCache]:
+def load(
+    config: DataConfig, sample_rate: int, n_workers: int | None = None, n_hosts: int = 1
+) -> tuple[Split, AudioCache]:
     """Read a dataset, decode what is not in the cache yet, and divide it; print on stderr what is left out.
 
     Args:
         config: The music, and how it is divided.
         sample_rate: The model's, in Hz.
         n_workers: Processes to decode in; by the number of tracks and cores where not given.
+        n_hosts: Hosts of which each decodes its own tracks; shards need no decoding, and each host reads all of them.
 
     Raises:
         UsageError: There is no music to train on, or too much of it is unreadable, or it cannot be divided so.
         OutputError: The cache cannot be written.
     """
-    cache = _cache(sample_rate, config.cache)
-    dataset, filled = decoded(read_all(config.data, config.more), cache, config, n_workers)
+    config = dataclasses.replace(config, data=local(config.data), more=tuple(map(local, config.more)))
+    if shards.is_here(config.data) and config.more:
+        raise UsageError(f"--more: --data {config.data} holds shards of one dataset; give folders of music")
+    cache = _cache(sample_rate, config.cache, config.data if shards.is_here(config.data) else None)
+    dataset = cache.dataset if isinstance(cache, Shards) else read_all(config.data, config.more)
+    if is_dealt := n_hosts > 1 and not isinstance(cache, Shards):
+        dataset = dataclasses.replace(dataset, tracks=hosts.dealt(dataset.tracks, n_hosts))
+    dataset, filled = decoded(dataset, cache, config, n_workers)
     split = divide(dataset, config)
+    if is_dealt:
+        check_dealt(split, n_hosts)
     for line in [*dataset.left_out, *filled.unreadable.values(), *unplaced(split, config)]:
         print(f"left out: {printable(line)}", file=sys.stderr)
     return split, cache
@@ -69,8 +83,8 @@ def read_all(first: Path, more: Sequence[Path] = ()) -> Dataset:
 
 
 @functools.cache  # five folds share what was decoded, and what was computed from it
-def _cache(sample_rate: int, folder: Path | None) -> AudioCache:
-    return AudioCache(sample_rate, folder)
+def _cache(sample_rate: int, folder: Path | None, sharded: Path | None) -> AudioCache:
+    return Shards(sample_rate, folder, sharded) if sharded else AudioCache(sample_rate, folder)
 
 
 def decoded(
@@ -123,3 +137,18 @@ def unplaced(split: Split, config: DataConfig) -> list[str]:
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     line = f"{len(names)} tracks are on no side of --split {config.split}: {', '.join(names[:MAX_NAMED])}{more}"
     return [line] if names else []
+
+
+def check_dealt(split: Split, n_hosts: int) -> None:
+    """Check that each host can train on each genre.
+
+    Raises:
+        UsageError: One cannot.
+    """
+    for genre in split.genres:
+        n_with = len({track.host for track in split.train if track.genre == genre})
+        if n_with < n_hosts:
+            raise UsageError(
+                f"--distributed: genre {genre} has tracks to train on for {n_with} of {n_hosts} processes; use fewer"
+                " processes, add tracks, or train on shards (python -m train.shard), which all processes share"
+            )

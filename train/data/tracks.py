@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from genrestream.errors import UsageError
-from train.command.paths import check_local
+from train.command.paths import check_folder, check_local
 
 SIDES = ("train", "validation", "test")
 Protocol = Literal["artist", "track", "fault-filtered", "official", "random-chunks"]
@@ -25,6 +25,7 @@ class Track:
         start_s: Where a part of a recording begins, in seconds; None for the whole recording.
         seconds: Its length in seconds; None until it is decoded.
         domain: The dataset it is from, such as ``gtzan``, where several are trained on together.
+        host: The process that decodes it and trains on it, of several; None where all have it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Track:
     start_s: float | None = None
     seconds: float | None = None
     domain: str = ""
+    host: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +66,8 @@ class DataConfig:
 
     Attributes:
         data: A folder of genre folders; or one with a tracks.csv that has the columns file and genre, and optionally
-            track, artist and split; or FMA's folder, with fma_metadata and fma_small or fma_medium.
+            track, artist and split; or FMA's folder, with fma_metadata and fma_small or fma_medium; or shards. An
+            address such as s3://bucket/music is copied to this machine once.
         more: Further folders of such music, from other places, to train and test on together with it.
         split: Folds that keep artists apart; random folds of whole tracks; the published fault-filtered lists of
             GTZAN; the official split of FMA or of a tracks.csv; or, to measure how much it inflates the score, random
@@ -89,8 +92,8 @@ class DataConfig:
     cache: Path | None = None
 
     def __post_init__(self) -> None:
-        check_local("--data", self.data)
-        check_local("--more", *self.more)
+        check_folder("--data", self.data)
+        check_folder("--more", *self.more)
         check_local("--cache", self.cache)
         if self.n_folds < 2:
             raise UsageError(f"--n-folds {self.n_folds}: must be at least 2")

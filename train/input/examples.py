@@ -19,6 +19,7 @@ from genrestream.streaming.config import StreamConfig
 from train.augment.config import OFF, AugmentConfig
 from train.augment.waveform import augmented
 from train.data.cache import AudioCache
+from train.data.hosts import is_here
 from train.data.tracks import Track
 from train.input.batching import N_SEEDS, Element
 from train.input.sampling import SamplingConfig, shares
@@ -58,7 +59,7 @@ def crops(
     """Return an epoch of random crops, for ``batches``, which repeats it with new draws each epoch.
 
     Args:
-        tracks: The tracks to crop from, as ``AudioCache.fill`` returned them.
+        tracks: The tracks to crop from, as ``AudioCache.fill`` returned them; those of other hosts are left out.
         genres: The label set, in order.
         cache: The decoded tracks.
         frontend: Length and sample rate of a crop.
@@ -66,9 +67,14 @@ def crops(
         sampling: How often each track is drawn.
         seed: Seed of the draws.
     """
-    tracks = sorted(tracks, key=lambda track: genres.index(track.genre))
+    tracks = sorted(filter(is_here, tracks), key=lambda track: genres.index(track.genre))
     draw = _Draw(tracks, genres, cache, frontend, augment, sampling or SamplingConfig())
     return grain.MapDataset.range(draw.n_crops).seed(seed % N_SEEDS).random_map(draw)
+
+
+def n_crops(tracks: Sequence[Track], cache: AudioCache, frontend: Frontend, sampling: SamplingConfig) -> int:
+    """Return the number of crops in an epoch, over the tracks of all hosts."""
+    return sampling.crops_per_epoch or sum(len(spans(cache.n_samples(track), frontend)) for track in tracks)
 
 
 class _Draw:
@@ -139,11 +145,15 @@ def chunks(
     frontend: Frontend,
     hop_s: float = 3.0,
 ) -> grain.MapDataset[Element]:
-    """Return the chunks of tracks as a stream cuts them, in order; their ``track`` is the index in ``tracks``."""
+    """Return the chunks of tracks as a stream cuts them, in order; their ``track`` is the index in ``tracks``.
+
+    Tracks that another host has are left out.
+    """
     hop = round(hop_s * frontend.sample_rate)
     places = [
         (number, start, n_received)
         for number, track in enumerate(tracks)
+        if is_here(track)
         for start, n_received in spans(cache.n_samples(track), frontend, hop)
     ]
 

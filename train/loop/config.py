@@ -12,7 +12,7 @@ from genrestream.errors import UsageError
 from genrestream.features.config import FrontendConfig
 from genrestream.models import MODELS
 from train.augment.config import AugmentConfig
-from train.command.paths import check_local
+from train.command.paths import check_folder
 from train.data.splits import Split
 from train.data.tracks import DataConfig
 from train.input.sampling import SamplingConfig
@@ -58,7 +58,7 @@ class RunConfig(abc.ABC):
     """The training options of every network.
 
     Attributes:
-        output: Folder of the run.
+        output: Folder of the run; an address such as s3://bucket/run is written to while the training goes on.
         data: The music, and how it is divided.
         sampling: How often tracks, artists and classes are drawn.
         augment: How crops are changed.
@@ -85,7 +85,7 @@ class RunConfig(abc.ABC):
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        check_local("--output", self.output)
+        check_folder("--output", self.output)
 
     @property
     @abc.abstractmethod

@@ -27,10 +27,10 @@ def expected(config: RunConfig, split: Split, cache: AudioCache, is_trained_in_s
     seconds = sum(track.seconds or 0 for track in split.train)
     lines = [f"{len(split.genres)} genres, {clock(seconds)} of music to train on"]
     if not is_trained_in_steps:
-        return [*lines, "a frozen network hears each piece once, then a layer is fitted: no steps to count"]
+        return [*lines, "a frozen network sees each piece once, then a layer is fitted: no steps to count"]
     n_classes, example = len(split.genres), config.example
     crops = examples.crops(split.train, split.genres, cache, example, config.augment, config.sampling, config.seed)
-    total = n_steps(config, len(crops))
+    total = n_steps(config, examples.n_crops(split.train, cache, example, config.sampling))
     step = Step(
         config.design.network(n_classes, config.seed),
         example,

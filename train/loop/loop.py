@@ -18,6 +18,7 @@ from train.command.entry import StoppedError
 from train.loop.reports.loggers import LoggerName
 from train.loop.reports.profile import Profile
 from train.loop.reports.progress import Progress
+from train.loop.sharding import gathered
 from train.loop.state import TrainState, Weights
 from train.loop.state_checkpoints import Saved
 from train.loop.step import Step
@@ -63,17 +64,22 @@ class Validation:
     Attributes:
         batches: Chunks in order, with ``track``, their track's number; the same each time they are iterated over.
         labels: The label of each track.
+        is_dealt: Whether each host has chunks of its own, as many batches as the others.
     """
 
     batches: Any
     labels: np.ndarray
+    is_dealt: bool = False
 
     def score(self, step: Step, weights: Weights) -> dict[str, float]:
         """Return the tracks' accuracy and loss by the mean vote over their chunks."""
         votes = np.zeros((len(self.labels), step.n_classes))
         n_votes = np.zeros(len(self.labels))
         for batch in self.batches:
-            probs = np.asarray(step.probs(weights, step.to_all_devices(batch)))
+            placed = step.to_devices(batch) if self.is_dealt else step.to_all_devices(batch)
+            probs = np.asarray(step.probs(weights, placed))
+            if self.is_dealt:
+                batch = gathered({name: placed[name] for name in ("track", "weight")})
             np.add.at(votes, batch["track"], probs * batch["weight"][:, None])
             np.add.at(n_votes, batch["track"], batch["weight"])
         voted = n_votes > 0
@@ -164,6 +170,7 @@ class _Run:
                 self.progress.start_clock()
             if self._must_stop():
                 self._stop(state)
+        self.saved.wait()
         return self.saved.best(state) if self.config.patience else self.step.weights(state)
 
     def _batch(self) -> dict[str, jax.Array]:
@@ -184,6 +191,7 @@ class _Run:
         for number, figures in enumerate(fetched, first):
             for name, words in (("loss", "loss"), ("weights_norm", "norm of the weights")):
                 if not math.isfinite(figures[name]):
+                    self.saved.wait()
                     kept = self.saved.latest_step
                     raise NotANumberError(
                         f"step {number}: the {words} is {figures[name]};"
@@ -211,6 +219,7 @@ class _Run:
             if self.figures:
                 self._fetch()
             self.saved.save(self.number, state, self.iterator, figures=self.progress.figures)
+        self.saved.wait()
         raise StoppedError(self.signals.exit_code, f"stopped; step {self.number} is saved, go on with --resume")
 
     def _is_done(self) -> bool:

@@ -15,10 +15,11 @@ import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import grain
 import jax
 import numpy as np
 import tyro
@@ -32,12 +33,14 @@ from train.command import settings
 from train.command.disk import saving
 from train.command.entry import entry
 from train.command.lock import locked
+from train.command.paths import address_of
 from train.command.provenance import program, provenance
+from train.command.remote import local, mirrored
 from train.command.smoke import with_smoke
+from train.data import hosts, shards
 from train.data.cache import AudioCache
 from train.data.load import load
 from train.data.splits import PUBLISHED, Split
-from train.data.tracks import Track
 from train.input import batching, examples
 from train.loop.card import export
 from train.loop.config import RunConfig, identity, n_steps
@@ -74,88 +77,134 @@ def fit(
         pretrained: The model that the network's weights come from, for the card.
     """
     n_classes, example = len(split.genres), config.example
-    crops = examples.crops(split.train, split.genres, cache, example, config.augment, config.sampling, config.seed)
+    seed = seed_of(config.seed, jax.process_index()) if is_dealt(split) else config.seed
+    crops = examples.crops(split.train, split.genres, cache, example, config.augment, config.sampling, seed)
+    n = n_steps(config, examples.n_crops(split.train, cache, example, config.sampling))
     step = Step(
         network or config.design.network(n_classes, config.seed),
         example,
         n_classes,
         config.augment,
         config.step,
-        n_steps(config, len(crops)),
+        n,
         config.seed,
     )
     weights = train(
         step,
-        shared_batches(config, crops),
-        n_steps(config, len(crops)),
+        shared_batches(config, crops, seed, is_dealt(split)),
+        n,
         config.loop,
         folder,
         identity(config, split),
-        validation_of(split.validation, split.genres, cache, example),
+        validation_of(split, cache, example, config.step.batch_size),
     )
     export(folder / "model", config, split, weights, pretrained)
 
 
-def shared_batches(config: RunConfig, examples: Any) -> Any:
-    """Return the batches, of each of them this host's part."""
-    n_hosts = jax.process_count()
+def is_dealt(split: Split) -> bool:
+    """Whether each host has tracks of its own."""
+    return any(track.host is not None for track in split.train)
+
+
+def shared_batches(config: RunConfig, examples: Any, seed: int, is_dealt: bool = False) -> Any:
+    """Return the batches, of each of them this host's part.
+
+    Args:
+        config: The options of the run.
+        examples: An epoch of examples.
+        seed: Seed of their order.
+        is_dealt: Whether they are this host's own, and not those of all hosts.
+    """
+    host, n_hosts = jax.process_index(), jax.process_count()
     if config.step.batch_size % n_hosts:
         raise UsageError(f"--batch-size {config.step.batch_size}: must be divisible by the {n_hosts} processes")
     return batching.batches(
         examples,
         config.step.batch_size // n_hosts,
-        config.seed,
+        seed,
         config.n_workers,
         prefetch=8,
-        shard=(jax.process_index(), n_hosts),
+        shard=(0, 1) if is_dealt else (host, n_hosts),
     )
 
 
-def validation_of(
-    tracks: Sequence[Track], genres: Sequence[str], cache: AudioCache, example: FrontendConfig
-) -> Validation | None:
-    """Return the validation tracks in examples one after another; None where there are no tracks."""
+def seed_of(seed: int, host: int) -> int:
+    """Return a host's own seed, so that no two augment alike."""
+    return int(np.random.SeedSequence((seed, host)).generate_state(1)[0])
+
+
+def validation_of(split: Split, cache: AudioCache, example: FrontendConfig, batch_size: int) -> Validation | None:
+    """Return the chunks of the validation tracks, cut as a stream cuts them; None where there are no tracks.
+
+    Args:
+        split: The tracks.
+        cache: The decoded tracks.
+        example: The front end of an example, which may be longer than a chunk.
+        batch_size: The training's, over all hosts, which their devices divide.
+    """
+    tracks, genres = split.validation, split.genres
     if not tracks:
         return None
     chunks = examples.chunks(tracks, genres, cache, example, hop_s=example.chunk_s)
     labels = np.array([genres.index(track.genre) for track in tracks])
-    return Validation(batching.once(chunks, EVALUATION_BATCH), labels)
+    if not is_dealt(split):
+        return Validation(batching.once(chunks, EVALUATION_BATCH), labels)
+    # All hosts need the same number of batches; a host pads with a chunk that it surely has, of weight 0.
+    nothing: Any = examples.chunks(split.train, genres, cache, example, hop_s=example.chunk_s)[0]
+    n_missing = max(hosts.told(len(chunks))) - len(chunks)
+    padding = grain.MapDataset.source([nothing | {"weight": np.float32(0), "track": np.int32(0)}] * n_missing)
+    chunks = grain.MapDataset.concatenate([part for part in (chunks, padding) if len(part)])
+    return Validation(batching.once(chunks, batch_size // jax.process_count()), labels, is_dealt=True)
 
 
 def run(config: Config, trainer: Trainer[Config]) -> None:
     """Train one model, or with ``folds`` one a fold and one on everything."""
     checkpoint.check_name(config.output.resolve().name)
-    folder = config.output
-    for part, folder in _parts(config):
-        split, cache = load(part.data, part.design.frontend.sample_rate)
-        if config.folds and (folder / "model" / checkpoint.CARD_FILE).is_file():
-            finished = checkpoint.read(folder / "model").card.provenance.get("identity")
-            check_same_run(folder, finished, identity(part, split))
-            print(f"{folder}: was finished before")
-            continue
-        print(f"{folder}: {len(split.train)} tracks to train on, {len(split.validation)} to validate,"
-              f" {len(split.test)} held out", flush=True)  # fmt: skip
+    is_first = jax.process_index() == 0
+    if address_of(config.output) and config.loop.patience and jax.process_count() > 1:
+        raise UsageError("--patience: several processes need a folder for --output that all of them see")
+    last = config.output
+    for part, path in _parts(config):
+        n_hosts = jax.process_count() if trainer is fit else 1  # other trainers compute features of all tracks first
+        split, cache = load(part.data, part.design.frontend.sample_rate, n_hosts=n_hosts)
+        name, counts = address_of(path) or path, [len(side) for side in (split.train, split.validation, split.test)]
+        print(f"{name}: {counts[0]} tracks to train on, {counts[1]} to validate, {counts[2]} held out", flush=True)
         if part.dry_run:
             for line in expected(part, split, cache, trainer is fit):
                 print(line)
             continue
-        with saving(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        if jax.process_index() == 0:
-            write_text(folder / settings.FILE, settings.to_toml(part))
-        with locked(folder) if jax.process_index() == 0 else contextlib.nullcontext():
-            trainer(part, split, cache, folder)
-    if jax.process_index() == 0 and not config.dry_run:
-        for line in _next_steps(config, folder):
+        with mirrored(path, part.loop.resume, is_first) as folder:
+            _train_part(part, split, cache, folder, trainer)
+            last = folder
+    if is_first and not config.dry_run:
+        for line in _next_steps(config, last):
             print(line)
+
+
+def _train_part(config: Config, split: Split, cache: AudioCache, folder: Path, trainer: Trainer[Config]) -> None:
+    if config.folds and (folder / "model" / checkpoint.CARD_FILE).is_file():
+        finished = checkpoint.read(folder / "model").card.provenance.get("identity")
+        check_same_run(folder, finished, identity(config, split))
+        print(f"{folder}: was finished before")
+        return
+    with saving(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    if jax.process_index() == 0:
+        write_text(folder / settings.FILE, settings.to_toml(config))
+    with locked(folder) if jax.process_index() == 0 else contextlib.nullcontext():
+        trainer(config, split, cache, folder)
 
 
 def _next_steps(config: RunConfig, last: Path) -> list[str]:
     """Return where the model is, and what to do with it."""
-    folders = [str(config.data.data), *(["--more", *map(str, config.data.more)] if config.data.more else [])]
+    first, *more = [address_of(path) or str(path) for path in (config.data.data, *config.data.more)]
+    if shards.is_here(local(config.data.data)):
+        first = "FOLDER_OF_THE_MUSIC"
+    folders = [first, *(["--more", *more] if more else [])]
     lines = [f"model: {last / 'model'}"]
     if config.folds or config.data.fold is not None or config.data.split in PUBLISHED:
-        lines.append(f"next: python -m train.evaluate {config.output} --data {' '.join(folders)}")
+        run = last.parent if config.folds else last
+        lines.append(f"next: python -m train.evaluate {run} --data {' '.join(folders)}")
     return [*lines, f"{'or' if len(lines) > 1 else 'next'}: genrestream listen --model {last / 'model'}"]
 
 

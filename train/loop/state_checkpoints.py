@@ -1,5 +1,7 @@
 """A run's checkpoints: all that training needs to go on. The latest two and the best are kept.
 
+The training stands only while its arrays are copied; a thread writes them.
+
 ::
 
     OUTPUT/state/
@@ -8,6 +10,7 @@
     └── 44.part/            left by a process that was killed while it saved; removed by the next one
 """
 
+import concurrent.futures
 import dataclasses
 import io
 import shutil
@@ -72,6 +75,8 @@ class Saved:
         if found and not resume:
             raise UsageError(f"--output {folder}: holds a run already; go on with --resume, or name another folder")
         self._scores = self._whole(found)
+        self._writer = concurrent.futures.ThreadPoolExecutor(1)
+        self._written: concurrent.futures.Future[None] | None = None  # of the last save, until it was waited for
 
     @property
     def latest_step(self) -> int:
@@ -94,7 +99,10 @@ class Saved:
         return Resumed(_state(arrays, start), {name: arrays[f"figures/{name}"] for name in about["figures"]})
 
     def best(self, state: TrainState) -> Weights:
-        """Return the weights of the best validated step; those of ``state`` where nothing was validated."""
+        """Return the weights of the best validated step; those of ``state`` where nothing was validated.
+
+        What was saved must have been waited for.
+        """
         if not self.best_step:
             return self._step.weights(state)
         return self._step.weights(_state(self._read(self.best_step)[1], state))
@@ -107,7 +115,7 @@ class Saved:
         scores: Mapping[str, float] | None = None,
         figures: Figures | None = None,
     ) -> None:
-        """Save a step, then remove checkpoints that are neither among the latest nor the best.
+        """Begin to save a step; then checkpoints are removed that are neither among the latest nor the best.
 
         Args:
             step: Its number.
@@ -117,22 +125,34 @@ class Saved:
             figures: Of the steps since the end of the last epoch.
 
         Raises:
-            OutputError: It cannot be written; the checkpoints before are whole.
+            OutputError: The save before could not be written; the checkpoints before it are whole.
         """
-        arrays = gathered(_named(state)) | {f"figures/{name}": array for name, array in (figures or {}).items()}
+        self.wait()
+        # Copies, since the next step takes the memory of the state.
+        arrays = {name: array.copy() for name, array in gathered(_named(state)).items()}
+        arrays |= {f"figures/{name}": array for name, array in (figures or {}).items()}
         about = {
             "identity": self._identity,
             "scores": dict(scores or {}),
             "input": iterator.get_state(),
             "figures": list(figures or {}),
         }
+        self._scores[step] = dict(scores or {})
+        old = self._forget_old()
         if jax.process_index() == 0:
-            with saving(self._path, f"step {step} cannot be saved"):
-                self._write(step, about, arrays)
+            self._written = self._writer.submit(self._replace, step, about, arrays, old)
+
+    def wait(self) -> None:
+        """Wait until what was saved is on the disk; every host must call it.
+
+        Raises:
+            OutputError: It could not be written; the checkpoints before it are whole.
+        """
+        if written := self._written:
+            self._written = None
+            written.result()
         if jax.process_count() > 1:
             multihost_utils.sync_global_devices("saved")  # no host may read what is not written yet
-        self._scores[step] = dict(scores or {})
-        self._remove_old()
 
     def _whole(self, found: list[int]) -> dict[int, dict[str, float]]:
         """Return the scores of each step that is saved whole; say which are not."""
@@ -159,6 +179,12 @@ class Saved:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return about, dict(arrays)
 
+    def _replace(self, step: int, about: dict[str, Any], arrays: Figures, old: list[int]) -> None:
+        with saving(self._path, f"step {step} cannot be saved"):
+            self._write(step, about, arrays)
+        for one in old:
+            shutil.rmtree(self._path / str(one), ignore_errors=True)
+
     def _write(self, step: int, about: dict[str, Any], arrays: Figures) -> None:
         content = io.BytesIO()
         np.savez(content, allow_pickle=False, **arrays)  # pyright: ignore[reportArgumentType]
@@ -173,12 +199,13 @@ class Saved:
             shutil.rmtree(part, ignore_errors=True)
             raise
 
-    def _remove_old(self) -> None:
+    def _forget_old(self) -> list[int]:
+        """Return the steps whose checkpoints are not needed any more."""
         kept = {*sorted(self._scores)[-N_LATEST:], self.best_step}
-        for step in [step for step in self._scores if step not in kept]:
+        old = [step for step in self._scores if step not in kept]
+        for step in old:
             del self._scores[step]
-            if jax.process_index() == 0:
-                shutil.rmtree(self._path / str(step), ignore_errors=True)
+        return old
 
 
 def check_same_run(folder: Path, found: object, identity: str) -> None:

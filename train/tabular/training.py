@@ -79,6 +79,7 @@ class TabularRunConfig(RunConfig):
     table: Path | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.train_hop_s > 0:
             raise UsageError(f"--train-hop-s {self.train_hop_s}: must be positive")
         if self.n_copies < 0:
@@ -138,7 +139,7 @@ class TabularTrainer:
         validation = self.validation(module, split.validation, split.genres, cache)
         weights = train(
             step,
-            shared_batches(config, columns),
+            shared_batches(config, columns, config.seed),
             n,
             config.loop,
             folder,

@@ -18,7 +18,8 @@ from genrestream.audio.formats import RawFormat, is_url, local_path, scheme
 from genrestream.audio.listing.playlists import MAX_BYTES, addresses, listed
 from genrestream.audio.reading.causes import cause, log
 from genrestream.audio.reading.demuxers import REMOTE_PLAYLISTS, allowed, refusal
-from genrestream.audio.reading.lengths import Extent, Part, corrected, extent
+from genrestream.audio.reading.lengths.extent import Extent, Part, corrected
+from genrestream.audio.reading.lengths.measured import extent
 from genrestream.audio.reading.ogg import PAGE, Ogg
 from genrestream.audio.reading.pipes import Pipe
 from genrestream.errors import AudioError

@@ -22,9 +22,7 @@ def run(options: ExportOptions) -> None:
         CheckpointError: The model is missing or damaged.
         OutputError: The file cannot be written.
     """
-    if len(options.model_and_file) != 2:
-        raise UsageError("name a model and a file, as in 'genrestream export musicnn-yamnet model.onnx'")
-    name, out = options.model_and_file
+    name, out = _model_and_file(options)
     form, path = options.to or _by_suffix(out), Path(out)
     model = checkpoint.read(shipped.find(name))
     if not path.parent.is_dir():
@@ -40,6 +38,16 @@ def run(options: ExportOptions) -> None:
         facts = {key: _value(text) for key, text in metadata(model.card).items()}
         write_text(Path(f"{out}.json"), json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     print(f"{path}: {len(body) / 1e6:.1f} MB, {_contents(model, form, options.batch)}", file=sys.stderr)
+
+
+def _model_and_file(options: ExportOptions) -> tuple[str, str]:
+    """Return the model's name, and the file; by default one in this folder, named after the model."""
+    match options.model_and_file:
+        case [name, out]:
+            return name, out
+        case [name] if options.to:
+            return name, f"{Path(name).resolve().name}.{options.to}"
+    raise UsageError("name a model and a file, as in 'genrestream export musicnn-yamnet model.onnx', or say --to onnx")
 
 
 def _body(model: checkpoint.Checkpoint, form: ExportTo, n_chunks: int) -> bytes:

@@ -105,7 +105,7 @@ class Database:
             fields["path"], fields["missing"] = from_text(fields["path"]), bool(fields["missing"])
             return from_dict(fields)
         except (ValueError, TypeError) as error:
-            raise OutputError(f"{self.path}: is damaged, a row cannot be read ({error}); scan anew") from error
+            raise OutputError(f"{self.path}: is damaged, a row cannot be read ({error}); scan again") from error
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:

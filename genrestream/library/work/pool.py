@@ -4,10 +4,12 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import math
 import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -19,6 +21,7 @@ from genrestream.library.work.settings import WorkerError, WorkerSettings, envir
 from genrestream.library.work.wire import receive, send
 
 N_AT_ONCE = 2  # files that a worker has, so that it never waits for the next one
+STUCK_S, SLOWEST_BYTES_S = 120.0, 1e6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +99,7 @@ class Pool:
 
     def _next_answer(self, left: "_Left", is_known: Callable[[str], bool]) -> Answer | None:
         """Take one message of a worker; return the answer on a file where it completes one."""
-        worker, message = self._messages.get()
+        worker, message = self._next_message()
         if self._failure:
             raise self._failure
         if worker not in self._workers:
@@ -109,9 +112,16 @@ class Pool:
                 self._begin()
             return None
         if "at" in message:
-            worker.at = message["file"]
+            worker.begin(message["file"])
             return None
         return worker.answer(message, is_known)
+
+    def _next_message(self) -> tuple["_Process", dict[str, Any] | None]:
+        while True:
+            for worker in self._workers:
+                worker.end_if_stuck()
+            with contextlib.suppress(queue.Empty):
+                return self._messages.get(timeout=min(10.0, STUCK_S))
 
     def _begin(self) -> None:
         """Start the first worker. It may compile the model, which the others then find in the cache."""
@@ -158,6 +168,12 @@ class _InWork:
     found: Found
     audio_hash: str = ""
     duration_s: float | None = None
+    began_s: float = math.inf
+
+    @property
+    def limit_s(self) -> float:
+        """How long one step may take: a working one is far faster, on a slow disk and a busy machine, too."""
+        return STUCK_S + self.found.size / SLOWEST_BYTES_S + (self.duration_s or 0.0)
 
 
 class _Process:
@@ -166,6 +182,7 @@ class _Process:
     def __init__(self, settings: WorkerSettings, messages: "queue.SimpleQueue[Any]", network: Network | None):
         self.files: dict[int, _InWork] = {}
         self.is_ready, self.failure, self.at = False, "", -1
+        self._stuck = ""
         self._messages, self._network, self._turn = messages, network, threading.Lock()
         command = [sys.executable, "-m", "genrestream.library.work.worker", json.dumps(dataclasses.asdict(settings))]
         try:
@@ -210,6 +227,17 @@ class _Process:
         self.files[number] = _InWork(found)
         self._send({"file": number, **dataclasses.asdict(found)})
 
+    def begin(self, number: int) -> None:
+        """Note that it begins a step of a file now."""
+        self.at, self.files[number].began_s = number, time.monotonic()
+
+    def end_if_stuck(self) -> None:
+        """Kill it where it takes far too long for a file: some decoders never return from a damaged one."""
+        for number, file in self.files.items():
+            if not self._stuck and time.monotonic() - file.began_s > file.limit_s:
+                self.at, self._stuck = number, f"took more than {file.limit_s:.0f} s and was ended"
+                self._process.kill()
+
     def answer(self, message: dict[str, Any], is_known: Callable[[str], bool]) -> Answer | None:
         """Take a message; return the file's answer where it is complete."""
         number = message["file"]
@@ -237,6 +265,8 @@ class _Process:
         self._reader.join(timeout=1)  # it may wait for a network that has ended
         if code is None:
             return "was ended"
+        if self._stuck:
+            return self._stuck
         return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
 
 

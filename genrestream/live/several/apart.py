@@ -1,6 +1,6 @@
 """A microphone that is captured by a process of its own.
 
-PortAudio finds a device that comes back only when it is started anew, which ends the streams of all devices in the
+PortAudio finds a device that comes back only when it is started again, which ends the streams of all devices in the
 process, and a PulseAudio source is chosen by a variable of the process. So each of several devices has a process: what
 one loses, or what crashes or hangs there, does not touch the others.
 """

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from genrestream.features.bands import MelBands
 from genrestream.features.config import LogMelConfig
-from genrestream.features.mel import mel_filters, mel_frequencies
+from genrestream.features.mel import mel_frequencies
 
 FRAME_S, N_MELS = 0.064, 64
 MAX_COLUMNS = 4096
@@ -39,7 +40,7 @@ class Spectrogram:
         if not len(self._rest):
             self._rest_at_s = at_s
         waveform = np.concatenate([self._rest, waveform])
-        n_fft, n_frames = len(self._window), len(waveform) // len(self._window)
+        n_fft, n_frames = self._n_fft, len(waveform) // self._n_fft
         frames = waveform[: n_frames * n_fft].reshape(n_frames, n_fft)
         self._add(self._rest_at_s + FRAME_S * np.arange(n_frames), frames)
         self._rest = waveform[n_frames * n_fft :]
@@ -58,11 +59,8 @@ class Spectrogram:
         return np.clip((decibels - LOWEST_DB) / (HIGHEST_DB - LOWEST_DB), 0, 1)
 
     def _prepare(self, sample_rate: int) -> None:
-        n_fft = round(FRAME_S * sample_rate)
-        filters = mel_filters(LogMelConfig(sample_rate=sample_rate, n_fft=n_fft, n_mels=N_MELS))
-        self._filters = filters / np.maximum(filters.sum(axis=0), 1e-9)  # the mean of a band's bins
-        window = np.hanning(n_fft + 1)[:-1]
-        self._window = (2 / window.sum() * window).astype(np.float32)
+        self._n_fft = round(FRAME_S * sample_rate)
+        self._bands = MelBands(LogMelConfig(sample_rate=sample_rate, n_fft=self._n_fft, n_mels=N_MELS))
         self.top_hz = sample_rate / 2
 
     def _add(self, starts_s: np.ndarray, frames: np.ndarray) -> None:
@@ -70,10 +68,8 @@ class Spectrogram:
             return
         while starts_s[-1] / self.width_s >= MAX_COLUMNS:
             self._widen()
-        spectrum = np.fft.rfft(frames * self._window)
-        power = (np.square(spectrum.real) + np.square(spectrum.imag)) @ self._filters
         columns = (starts_s / self.width_s + 1e-6).astype(int)
-        np.add.at(self._sums, columns, power)
+        np.add.at(self._sums, columns, self._bands(frames))
         np.add.at(self._counts, columns, 1)
 
     def _widen(self) -> None:

@@ -33,7 +33,7 @@ def check_recording(path: str | None, rotate_h: float | None = None, n_inputs: i
     if n_inputs != 1:
         raise UsageError(f"--record {path}: records one input, {n_inputs} are given")
     if path == "-":
-        raise UsageError("--record -: a recording needs a file, whose header is written anew as it grows; name one")
+        raise UsageError("--record -: a recording needs a file, whose header is written again as it grows; name one")
     suffix = Path(path).suffix.lower()
     if suffix in ENCODINGS:
         check_encoder(path, ENCODINGS[suffix])

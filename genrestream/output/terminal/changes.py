@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import TextIO
 
-from genrestream.output.sink import Sink, no_position
-from genrestream.output.text import answer_in_words, clock, event_in_words, printable, verdict_in_words
-from genrestream.streaming.predictions import Prediction, Verdict
+from genrestream.output.sink import no_position
+from genrestream.output.text import Lines, answer_in_words, clock, event_in_words, printable
+from genrestream.streaming.predictions import Prediction
 from genrestream.streaming.status import LIVE, Event, LiveState, Status, state_after
 
 
-class Changes(Sink):
+class Changes(Lines):
     """A line where the answer or the state changes, a closing line a source.
 
     Args:
@@ -19,15 +19,14 @@ class Changes(Sink):
     """
 
     def __init__(self, file: TextIO, n_sources: int, is_interleaved: bool = False):
-        self._file, self._n_sources, self._is_interleaved = file, n_sources, is_interleaved
+        super().__init__(file, n_sources, is_interleaved)
         self._last: dict[str, frozenset[str]] = {}  # by source
         self._is_live = False
 
     def begin(self, source: str, duration_s: float | None, position_s: Callable[[], float] = no_position) -> None:
         """Start a source."""
         self._last[source] = frozenset()
-        if self._n_sources > 1 and not self._is_interleaved:
-            self._print(printable(source))
+        super().begin(source, duration_s, position_s)
 
     def chunk(self, source: str, prediction: Prediction) -> None:
         """Print the answer where it is another than before; of a live run the status has it."""
@@ -56,12 +55,4 @@ class Changes(Sink):
         self._line(source, time_s, answer_in_words(running) if state == running.state else state)
 
     def _line(self, source: str, time_s: float, words: str) -> None:
-        name = f"{printable(source)}: " if self._is_interleaved else ""
-        self._print(f"{name}{clock(time_s, tenths=False)} {printable(words)}")
-
-    def verdict(self, verdict: Verdict) -> None:
-        """Print a verdict."""
-        self._print(verdict_in_words(verdict))
-
-    def _print(self, line: str) -> None:
-        print(line, file=self._file, flush=True)
+        self._print(f"{self._named(source)}{clock(time_s, tenths=False)} {printable(words)}")

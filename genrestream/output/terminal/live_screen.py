@@ -18,7 +18,7 @@ FRAME_S = 0.125
 
 
 class LiveScreen(Sink):
-    """A full-screen view, drawn anew up to eight times a second; the terminal is given back as it was.
+    """A full-screen view, redrawn up to eight times a second; the terminal is given back as it was.
 
     Args:
         model: The model's name.

@@ -42,7 +42,9 @@ def doubts(probs: np.ndarray, has: np.ndarray, multi_label: bool) -> list[Doubt]
 
 
 def _of_genres(probs: np.ndarray, has: np.ndarray) -> list[Doubt]:
-    typical = np.array([min(ENOUGH, its[truth].mean()) for its, truth in zip(probs.T, has.T, strict=True)])
+    typical = np.array([
+        min(ENOUGH, its[truth].mean()) if truth.any() else np.inf for its, truth in zip(probs.T, has.T, strict=True)
+    ])  # fmt: skip
     found = []
     for song, (its, truth) in enumerate(zip(probs, has.argmax(axis=1), strict=True)):
         recognised = np.where(its >= typical, its, 0.0)

@@ -87,7 +87,7 @@ def test_a_part_of_a_recording_is_heard_alone(model):
     part = score(model, [Track("metal", METAL, "metal", start_s=6.0, seconds=6.0)])
     whole = score(model, [Track("metal", METAL, "metal")])
     assert part.start_s.tolist() == [0, 3]
-    np.testing.assert_allclose(part.chunk_probs(), whole.chunk_probs()[2:4], atol=0.05)  # the resampler starts anew
+    np.testing.assert_allclose(part.chunk_probs(), whole.chunk_probs()[2:4], atol=0.05)  # the resampler starts again
 
 
 def test_an_unreadable_track_is_named_and_left_out(model, tmp_path):

@@ -1,6 +1,7 @@
 """Training as a user starts it: processes that are killed, resumed, several at once, or given what cannot work."""
 
 import importlib.util
+import io
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tyro
 
 import genrestream
 from genrestream.inference.checkpoint import read
@@ -22,6 +24,14 @@ from tests.conftest import ROOT
 from train.cnn import Config
 from train.command import settings
 from train.command.lock import locked
+from train.data import sealed
+from train.data.hosts import dealt
+from train.data.load import load, read_all
+from train.input.batching import batches
+from train.input.examples import crops, n_crops
+from train.loop.config import n_steps
+from train.loop.run import seed_of, validation_of
+from train.loop.step import Network, Step
 
 SIZES = ("--sample-rate", 8_000, "--n-fft", 256, "--hop-length", 128, "--n-mels", 16, "--n-samples", 8_000)
 SMALL_FILES = ("bash", "-c", 'ulimit -f 8; exec "$@"', "bash")  # to a writer as a full disk is
@@ -112,29 +122,77 @@ def test_resumed_on_other_devices(data, whole, tmp_path):
         np.testing.assert_array_equal(weights(tmp_path / "run")[name], array, err_msg=name)
 
 
-def test_two_processes_train_as_one(data, tmp_path):
-    """Without augmentation and dropout, which draw by the place in a batch."""
-    calm = ("--gain-db", 0, "--noise", 0, "--speed", 0, "--equalise-db", 0, "--distort", 0, "--shorten", 0)
-    calm = (*calm, "--spec-masks", 0, "--mixup", 0, "--dropout", 0, "--n-epochs", 1)
-    train(data, tmp_path / "one", *calm)
+# Without augmentation and dropout, which draw by the place in a batch.
+CALM = ("--gain-db", 0, "--noise", 0, "--speed", 0, "--equalise-db", 0, "--distort", 0, "--shorten", 0,
+        "--spec-masks", 0, "--mixup", 0, "--dropout", 0, "--n-epochs", 1)  # fmt: skip
+
+
+def train_in_two_processes(data, output, caches):
+    """Train on two hosts, which are processes of this machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     processes = []
-    for number in range(2):
+    for number, cache in enumerate(caches):
         environment = {
             "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}",
             "JAX_NUM_PROCESSES": "2",
             "JAX_PROCESS_ID": str(number),
         }
-        command = arguments(data, tmp_path / "two", *calm, "--distributed")
+        command = arguments(data, output, *CALM, "--cache", cache, "--distributed")
         processes.append(
             subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, text=True, stderr=subprocess.PIPE)
         )
     errors = [process.communicate(timeout=400)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], errors
+
+
+def test_two_processes_train_on_shards_as_one_does_on_the_folder(data, tmp_path):
+    cache = ("--cache", tmp_path / "cache")
+    train(data, tmp_path / "one", *CALM, *cache)
+    command = ["-m", "train.shard", data, tmp_path / "shards", "--sample-rate", 8_000, *cache]
+    subprocess.run([sys.executable, *map(str, command)], cwd=ROOT, check=True)
+    train_in_two_processes(tmp_path / "shards", tmp_path / "two", [tmp_path / "a", tmp_path / "b"])
+    assert not [*(tmp_path / "a").glob("*.s16"), *(tmp_path / "b").glob("*.s16")]
     for name, array in weights(tmp_path / "one").items():
         np.testing.assert_allclose(weights(tmp_path / "two")[name], array, atol=1e-3, err_msg=name)
+    validation = [metrics(tmp_path / one)[0]["val_loss"] for one in ("one", "two")]
+    assert validation[0] == pytest.approx(validation[1], abs=1e-3)
+
+
+def test_each_of_two_processes_decodes_and_draws_from_its_own_tracks(data, tmp_path):
+    """The weights are those of a training on both processes' batches, joined; both validate on all tracks."""
+    output, caches = tmp_path / "run", [tmp_path / "a", tmp_path / "b"]
+    train_in_two_processes(data, output, caches)
+    first, second = ({file.name for file in cache.glob("*.s16")} for cache in caches)
+    assert (len(first), len(second)) == (6, 6)
+    assert not first & second
+    parts = tyro.conf.OmitArgPrefixes
+    config = tyro.cli(Config, args=arguments(data, output, *CALM, "--cache", tmp_path / "c")[3:], config=(parts,))
+    split, cache = load(config.data, 8_000)
+    host_of = {track.name: track.host for track in dealt(read_all(data).tracks, 2)}
+    frontend = config.design.frontend
+    halves = []
+    for host in range(2):
+        tracks = [track for track in split.train if host_of[track.name] == host]
+        seed = seed_of(config.seed, host)
+        own = crops(tracks, split.genres, cache, frontend, config.augment, config.sampling, seed)
+        halves.append(iter(batches(own, 4, seed)))
+    n = n_steps(config, n_crops(split.train, cache, frontend, config.sampling))
+    step = Step(Network(config.design.module(2, 0)), frontend, 2, config.augment, config.step, n)
+    state = step.start()
+    for _ in range(n):
+        one, other = (next(half) for half in halves)
+        state, _ = step.train(state, step.to_devices({name: np.concatenate([one[name], other[name]]) for name in one}))
+    for half in halves:
+        half.close()
+    expected = step.weights(state)
+    for name, array in weights(output).items():
+        np.testing.assert_allclose(array, expected[name], atol=1e-3, err_msg=name)
+    validation = validation_of(split, cache, config.design, 8)
+    assert validation
+    scores = validation.score(step, expected)
+    assert metrics(output)[0]["val_loss"] == pytest.approx(scores["val_loss"], abs=1e-3)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -184,12 +242,19 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(data, tmp_path):
 
 def test_patience_ends_a_run_that_becomes_no_better_and_keeps_the_best(data, tmp_path):
     output = tmp_path / "run"
-    still = ("--learning-rate", 1e-30, "--average-decay", 0, "--weight-decay", 0)
-    train(data, output, *still, "--patience", 2, "--n-epochs", 50)
+    train(data, output, "--patience", 2, "--n-epochs", 50, "--save-steps", 1)
     rows = metrics(output)
+    assert steps(output)[-1] == rows[-1]["step"]
     best = max(range(len(rows)), key=lambda number: (rows[number]["val_accuracy"], -number))
     assert len(rows) == best + 1 + 2 < 50
-    assert rows[best]["step"] in steps(output)
+    saved = {}
+    for row in (rows[best], rows[-1]):
+        _, content = sealed.read(output / "state" / str(row["step"]) / "checkpoint")
+        saved[row["step"]] = np.load(io.BytesIO(content))
+    for name, array in weights(output).items():
+        np.testing.assert_array_equal(array, saved[rows[best]["step"]][f"average/{name}"])
+    kernel = "average/dense.layers.0.kernel"
+    assert not np.array_equal(saved[rows[best]["step"]][kernel], saved[rows[-1]["step"]][kernel])
 
 
 @pytest.mark.parametrize("name", ["wandb", "mlflow"])

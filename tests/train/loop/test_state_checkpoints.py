@@ -16,6 +16,11 @@ def new_iterator():
     return iter(batches(rows(np.zeros((4, 2), np.float32), np.zeros(4, np.int32)), 2))
 
 
+def save(checkpoints, number, state):
+    checkpoints.save(number, state, new_iterator())
+    checkpoints.wait()
+
+
 @pytest.fixture(scope="module")
 def step():
     return step_of()
@@ -32,6 +37,7 @@ def saved(step, tmp_path_factory):
         next(iterator)
         checkpoints.save(number, state, iterator, figures={"loss": np.arange(number, dtype=np.float32)})
         kept[number] = {name: np.array(array) for name, array in state.params.items()}
+    checkpoints.wait()
     iterator.close()
     return folder, kept
 
@@ -88,7 +94,7 @@ def test_it_goes_on_from_the_newest_that_is_whole(folder, saved, step, capsys, d
     assert said.startswith(f"warning: {folder / 'state' / '2' / 'checkpoint'}: ")
     assert said.endswith("; going on from step 1\n")
     assert said.count("\n") == 1
-    checkpoints.save(2, step.train(resumed.state, step.to_devices(batch()))[0], new_iterator())
+    save(checkpoints, 2, step.train(resumed.state, step.to_devices(batch()))[0])
     assert Saved(folder, step, True, "me").latest_step == 2
     assert not capsys.readouterr().err
 
@@ -117,10 +123,33 @@ def test_a_disk_that_fills_during_a_save(folder, step, room):
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
         with pytest.raises(OutputError, match=r"step 3 cannot be saved \(file too large\); make room, then go on"):
-            checkpoints.save(3, state, new_iterator())
+            save(checkpoints, 3, state)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert sorted(path.name for path in (folder / "state").iterdir()) == ["1", "2"]
+    assert Saved(folder, step, True, "me").latest_step == 2
+
+
+def test_what_is_written_is_the_state_at_the_save(tmp_path, step):
+    """The next steps take the memory of the state while it is still written."""
+    checkpoints, state = Saved(tmp_path, step, False, "me"), step.start()
+    expected = {name: np.array(array) for name, array in state.params.items()}
+    checkpoints.save(1, state, new_iterator())
+    for _ in range(3):
+        state, _ = step.train(state, step.to_devices(batch()))
+    checkpoints.wait()
+    resumed = Saved(tmp_path, step, True, "me").load(new_iterator())
+    for name, array in expected.items():
+        np.testing.assert_array_equal(resumed.state.params[name], array)
+
+
+def test_a_save_that_failed_is_told_by_the_next_one(folder, step):
+    checkpoints = Saved(folder, step, True, "me")
+    state = checkpoints.load(new_iterator()).state
+    (folder / "state" / "3.part").touch()
+    checkpoints.save(3, state, new_iterator())
+    with pytest.raises(OutputError, match="step 3 cannot be saved"):
+        checkpoints.save(4, state, new_iterator())
     assert Saved(folder, step, True, "me").latest_step == 2
 
 
@@ -130,12 +159,26 @@ def test_a_folder_that_cannot_be_written_is_not_a_full_disk(folder, step):
     state = checkpoints.load(new_iterator()).state
     (folder / "state" / "4.part").touch()
     with pytest.raises(OutputError, match="make the folder writable"):
-        checkpoints.save(4, state, new_iterator())
+        save(checkpoints, 4, state)
 
 
 def test_the_latest_two_and_the_best_are_kept(tmp_path, step):
     checkpoints, iterator = Saved(tmp_path, step, False, "me"), new_iterator()
     for number, accuracy in enumerate([0.5, 0.9, 0.9, 0.1, 0.2], 1):
         checkpoints.save(number, step.start(), iterator, {"val_accuracy": accuracy})
+    checkpoints.wait()
     assert checkpoints.best_step == 2
     assert sorted(path.name for path in (tmp_path / "state").iterdir()) == ["2", "4", "5"]
+
+
+def test_with_patience_the_best_weights_are_kept_and_not_the_last(tmp_path, step):
+    checkpoints, iterator, state = Saved(tmp_path, step, False, "me"), new_iterator(), step.start()
+    kept = {}
+    for number, accuracy in enumerate([0.5, 0.9, 0.1], 1):
+        state, _ = step.train(state, step.to_devices(batch(seed=number)))
+        kept[number] = {name: np.array(array) for name, array in step.weights(state).items()}
+        checkpoints.save(number, state, iterator, {"val_accuracy": accuracy})
+    checkpoints.wait()
+    name = "dense.layers.0.kernel"
+    np.testing.assert_array_equal(checkpoints.best(state)[name], kept[2][name])
+    assert not np.array_equal(kept[2][name], kept[3][name])

@@ -1,7 +1,6 @@
 import dataclasses
 import sys
 
-import numpy as np
 import pytest
 
 from genrestream.api import Classifier
@@ -14,22 +13,6 @@ from train.evaluation.runs import find_system
 from train.study.answers import alone, mislabelled, paired
 
 FOLDS = [["blues-0", "metal-0"], ["blues-1", "metal-1"]]
-
-
-def test_a_sure_disagreement_is_listed_first_and_doubt_is_not():
-    sure = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.1, 0.9]])
-    odd = np.array([[0.05, 0.95], [0.35, 0.65], [0.48, 0.52]])
-    labels = np.array([0, 0, 1, 1, 0, 0, 0])
-    places, answers = mislabelled.disagreements(np.concatenate([sure, odd]), labels)
-    assert places.tolist() == [4]
-    assert answers.tolist() == [1]
-    places, answers = mislabelled.disagreements(np.concatenate([sure, odd[::-1]]), np.array([0, 1, 1, 1, 0, 0, 0]))
-    assert places.tolist() == [6, 1]
-    assert answers.tolist() == [1, 0]
-
-
-def test_a_genre_without_tracks_is_no_answer():
-    assert not len(mislabelled.disagreements(np.array([[0.1, 0.9], [0.2, 0.8]]), np.array([0, 0]))[0])
 
 
 @pytest.fixture(scope="module")

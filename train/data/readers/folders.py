@@ -9,6 +9,8 @@ from genrestream.inference.checkpoint import check_labels
 from genrestream.output.text import printable
 from genrestream.teaching.groups import origin_of
 from genrestream.teaching.tables import rows
+from train.command.remote import local
+from train.data import shards
 from train.data.readers import fma, gtzan
 from train.data.tracks import SIDES, Dataset, Track
 
@@ -21,11 +23,15 @@ def read(folder: Path) -> Dataset:
     """Return the tracks that a folder holds, in whichever layout; nothing is decoded.
 
     Raises:
-        UsageError: It is missing or empty, has one genre only or one that cannot be a label, or its table is damaged.
+        UsageError: It or its store cannot be read; it is missing or empty, has one genre only or one that cannot be a
+            label, or its table is damaged.
         AudioError: A file that its tracks.csv lists is missing.
     """
+    folder = local(folder)
     if not folder.is_dir():
         raise UsageError(f"--data {folder}: is not a folder; {ADVICE}")
+    if shards.is_here(folder):
+        raise UsageError(f"--data {folder}: holds shards, which are only to train on; give the folder of the music")
     if fma.is_here(folder):
         dataset = fma.read(folder)
     elif (folder / "tracks.csv").is_file():

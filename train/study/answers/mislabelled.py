@@ -1,8 +1,6 @@
-"""List tracks whose label is probably wrong, by confident learning (Northcutt et al. 2021).
+"""List tracks whose label is probably wrong, by the confident learning of ``genrestream teach``.
 
-Each track has the probabilities of the fold that did not learn from it. A genre's threshold is the mean probability
-of that genre over the tracks that are labelled so. A track is listed if another genre than its own is above its
-threshold and more probable than all others that are; the surest disagreement comes first::
+Each track has the probabilities of the fold that did not learn from it; the surest disagreement comes first::
 
     python -m train.study.answers.mislabelled runs/musicnn-yamnet --data ../shared/data/gtzan \
         --more ../shared/data/songs
@@ -20,6 +18,7 @@ import tyro
 from genrestream.files import write_text
 from genrestream.inference.program import use_compile_cache
 from genrestream.output.text import printable
+from genrestream.teaching.judging.mislabelled import doubts
 from train.command.entry import entry
 from train.data.load import read_all
 from train.data.tracks import Track
@@ -47,26 +46,6 @@ class Config:
     output: Path | None = None
 
 
-def disagreements(probs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tracks whose label is probably wrong, the surest first, and the genre of each.
-
-    Args:
-        probs: Probabilities by models that were not trained on the tracks, shape (n_tracks, n_classes).
-        labels: Their labels, shape (n_tracks,).
-
-    Returns:
-        Places in ``labels``, and classes, both of shape (n_found,).
-    """
-    classes = range(probs.shape[1])
-    thresholds = np.array([probs[labels == one, one].mean() if (labels == one).any() else np.inf for one in classes])
-    confident = np.where(probs >= thresholds, probs, -1.0)
-    other = confident.argmax(axis=1)
-    found = np.flatnonzero((confident.max(axis=1) >= 0) & (other != labels))
-    margin = probs[found, labels[found]] - probs[found, other[found]]
-    found = found[np.argsort(margin, kind="stable")]
-    return found, other[found]
-
-
 def _titles(folder: Path) -> dict[str, str]:
     """Return the titles that a table of tracks names."""
     try:
@@ -78,13 +57,13 @@ def _titles(folder: Path) -> dict[str, str]:
 
 def _rows(tracks: list[Track], titles: dict[str, str], scored: held_out.Scored) -> list[list[str]]:
     probs, genres, rows = scored.track_probs(), scored.genres, []
-    for place, other in zip(*disagreements(probs, scored.labels), strict=True):
-        track, label = tracks[place], scored.labels[place]
+    for doubt in doubts(probs, np.eye(len(genres), dtype=bool)[scored.labels], multi_label=False):
+        track, its = tracks[doubt.song], probs[doubt.song]
         words = [track.artist or "unknown", titles.get(track.name) or track.name]
         rows.append([
             *(printable(word).replace("|", "/") for word in words),
-            f"{genres[label]} ({probs[place, label]:.2f})",
-            f"{genres[other]} ({probs[place, other]:.2f})",
+            f"{genres[doubt.genre]} ({its[doubt.genre]:.2f})",
+            f"{genres[doubt.sounds_like]} ({its[doubt.sounds_like]:.2f})",
         ])  # fmt: skip
     return rows
 

@@ -1,9 +1,9 @@
-"""What a file's header says of its length in bytes, compared with the file: both may be wrong."""
+"""Containers of chunks, each with an identifier and a size: WAV, AIFF, CAF, W64, DSD, ASF."""
 
 import dataclasses
-import io
-from pathlib import Path
 from typing import BinaryIO, Literal
+
+from genrestream.audio.reading.lengths.extent import Extent
 
 TAGS = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"iXML", b"cue ", b"smpl", b"fact", b"PEAK", b"_PMX", b"afsp", b"JUNK")
 NO_CHUNKS = (b"TAG", b"ID3", b"APETAGEX")  # what taggers append to any file
@@ -42,7 +42,6 @@ class Layout:
 
 W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
-EBML, SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")  # Matroska and WebM: the header, then all else
 LAYOUTS = (
     Layout(b"RIFF", b"WAVE", 8, 12, b"data"),
     Layout(b"RF64", b"WAVE", 8, 12, b"data"),
@@ -58,136 +57,18 @@ LAYOUTS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Extent:
-    """How much audio a file holds, and what its header claims.
-
-    Attributes:
-        claimed: Bytes of audio that the header claims.
-        found: Bytes of audio that the file holds.
-        size_at: Where in the file the claim is.
-        n_size: Bytes of the claim.
-        order: Their order.
-        start: Where in the file the audio begins.
-        counted: Bytes that the claim counts beside the audio.
-        next_at: Where another file of the kind begins after it, as joining files makes them; None where none does.
-    """
-
-    claimed: int
-    found: int
-    start: int
-    size_at: int
-    n_size: int
-    order: Literal["little", "big"]
-    counted: int = 0
-    next_at: int | None = None
-
-    @property
-    def is_placeholder(self) -> bool:
-        """Whether the claim was written before the length was known: nothing, the most, or just under 2 or 4 GiB."""
-        if self.n_size == 8:
-            return self.claimed == 0 or self.claimed >= 1 << 62
-        return self.claimed == 0 or 0x7FFF_0000 <= self.claimed <= 0x8000_0000 or self.claimed > 0xFFFF_FF00
-
-    @property
-    def whole(self) -> tuple[int, int]:
-        """Bytes of the file that are there and that there should be, header included."""
-        return self.start + self.found, self.start + self.claimed
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the file ends before the audio does; a last padding byte is often left out."""
-        return not self.is_placeholder and self.claimed > self.found + 1
-
-    @property
-    def is_understated(self) -> bool:
-        """Whether the file holds more audio than its header claims."""
-        return self.claimed < self.found
-
-
-def extent(path: Path, begin: int = 0) -> Extent | None:
-    """Return where a file's audio is, or None for a container that tells no length in bytes.
+def of_chunks(file: BinaryIO, head: bytes, size: int) -> Extent | None:
+    """Return where the audio is in a container of chunks; None for another container, or one without audio.
 
     Args:
-        path: The file.
-        begin: Where in it the file proper begins; all places are counted from there.
+        file: The file, opened at its beginning.
+        head: Its first 40 bytes.
+        size: Its length in bytes.
     """
-    with Part(path, begin) as file:
-        head, size = file.read(40), path.stat().st_size - begin
-        if head.startswith(b".snd"):
-            return _au(head, size)
-        if head.startswith(EBML):
-            return _segment(file, size)
-        for layout in LAYOUTS:
-            if _is_of(layout, head):
-                return _audio_chunk(file, layout, size)
+    for layout in LAYOUTS:
+        if _is_of(layout, head):
+            return _audio_chunk(file, layout, size)
     return None
-
-
-def corrected(path: Path, at: Extent) -> BinaryIO:
-    """Return the file as it would be with the size of all the audio that it holds in its header."""
-    largest = (1 << 8 * at.n_size) - 1  # of a size of 4 bytes it means: to the end of the file
-    size = min(at.found + at.counted, largest)
-    return Part(path, 0, at.size_at, size.to_bytes(at.n_size, at.order))
-
-
-class Part(io.FileIO):
-    """A file without its beginning, which reads as if some of its bytes were others.
-
-    Args:
-        path: The file.
-        begin: Where the part begins; places are counted from there.
-        offset: Where the other bytes are.
-        patch: What they are.
-    """
-
-    def __init__(self, path: Path, begin: int, offset: int = 0, patch: bytes = b""):
-        super().__init__(path)
-        self._begin, self._offset, self._patch = begin, offset, patch
-        self.seek(0)
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place as FileIO does."""
-        return super().seek(offset + self._begin * (whence == 0), whence) - self._begin
-
-    def tell(self) -> int:
-        """Return the place as FileIO does."""
-        return super().tell() - self._begin
-
-    def read(self, n_bytes: int | None = -1, /) -> bytes:
-        """Return bytes as FileIO does."""
-        at = self.tell()
-        data = bytearray(super().read(-1 if n_bytes is None else n_bytes) or b"")
-        for place, byte in enumerate(self._patch, self._offset - at):
-            if 0 <= place < len(data):
-                data[place] = byte
-        return bytes(data)
-
-
-def _au(head: bytes, size: int) -> Extent:
-    start, claimed = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
-    return Extent(claimed, max(0, size - start), start, 8, 4, "big")
-
-
-def _segment(file: BinaryIO, size: int) -> Extent | None:
-    """Return how much of Matroska's one segment is there; None where it tells no size, as live streams do."""
-    file.seek(len(EBML))
-    _, header = _ebml_size(file)
-    file.seek(file.tell() + header)
-    if file.read(len(SEGMENT)) != SEGMENT:
-        return None
-    n_size, claimed = _ebml_size(file)
-    start = file.tell()
-    if not claimed or claimed == (1 << 7 * n_size) - 1:
-        return None
-    return Extent(claimed, max(0, min(claimed, size - start)), start, start - n_size, n_size, "big")
-
-
-def _ebml_size(file: BinaryIO) -> tuple[int, int]:
-    """Read a size; the zero bits before its first one tell of how many bytes it is. Return that number and the size."""
-    first = (file.read(1) or b"\1")[0]
-    n_bytes = 9 - max(1, first.bit_length())
-    return n_bytes, int.from_bytes(bytes([first]) + file.read(n_bytes - 1), "big") & ((1 << 7 * n_bytes) - 1)
 
 
 def _audio_chunk(file: BinaryIO, layout: Layout, size: int) -> Extent | None:

@@ -1,0 +1,41 @@
+"""Tracks dealt to hosts; what two real processes make of them is in tests/train/loop/test_run.py."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from genrestream.errors import UsageError
+from train.data.hosts import dealt, is_here
+from train.data.load import check_dealt
+from train.data.splits import Split
+from train.data.tracks import Track
+
+
+def tracks(**n_of):
+    return [Track(f"{genre}{n}", Path(f"{genre}{n}"), genre) for genre, many in n_of.items() for n in range(many)]
+
+
+@pytest.mark.parametrize("n_hosts", [2, 3])
+def test_each_genre_is_dealt_evenly_in_the_order_of_the_tracks(n_hosts):
+    plain = tracks(rock=7, jazz=5)[::-1]
+    given = dealt(plain, n_hosts)
+    assert [track.name for track in given] == [track.name for track in plain]
+    for genre in ("rock", "jazz"):
+        counts = Counter(track.host for track in given if track.genre == genre)
+        assert set(counts) == set(range(n_hosts))
+        assert max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_a_host_has_its_own_tracks_and_those_of_all():
+    """This process is host 0 of one."""
+    plain = tracks(rock=4)
+    assert all(map(is_here, plain))
+    assert [track.name for track in filter(is_here, dealt(plain, 2))] == ["rock0", "rock2"]
+
+
+def test_each_host_needs_each_genre():
+    given = list(dealt(tracks(jazz=2, rock=4), 3))
+    with pytest.raises(UsageError, match="genre jazz has tracks to train on for 2 of 3 processes; use fewer"):
+        check_dealt(Split(given, [], [], ("jazz", "rock")), 3)
+    check_dealt(Split(list(dealt(given, 2)), [], [], ("jazz", "rock")), 2)
