@@ -26,9 +26,9 @@ class Config(ScratchConfig):
 
     output: Path = Path("runs/transformer")
     step: StepConfig = StepConfig(learning_rate=1e-3)
-    loop: LoopConfig = LoopConfig(n_epochs=30)
+    loop: LoopConfig = LoopConfig(n_epochs=20)
     model: TransformerConfig = TransformerConfig()
-    frontend: LogMelConfig = LogMelConfig(hop_length=250, n_frames=192, level=LevelConfig())
+    frontend: LogMelConfig = LogMelConfig(n_fft=1024, hop_length=500, n_mels=64, n_frames=96, level=LevelConfig())
 
 
 if __name__ == "__main__":

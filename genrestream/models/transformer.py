@@ -34,12 +34,12 @@ class TransformerConfig(Sizes):
         n_columns: Times of a patch that a stateful network hears, and over which its answer is the mean.
     """
 
-    patch_frames: int = 16
+    patch_frames: int = 8
     patch_mels: int = 16
-    n_units: int = 128
+    n_units: int = 96
     n_layers: int = 4
     n_heads: int = 4
-    n_hidden: int = 512
+    n_hidden: int = 384
     dropout: float = 0.1
     patch_out: float = 0.5
     stochastic_depth: float = 0.1
