@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from flax import nnx
 
@@ -13,11 +13,12 @@ from genrestream.features.config import FrontendConfig
 from genrestream.models import MODELS
 from train.augment.config import AugmentConfig
 from train.command.paths import check_local
-from train.data.splits import Split
+from train.data.splits import PUBLISHED, Split
 from train.data.tracks import DataConfig
 from train.input.sampling import SamplingConfig
 from train.loop.loop import LoopConfig
 from train.loop.optimizer import StepConfig
+from train.loop.step import Network, Step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +60,9 @@ class RunConfig(abc.ABC):
         dry_run: Only say what the training would take: tracks, parameters, memory, steps, time; write no run.
     """
 
+    step_type: ClassVar[type[Step]] = Step
+    is_trained_in_steps: ClassVar[bool] = False  # all of it, so that its time can be told
+
     output: Path
     data: DataConfig
     sampling: SamplingConfig = SamplingConfig()
@@ -79,10 +83,22 @@ class RunConfig(abc.ABC):
     def design(self) -> Design:
         """The network to train."""
 
+    def network(self, split: Split) -> Network:
+        """Return the network with the weights that the training starts from."""
+        return Network(self.design.module(len(split.genres), self.seed))
+
     @property
     def validates(self) -> bool:
         """Whether the training makes use of validation tracks; otherwise they are trained on too."""
         return True
+
+    def next_steps(self, last: Path) -> list[str]:
+        """Return where the run's last model is, a folder below ``last``, and what to do with it."""
+        folders = [str(self.data.data), *(["--more", *map(str, self.data.more)] if self.data.more else [])]
+        lines = [f"model: {last / 'model'}"]
+        if self.folds or self.data.fold is not None or self.data.split in PUBLISHED:
+            lines.append(f"next: python -m train.evaluate {self.output} --data {' '.join(folders)}")
+        return [*lines, f"{'or' if len(lines) > 1 else 'next'}: genrestream listen --model {last / 'model'}"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,6 +109,8 @@ class ScratchConfig(RunConfig):
         model: Sizes of the network.
         frontend: The features that it receives.
     """
+
+    is_trained_in_steps: ClassVar[bool] = True
 
     augment: AugmentConfig = AugmentConfig(equalise_db=0.0, noise=0.2, distort=0.2, spec_masks=1, mixup=0.1)
     model: Any
@@ -108,6 +126,26 @@ class ScratchConfig(RunConfig):
 def n_steps(config: RunConfig, n_crops: int) -> int:
     """Return the number of steps of the whole run, the same in each epoch."""
     return config.loop.n_epochs * max(1, n_crops // config.step.batch_size)
+
+
+def step_of(config: RunConfig, split: Split, n_crops: int, network: Network | None = None) -> Step:
+    """Return the step of a run.
+
+    Args:
+        config: Its options.
+        split: Its tracks.
+        n_crops: Crops in an epoch.
+        network: The network to start from; the config's where not given.
+    """
+    return config.step_type(
+        network or config.network(split),
+        config.design.frontend,
+        len(split.genres),
+        config.augment,
+        config.step,
+        n_steps(config, n_crops),
+        config.seed,
+    )
 
 
 def identity(config: RunConfig, split: Split) -> str:

@@ -39,12 +39,12 @@ from train.data.splits import PUBLISHED, Split
 from train.data.tracks import Track
 from train.input import batching, examples
 from train.loop.card import export
-from train.loop.config import Design, RunConfig, identity, n_steps
+from train.loop.config import Design, RunConfig, identity, n_steps, step_of
 from train.loop.expected import expected
 from train.loop.loop import Validation, train
 from train.loop.sharding import keep_memory, use_every_core
 from train.loop.state_checkpoints import check_same_run
-from train.loop.step import Network, Step
+from train.loop.step import Network
 
 EVALUATION_BATCH = 64
 ALSO = "Also: --config FILE reads options from TOML, as config.toml of a run; --smoke trains a minute on made-up music."
@@ -69,24 +69,15 @@ def fit(
         split: The tracks.
         cache: The decoded tracks.
         folder: The run's folder.
-        network: The network to start from; the design's with initial weights where not given.
+        network: The network to start from; the config's where not given.
         pretrained: The model that the network's weights come from, for the card.
     """
     design = config.design
     crops = examples.crops(
         split.train, split.genres, cache, design.frontend, config.augment, config.sampling, config.seed
     )
-    step = Step(
-        network or Network(design.module(len(split.genres), config.seed)),
-        design.frontend,
-        len(split.genres),
-        config.augment,
-        config.step,
-        n_steps(config, len(crops)),
-        config.seed,
-    )
     weights = train(
-        step,
+        step_of(config, split, len(crops), network),
         shared_batches(config, crops),
         n_steps(config, len(crops)),
         config.loop,
@@ -137,7 +128,7 @@ def run(config: Config, trainer: Trainer[Config]) -> None:
         print(f"{folder}: {len(split.train)} tracks to train on, {len(split.validation)} to validate,"
               f" {len(split.test)} held out", flush=True)  # fmt: skip
         if part.dry_run:
-            for line in expected(part, split, cache, trainer is fit):
+            for line in expected(part, split, cache):
                 print(line)
             continue
         with saving(folder):
@@ -147,17 +138,8 @@ def run(config: Config, trainer: Trainer[Config]) -> None:
         with locked(folder) if jax.process_index() == 0 else contextlib.nullcontext():
             trainer(part, split, cache, folder)
     if jax.process_index() == 0 and not config.dry_run:
-        for line in _next_steps(config, folder):
+        for line in config.next_steps(folder):
             print(line)
-
-
-def _next_steps(config: RunConfig, last: Path) -> list[str]:
-    """Return where the model is, and what to do with it."""
-    folders = [str(config.data.data), *(["--more", *map(str, config.data.more)] if config.data.more else [])]
-    lines = [f"model: {last / 'model'}"]
-    if config.folds or config.data.fold is not None or config.data.split in PUBLISHED:
-        lines.append(f"next: python -m train.evaluate {config.output} --data {' '.join(folders)}")
-    return [*lines, f"{'or' if len(lines) > 1 else 'next'}: genrestream listen --model {last / 'model'}"]
 
 
 def _parts(config: Config) -> list[tuple[Config, Path]]:
