@@ -94,12 +94,12 @@ class _Draw:
         # Stratified: one draw from each of n_crops equal parts spreads the draws evenly and gives each track its share.
         drawn = (position % self.n_crops + rng.random()) / self.n_crops
         number = min(int(np.searchsorted(self.until, drawn, side="right")), len(self.tracks) - 1)
-        waveform = self._crop(self.tracks[number], rng)
-        for _ in range(MAX_DRAWS - 1):
-            if not is_silent(waveform, self.frontend.sample_rate, SILENCE_DB):
-                break
+        for _ in range(MAX_DRAWS):
             waveform = self._crop(self.tracks[number], rng)
-        weight = self.weights[number] * (not is_silent(waveform, self.frontend.sample_rate, SILENCE_DB))
+            silent = is_silent(waveform, self.frontend.sample_rate, SILENCE_DB)
+            if not silent:
+                break
+        weight = self.weights[number] * (not silent)
         changed = augmented(waveform, self.frontend.sample_rate, rng, self.augment)
         if self.frontend.level:
             share = self._share_of_history(self.tracks[number], waveform, rng)

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, ClassVar
 
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -98,5 +99,5 @@ def warm(network: Network, run: Path, fold: int | None, split: Split) -> Network
         for name in [name for name in arrays if not name.startswith(HEAD)]:
             if name not in weights or weights[name].shape != arrays[name].shape:
                 raise UsageError(f"--init {path}: is of another network ({name} differs); give the same sizes to both")
-            arrays[name] = np.asarray(weights[name], np.float32)
+            arrays[name] = jnp.asarray(weights[name], jnp.float32)
     return network
