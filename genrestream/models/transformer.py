@@ -46,6 +46,11 @@ class TransformerConfig(Sizes):
     stateful: bool = False
     n_columns: int = 12
 
+    @property
+    def stride(self) -> int:
+        """Frames of the input that become one time of patches; a step has a multiple of them."""
+        return self.patch_frames
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
