@@ -5,6 +5,7 @@ names of the tracks that they follow from.
 """
 
 import dataclasses
+import io
 import zipfile
 from pathlib import Path
 from typing import Any, ClassVar
@@ -50,14 +51,10 @@ class PretrainConfig(ScratchConfig):
         encoder: Any = self.design.module(len(split.genres), self.seed)
         return Network(Masked(self.masked, encoder, nnx.Rngs(self.seed + 1)))
 
-    @property
-    def validates(self) -> bool:
-        """Whether the training makes use of validation tracks."""
-        return False
-
     def next_steps(self, last: Path) -> list[str]:
         """Return what to do with the encoder."""
-        return [f"next: python -m train.transformer --data {self.data.data} --init {self.output}"]
+        same = " --folds" * self.folds + " --no-validate" * (not self.data.validate)
+        return [f"next: python -m train.transformer --data {self.data.data}{same} --init {self.output}"]
 
 
 def pretrain(config: PretrainConfig, split: Split, cache: AudioCache, folder: Path) -> None:
@@ -88,7 +85,7 @@ def warm(network: Network, run: Path, fold: int | None, split: Split) -> Network
     part = run / ("all" if fold is None else f"fold{fold}")
     path = (part if part.is_dir() else run) / FILE
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             weights = dict(arrays)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UsageError(f"--init {path}: cannot be read ({error}); make it with python -m train.pretrain") from error
