@@ -16,8 +16,7 @@ from genrestream.audio.formats import RawFormat
 from genrestream.audio.source import AudioSource, Block
 from genrestream.errors import AudioError, GenrestreamError, OptionError, UsageError, first_line
 from genrestream.inference import checkpoint, shipped
-from genrestream.inference.overlap import reused_config
-from genrestream.inference.program import Program
+from genrestream.inference.program import Program, is_in_order
 from genrestream.inference.shipped import DEFAULT_MODEL
 from genrestream.live.config import ListenConfig
 from genrestream.live.live_stream import LiveStream
@@ -94,8 +93,8 @@ class Classifier:
         _check_options(options, _fields(StreamConfig))
         config = StreamConfig(**options)
         hop = round(config.hop_s * self.card.frontend.sample_rate)
-        overlap = self.program.overlap(hop) if reused_config(self.card, hop) else None
-        return Session(self.card, lambda chunks: self.program(chunks), config, source, overlap)
+        following = self.program.in_order(hop) if is_in_order(self.card, hop) else None
+        return Session(self.card, lambda chunks: self.program(chunks), config, source, following)
 
     def stream(
         self,

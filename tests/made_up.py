@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+from flax import nnx
 
+from genrestream.features.config import LogMelConfig
 from genrestream.inference import checkpoint, shipped
-from genrestream.inference.network import load_weights
+from genrestream.inference.network import load_weights, weights_of
+from genrestream.models import CRNN, CRNNConfig
 from tests.conftest import encode, music
 from train.evaluation.scores import Scored
 
@@ -65,3 +68,15 @@ def run(folder: Path, name: str, folds: list[list[str]], shift: float = 0.0, **m
         metrics = "".join(json.dumps(line) + "\n" for line in lines)
         (folder / f"fold{number}" / "metrics.jsonl").write_text(metrics + '{"step": 40, "ep')  # killed there
     return folder
+
+
+def stateful(folder: Path, **fields: object) -> Path:
+    """Write a small stateful model with weights that nothing trained."""
+    config = CRNNConfig((4, 8), (4, 2), (4, 4), n_units=8, n_layers=1, stateful=True)
+    frontend = LogMelConfig(sample_rate=12_000, n_samples=36_000, n_frames=140).causal_by(config.stride)
+    module = CRNN(config, frontend.shape, len(GENRES), rngs=nnx.Rngs(0))
+    card = checkpoint.Card(
+        "stateful", "crnn", dataclasses.asdict(config), frontend, GENRES, False, 1.0, 0.4, {}, {"held_out": []}
+    )
+    weights = {name: np.asarray(array) for name, array in weights_of(module).items()}
+    return checkpoint.write(folder, dataclasses.replace(card, **fields), weights).path

@@ -19,7 +19,15 @@ TOLERANCE = 1e-4  # of logits, between ours and those of the exported file
 
 
 def function_of(checkpoint: Checkpoint) -> Callable[[jax.Array], jax.Array]:
-    """Return the function from chunks, shape (n, n_samples), to logits, shape (n, n_labels + n_states)."""
+    """Return the function from chunks, shape (n, n_samples), to logits, shape (n, n_labels + n_states).
+
+    Raises:
+        UsageError: The model is stateful.
+    """
+    if checkpoint.card.is_stateful:
+        raise UsageError(
+            f"{checkpoint.path}: is stateful, and an exported function keeps no state; export its weights, .safetensors"
+        )
     weights, logits = unpacked(load_weights(checkpoint)), logits_function(checkpoint.card)
     return lambda waveform: logits(weights, waveform)
 

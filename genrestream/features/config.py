@@ -1,7 +1,8 @@
 """The front ends' configs, which are stored with the weights; ``frontend.py`` computes their features."""
 
 import dataclasses
-from typing import Any, ClassVar, Literal
+import math
+from typing import Any, ClassVar, Literal, Self
 
 from genrestream.audio.conditioning import LevelConfig
 from genrestream.errors import UsageError
@@ -39,6 +40,8 @@ class LogMelConfig(_Frontend):
         compression: ``log10_10000`` is log10(1 + 10000 mel), as in MusiCNN; ``db`` is 10 log10(mel) with
             reference 1, floored at -100 dB.
         level: The loudness that chunks are set to first; None to leave them as they are.
+        causal: Frames end with their newest sample, so that a stream's frames go on from chunk to chunk, as a stateful
+            network needs; otherwise they are centred, with zeros beyond the chunk's ends.
     """
 
     kind: ClassVar[str] = "log_mel"
@@ -51,6 +54,7 @@ class LogMelConfig(_Frontend):
     n_frames: int = 187
     compression: Compression = "log10_10000"
     level: LevelConfig | None = None
+    causal: bool = False
 
     def __post_init__(self) -> None:
         for name in ("sample_rate", "n_fft", "hop_length", "n_mels", "n_samples", "n_frames"):
@@ -67,6 +71,40 @@ class LogMelConfig(_Frontend):
             )
         if self.compression not in ("log10_10000", "db"):
             raise UsageError(f"compression={self.compression!r} must be 'log10_10000' or 'db'")
+        if not isinstance(self.causal, bool):
+            raise UsageError(f"causal={self.causal!r} must be true or false")
+        if self.causal:
+            self._check_causal()
+
+    def _check_causal(self) -> None:
+        if self.n_samples != self.n_frames * self.hop_length or self.hop_length > self.n_fft:
+            raise UsageError(
+                f"n_samples={self.n_samples} must be n_frames * hop_length={self.n_frames * self.hop_length} where"
+                f" causal, and hop_length={self.hop_length} at most n_fft={self.n_fft}"
+            )
+
+    def causal_by(self, stride: int) -> Self:
+        """Return this with causal frames, at the nearest hop where seconds and chunks are whole numbers of strides.
+
+        Args:
+            stride: Frames that a stateful network makes one.
+
+        Raises:
+            UsageError: There is no such hop.
+        """
+        most = math.gcd(self.sample_rate, self.n_samples)
+        hops = [hop for hop in range(1, self.n_fft + 1) if most % (hop * stride) == 0]
+        if not hops:
+            raise UsageError(
+                f"sample_rate={self.sample_rate} and n_samples={self.n_samples} must be multiples of {stride}, the"
+                " frames that a stateful network makes one"
+            )
+        hop = min(hops, key=lambda hop: abs(hop - self.hop_length))
+        return dataclasses.replace(self, causal=True, hop_length=hop, n_frames=self.n_samples // hop)
+
+    def times(self, n_chunks: int) -> Self:
+        """Return the front end of so many chunks in one; causal frames are those of the chunks one after another."""
+        return dataclasses.replace(self, n_samples=n_chunks * self.n_samples, n_frames=n_chunks * self.n_frames)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from genrestream.features.config import (
     PatchesConfig,
     TabularConfig,
 )
-from genrestream.features.mel import log_mel, mfcc, next_log_mel
+from genrestream.features.mel import cepstrum, log_mel, mfcc, next_log_mel, streamed_log_mel
 from genrestream.features.patches import patches
 from genrestream.features.tabular.columns import tabular
 
@@ -55,6 +55,18 @@ def next_features(waveform: jax.Array, old: jax.Array, shift: jax.Array, n_new: 
         return first, patches(waveform, config.second)
     assert isinstance(config, LogMelConfig)
     return next_log_mel(waveform, old, shift, n_new, config)
+
+
+def streamed_features(waveform: jax.Array, before: jax.Array, config: LogMelConfig) -> tuple[jax.Array, jax.Array]:
+    """Return the features of a stream's next samples, and what those after them need of these.
+
+    Args:
+        waveform: Shape (n_streams, n_samples), a multiple of ``config.hop_length`` samples.
+        before: What this returned for the samples before, or ``mel.samples_before``.
+        config: A causal front end.
+    """
+    frames, after = streamed_log_mel(waveform, before, config)
+    return cepstrum(frames, config.n_mfcc) if isinstance(config, MfccConfig) else frames, after
 
 
 def first_of(inputs: Any) -> jax.Array:

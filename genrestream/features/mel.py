@@ -21,7 +21,30 @@ def log_mel(waveform: Float[Array, "batch n_samples"], config: LogMelConfig) -> 
     Returns:
         The first ``config.n_frames`` frames.
     """
+    if config.causal:
+        return streamed_log_mel(waveform, samples_before(len(waveform), config), config)[0]
     return _log_mel(waveform, np.arange(config.n_frames), config)
+
+
+def samples_before(n_streams: int, config: LogMelConfig) -> Float[Array, "n_streams n_before"]:
+    """Return what is before a stream's first sample, as its causal frames see it: silence."""
+    return jnp.zeros((n_streams, config.n_fft - config.hop_length))
+
+
+def streamed_log_mel(
+    waveform: Float[Array, "n_streams n_samples"], before: Float[Array, "n_streams n_before"], config: LogMelConfig
+) -> tuple[Float[Array, "n_streams n_frames n_mels"], Float[Array, "n_streams n_before"]]:
+    """Return the causal frames of a stream's next samples, and what the frames after them see again.
+
+    Args:
+        waveform: A multiple of ``config.hop_length`` samples; each so many end a frame.
+        before: What this returned for the samples before, or ``samples_before``.
+        config: The front end's sizes and compression.
+    """
+    seen = jnp.concatenate([before, waveform], axis=1)
+    n_new = waveform.shape[1]
+    starts = config.hop_length * np.arange(n_new // config.hop_length)
+    return _log_mel_of(seen[:, starts[:, None] + np.arange(config.n_fft)], config), seen[:, n_new:]
 
 
 def next_log_mel(
@@ -56,7 +79,12 @@ def _log_mel(
     """Compute the frames of these numbers."""
     n_fft, hop_length = config.n_fft, config.hop_length
     padded = jnp.pad(waveform, ((0, 0), (n_fft // 2, n_fft // 2)))
-    samples = padded[:, hop_length * frames[:, None] + np.arange(n_fft)]
+    return _log_mel_of(padded[:, hop_length * frames[:, None] + np.arange(n_fft)], config)
+
+
+def _log_mel_of(samples: Float[Array, "batch n_frames n_fft"], config: LogMelConfig) -> Array:
+    """Compute the frames of these samples."""
+    n_fft = config.n_fft
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
     spectrum = jnp.fft.rfft(samples * window.astype(np.float32))
     power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)

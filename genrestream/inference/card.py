@@ -38,7 +38,7 @@ class Card:
     Attributes:
         name: The model's name, as ``--model`` takes it.
         model: The network's name in ``genrestream.models.MODELS``.
-        model_config: Fields of that network's config.
+        model_config: Fields of that network's config; ``stateful`` where it goes on from chunk to chunk.
         frontend: The front end that the weights were trained with.
         labels: The genres or tags, in the order of the logits.
         multi_label: Whether several labels may hold at once (sigmoid) or exactly one does (softmax).
@@ -80,6 +80,11 @@ class Card:
     def n_logits(self) -> int:
         """How many outputs the network has before those of the states."""
         return len(self.labels) - bool(self.outside) + sum(self.outside)
+
+    @property
+    def is_stateful(self) -> bool:
+        """Whether the network goes on from chunk to chunk of a stream, so that chunks must come in order."""
+        return self.model_config.get("stateful") is True
 
     @property
     def paths(self) -> tuple[str, ...]:

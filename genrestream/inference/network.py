@@ -6,9 +6,11 @@ from typing import Any
 import jax
 import numpy as np
 from flax import nnx
+from jax.flatten_util import ravel_pytree
 
 from genrestream.errors import CheckpointError, UsageError
-from genrestream.features.frontend import features, first_of, next_features
+from genrestream.features.frontend import features, first_of, next_features, streamed_features
+from genrestream.features.mel import samples_before
 from genrestream.inference.checkpoint import Card, Checkpoint, read_weights
 from genrestream.inference.overlap import log_mel_config
 from genrestream.models import MODELS
@@ -22,6 +24,8 @@ def abstract_module(card: Card) -> nnx.Module:
     """
     if card.model not in MODELS:
         raise CheckpointError(f"{card.name}: network {card.model!r} is none of {', '.join(MODELS)}")
+    if card.is_stateful and not getattr(card.frontend, "causal", False):
+        raise CheckpointError(f"{card.name}: its network is stateful, so its front end must be causal, and is not")
     config_type, module_type = MODELS[card.model]
     try:
         config = config_type(**{name: _tuples(value) for name, value in card.model_config.items()})
@@ -101,6 +105,8 @@ def logits_function(card: Card) -> Callable[[Mapping[str, Any], Any], jax.Array]
 def batch_function(card: Card) -> Callable[..., tuple[jax.Array, Any]]:
     """Return the function from weights and chunks to logits and the work that the next chunk can use, () if none."""
     network = bind(card)
+    if card.is_stateful:
+        return lambda weights, chunks: _stepped(network(weights), card, chunks)
     if log_mel_config(card) is None:
         return lambda weights, chunks: (network(weights)(features(chunks, card.frontend)), ())
 
@@ -129,3 +135,30 @@ def next_function(card: Card, n_new: int) -> Callable[..., tuple[jax.Array, Any]
         return module(inputs, maps), (first_of(inputs), maps)
 
     return logits_and_kept
+
+
+def step_function(card: Card) -> Callable[..., tuple[jax.Array, Any]]:
+    """Return the function from weights, a stream's next samples, shape (1, n), and its state to logits and state.
+
+    Args:
+        card: Of a stateful network; n is a multiple of its ``step_size``.
+    """
+    network = bind(card)
+    return lambda weights, waveform, carry: _stepped(network(weights), card, waveform, carry)
+
+
+def _stepped(module: Any, card: Card, waveform: jax.Array, carry: tuple[jax.Array, ...] = ()) -> tuple[jax.Array, Any]:
+    """Return the logits and the state after samples; without a state they begin the stream."""
+    config: Any = card.frontend  # a causal one
+    start = samples_before(len(waveform), config), module.initial_state(len(waveform))
+    before, state = ravel_pytree(start)[1](carry[0]) if carry else start
+    frames, before = streamed_features(waveform, before, config)
+    logits, state = module.step(frames, state)
+    return logits, (ravel_pytree((before, state))[0],)
+
+
+def step_size(card: Card) -> int:
+    """Return the fewest samples that a stateful network takes at a time."""
+    module: Any = abstract_module(card)
+    config: Any = card.frontend
+    return module.config.stride * config.hop_length

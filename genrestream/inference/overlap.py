@@ -29,7 +29,7 @@ class Overlap:
         following: The same from a chunk, the earlier chunk's work, and how many frames later it starts.
 
     Attributes:
-        frame: See above; chunks must start on a frame for the work to be of use.
+        grid: Samples of a frame; chunks must start on one for the work to be of use.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Overlap:
         whole: Callable[[np.ndarray], Answer],
         following: Callable[[np.ndarray, Kept, int], Answer],
     ):
-        self.frame, self._n_new, self._whole, self._following = frame, n_new, whole, following
+        self.grid, self._n_new, self._whole, self._following = frame, n_new, whole, following
         self._kept: Kept = None
         self._start, self._gain = 0, 0.0
 
@@ -52,7 +52,7 @@ class Overlap:
             gain: Its factor; earlier work was done with a factor of its own.
             is_complete: Whether all of it is of the stream, nothing repeated.
         """
-        shift, rest = divmod(start - self._start, self.frame)
+        shift, rest = divmod(start - self._start, self.grid)
         chunk = np.float32(gain) * chunk
         if self._kept is not None and is_complete and gain == self._gain and not rest and 0 < shift <= self._n_new:
             logits, self._kept = self._following(chunk, self._kept, shift)
@@ -60,6 +60,10 @@ class Overlap:
             logits, self._kept = self._whole(chunk)
         self._start, self._gain = start, gain
         return logits
+
+    def reset(self) -> None:
+        """Forget the last chunk."""
+        self._kept = None
 
 
 def log_mel_config(card: Card) -> LogMelConfig | None:

@@ -5,6 +5,7 @@ the weights are stored together in the user's cache. The next start needs none o
 see ``engines/``.
 """
 
+import math
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ import numpy as np
 
 from genrestream.errors import CheckpointError
 from genrestream.inference.cache_folder import cache_folder
+from genrestream.inference.card import Card
+from genrestream.inference.carried import SHORT_GAP_S, Carried, InOrder
 from genrestream.inference.checkpoint import Checkpoint
 from genrestream.inference.engines.bare import Bare, stored_bare
 from genrestream.inference.engines.machine import check_process
@@ -22,6 +25,11 @@ if TYPE_CHECKING:
     from genrestream.inference.engines.compiled import Compiled  # imports jax, which a warm start does not need
 
 BATCH_SIZES = (64, 16, 4, 1)  # chunks that one call takes on a GPU or TPU; on a CPU one at a time is as fast
+
+
+def is_in_order(card: Card, hop: int) -> bool:
+    """Whether ``Program.in_order`` has something for such chunks, which it tells only when the program is loaded."""
+    return card.is_stateful or reused_config(card, hop) is not None
 
 
 def use_compile_cache() -> None:
@@ -72,16 +80,19 @@ class Program:
             left = left[size:]
         return np.concatenate(parts)
 
-    def overlap(self, hop: int) -> Overlap | None:
-        """Return what computes a stream's chunks one after another; None where earlier work is of no use for the next.
+    def in_order(self, hop: int) -> InOrder | None:
+        """Return what computes a stream's chunks one after another; None where none needs or can use those before it.
 
         Args:
             hop: Samples from one chunk's start to the next one's.
         """
+        return self._carried(hop) if self.checkpoint.card.is_stateful else self._overlap(hop)
+
+    def _overlap(self, hop: int) -> Overlap | None:
         if (config := reused_config(self.checkpoint.card, hop)) is None:
             return None
         n_new = -(-hop // config.hop_length)
-        engine = self._bare if self._bare and self._bare.has("next", n_new) else self._through_jax()
+        engine = self._engine("next", n_new)
         silence = np.zeros((1, config.n_samples), np.float32)
         _, kept = self._run(engine, "batch", 1, silence)
         self._run(engine, "next", n_new, silence, kept, np.int32(1))  # compiled now, not at the second chunk
@@ -91,6 +102,27 @@ class Program:
             lambda chunk: self._run(engine, "batch", 1, chunk),
             lambda chunk, kept, shift: self._run(engine, "next", n_new, chunk, kept, np.int32(shift)),
         )
+
+    def _carried(self, hop: int) -> Carried:
+        card, n_samples = self.checkpoint.card, self.checkpoint.card.frontend.n_samples
+        size = math.gcd(hop, n_samples)  # the largest step that serves the first chunk and each later one
+        if not (self._bare and self._bare.has("step", size)):
+            from genrestream.inference.network import step_size  # imports flax, which a warm start does not need
+
+            size = size if size % step_size(card) == 0 else step_size(card)
+        engine = self._engine("step", size)
+        silence = np.zeros((1, n_samples), np.float32)
+        _, carry = self._run(engine, "batch", 1, silence)
+        self._run(engine, "step", size, silence[:, :size], carry)  # compiled now, not at the second chunk
+        return Carried(
+            size,
+            round(SHORT_GAP_S * card.frontend.sample_rate),
+            lambda chunk: self._run(engine, "batch", 1, chunk),
+            lambda samples, carry: self._run(engine, "step", size, samples, carry),
+        )
+
+    def _engine(self, kind: Kind, size: int) -> "Bare | Compiled":
+        return self._bare if self._bare and self._bare.has(kind, size) else self._through_jax()
 
     def _through_jax(self) -> "Compiled":
         from genrestream.inference.engines.compiled import Compiled

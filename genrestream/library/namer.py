@@ -40,7 +40,9 @@ class Namer:
         if not 0 <= min_probability <= 1:
             raise OptionError("min_probability", min_probability, "must be from 0 to 1")
         name = os.fspath(path)
-        session = Session(self._card, self._program, StreamConfig())
+        config = StreamConfig()
+        following = self._program.in_order(round(config.hop_s * self._card.frontend.sample_rate))
+        session = Session(self._card, self._program, config, following=following)
         excerpt = Excerpt(Found(name, 0, 0), identify(name)[1], self._per_track, session)
         for classified in excerpt:
             session.decide(classified, session.infer(classified))

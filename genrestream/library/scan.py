@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-from genrestream.errors import AudioError, UsageError
+from genrestream.errors import AudioError, OptionError, UsageError
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.checkpoint import Checkpoint
 from genrestream.library.config import ScanConfig
@@ -23,6 +23,7 @@ from genrestream.library.work.settings import WorkerSettings
 from genrestream.streaming.config import n_cores
 
 FOUND_AT_ONCE = 2000
+IN_ORDER = "a stateful model, which takes the chunks of one file in order"
 CHANGED = "was changed while it was read; the next scan classifies it again"
 
 
@@ -80,10 +81,12 @@ class Scan:
         watcher: Takes the progress.
 
     Raises:
-        UsageError: The table was made in another way.
+        UsageError: The table was made in another way, or the model cannot take chunks of many files at once.
     """
 
     def __init__(self, roots: list[str], config: ScanConfig, model: Checkpoint, database: Database, watcher: Watcher):
+        if config.batch and model.card.is_stateful:
+            raise OptionError("batch", config.batch, f"cannot be with {model.card.name}, {IN_ORDER}; leave it out")
         self._roots, self._config, self._model = roots, config, model
         self._database, self._watcher = database, watcher
         self._marks = marks(model)

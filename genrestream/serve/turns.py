@@ -71,8 +71,8 @@ class SharedModel:
 
     def session(self, config: StreamConfig, source: str = "stream") -> Session:
         """Return a session of a stream."""
-        overlap = self._program.overlap(round(config.hop_s * self.card.frontend.sample_rate))
-        return Session(self.card, self._program, config, source, overlap)
+        following = self._program.in_order(round(config.hop_s * self.card.frontend.sample_rate))
+        return Session(self.card, self._program, config, source, following)
 
 
 def load(name: str | Path) -> SharedModel:

@@ -14,8 +14,8 @@ from genrestream.audio.reading.ending import Ending
 from genrestream.audio.resample import Resampler
 from genrestream.audio.silence import is_silent, loudness_db
 from genrestream.errors import UsageError, check_number
+from genrestream.inference.carried import SHORT_GAP_S, InOrder
 from genrestream.inference.checkpoint import Card
-from genrestream.inference.overlap import Overlap
 from genrestream.inference.tree import Tree
 from genrestream.streaming.config import StreamConfig, check_hop
 from genrestream.streaming.history import History
@@ -30,7 +30,6 @@ Inferred = tuple[Kind, np.ndarray]  # what a chunk is, and the logits of its lab
 OnWaveform = Callable[[float, np.ndarray, int], None]
 LONGEST_GAP_S = 1e9
 HOLD_DB = 1.0  # at short hops the gain stays while it is right to this
-SHORT_GAP_S = 2.0  # up to this the music goes on after a gap
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,10 +66,11 @@ class Session:
             shape (1, card.n_logits + n_states).
         config: How to cut, vote and decide.
         source: The stream's name, for the verdict.
-        overlap: The model for chunks that overlap, where it can use the work on one for the next.
+        following: The model for chunks in order, where it goes on from one to the next: it uses earlier work for chunks
+            that overlap, or is stateful.
 
     Attributes:
-        in_order: Whether ``infer`` must take the chunks in order, since each uses the work on the one before.
+        in_order: Whether ``infer`` must take the chunks in order.
         on_waveform: Called with each piece of the stream as chunks are cut from it: where it begins, in seconds; its
             samples, shape (n_samples,); and their rate in Hz. None for nobody.
     """
@@ -81,7 +81,7 @@ class Session:
         logits_of: Callable[[np.ndarray], np.ndarray],
         config: StreamConfig,
         source: str = "stream",
-        overlap: Overlap | None = None,
+        following: InOrder | None = None,
     ):
         frontend = card.frontend
         self.config, self.card, self.source = config, card, source
@@ -91,13 +91,17 @@ class Session:
         if card.outside:
             self._thresholds[-1] = np.inf  # other music is never named
         self._tree, self._labels = Tree(card.tree, card.labels), card.paths
-        self._logits_of, self._overlap = logits_of, overlap
+        if card.is_stateful and not following:
+            raise UsageError(
+                f"{card.name}: a stateful model takes a stream's chunks in order, which is not possible here"
+            )
+        self._logits_of, self._following = logits_of, following
         self._conditioner, self._resampler = Conditioner(config.channel), Resampler(frontend.sample_rate)
         self.level = Level(config.silence_db)
         hop = round(config.hop_s * frontend.sample_rate)
-        self.in_order = overlap is not None
+        self.in_order = following is not None
         # Earlier work is of use only for the same frames at the same gain.
-        grid, hold_db = (overlap.frame, HOLD_DB) if overlap else (1, 0.0)
+        grid, hold_db = (following.grid, HOLD_DB) if following else (1, 0.0)
         self._leveller = Leveller(frontend.level, frontend.sample_rate, hold_db) if frontend.level else None
         self._chunker = Chunker(frontend.n_samples, hop, frontend.sample_rate, grid)
         whole: Rule = "mean" if config.vote == "follow" else config.vote
@@ -178,11 +182,13 @@ class Session:
     def infer(self, measured: MeasuredChunk) -> Inferred:
         """Return what a chunk is, and the logits of its labels where it is music."""
         if measured.is_silent:
+            if self._following:
+                self._following.reset()
             return "silence", np.empty(0)
         chunk, gain = measured.chunk, measured.gain
         waveform, is_complete = chunk.waveform[None], chunk.n_received == len(chunk.waveform)
-        if self._overlap:
-            outputs = self._overlap(waveform, chunk.start, gain, is_complete)[0]
+        if self._following:
+            outputs = self._following(waveform, chunk.start, gain, is_complete)[0]
         else:
             outputs = self._logits_of(np.float32(gain) * waveform)[0]
         logits, states = np.split(outputs, [self.card.n_logits])

@@ -108,7 +108,7 @@ def test_stochastic_depth_goes_past_both_branches_of_some_examples():
 def test_a_stream_in_pieces_equals_one_pass(sizes):
     """9 times are three windows."""
     module, whole, step = stream()
-    log_mel, state, end = some(3, 36, N_MELS), module.initial_state(3), 0
+    log_mel, state, logits, end = some(3, 36, N_MELS), module.initial_state(3), None, 0
     for size in sizes:
         start, end = end, end + 4 * size
         logits, state = step(log_mel[:, start:end], state)

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any, ClassVar
 
+import grain
 from flax import nnx
 
 from genrestream.errors import UsageError
@@ -13,12 +14,17 @@ from genrestream.features.config import FrontendConfig
 from genrestream.models import MODELS
 from train.augment.config import AugmentConfig
 from train.command.paths import check_local
+from train.data.cache import AudioCache
 from train.data.splits import PUBLISHED, Split
 from train.data.tracks import DataConfig
+from train.input import examples
+from train.input.batching import Element
 from train.input.sampling import SamplingConfig
 from train.loop.loop import LoopConfig
 from train.loop.optimizer import StepConfig
-from train.loop.step import Network, Step
+from train.loop.step import Network, Step, in_steps
+
+MAX_CHUNKS = 100  # in a training example; each is a part of the compiled step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +34,16 @@ class Design:
     model: str
     config: Any
     frontend: FrontendConfig
+
+    @property
+    def is_stateful(self) -> bool:
+        """Whether the network goes on from chunk to chunk of a stream."""
+        return getattr(self.config, "stateful", False)
+
+    def network(self, n_classes: int, seed: int) -> Network:
+        """Return the network to train; a stateful one takes a step for each chunk of an example."""
+        frontend: Any = self.frontend
+        return Network(self.module(n_classes, seed), forward=in_steps(frontend.n_frames) if self.is_stateful else None)
 
     def module(self, n_classes: int, seed: int) -> nnx.Module:
         """Return the network with initial weights.
@@ -85,7 +101,12 @@ class RunConfig(abc.ABC):
 
     def network(self, split: Split) -> Network:
         """Return the network with the weights that the training starts from."""
-        return Network(self.design.module(len(split.genres), self.seed))
+        return self.design.network(len(split.genres), self.seed)
+
+    @property
+    def example(self) -> FrontendConfig:
+        """The front end of a training example."""
+        return self.design.frontend
 
     @property
     def validates(self) -> bool:
@@ -106,26 +127,49 @@ class ScratchConfig(RunConfig):
     """The options of networks that are trained from scratch; augmentation is weaker than the default.
 
     Attributes:
+        n_chunks: Of a stateful network: consecutive chunks in a training example; no gradient goes from one to another.
         model: Sizes of the network.
-        frontend: The features that it receives.
+        frontend: The features that it receives; for a stateful network they become causal, with a hop that fits it.
     """
 
     is_trained_in_steps: ClassVar[bool] = True
 
     augment: AugmentConfig = AugmentConfig(equalise_db=0.0, noise=0.2, distort=0.2, spec_masks=1, mixup=0.1)
+    n_chunks: int = 4
     model: Any
     frontend: Any
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.n_chunks <= MAX_CHUNKS:
+            raise UsageError(f"--n-chunks {self.n_chunks}: must be from 1 to {MAX_CHUNKS}")
 
     @property
     def design(self) -> Design:
         """The network to train."""
         name = next(name for name, (config, _) in MODELS.items() if isinstance(self.model, config))
-        return Design(name, self.model, self.frontend)
+        design = Design(name, self.model, self.frontend)
+        if not design.is_stateful:
+            return design
+        return dataclasses.replace(design, frontend=self.frontend.causal_by(self.model.stride))
+
+    @property
+    def example(self) -> FrontendConfig:
+        """The front end of a training example: of a stateful network several chunks one after another."""
+        frontend: Any = self.design.frontend
+        return frontend.times(self.n_chunks) if self.design.is_stateful else frontend
 
 
 def n_steps(config: RunConfig, n_crops: int) -> int:
     """Return the number of steps of the whole run, the same in each epoch."""
     return config.loop.n_epochs * max(1, n_crops // config.step.batch_size)
+
+
+def crops_of(config: RunConfig, split: Split, cache: AudioCache) -> grain.MapDataset[Element]:
+    """Return an epoch of a run's random crops of its training tracks."""
+    return examples.crops(
+        split.train, split.genres, cache, config.example, config.augment, config.sampling, config.seed
+    )
 
 
 def step_of(config: RunConfig, split: Split, n_crops: int, network: Network | None = None) -> Step:
@@ -139,7 +183,7 @@ def step_of(config: RunConfig, split: Split, n_crops: int, network: Network | No
     """
     return config.step_type(
         network or config.network(split),
-        config.design.frontend,
+        config.example,
         len(split.genres),
         config.augment,
         config.step,

@@ -8,8 +8,7 @@ import numpy as np
 
 from train.data.cache import AudioCache
 from train.data.splits import Split
-from train.input import examples
-from train.loop.config import RunConfig, n_steps, step_of
+from train.loop.config import RunConfig, crops_of, n_steps, step_of
 
 N_TIMED = 3
 
@@ -26,9 +25,7 @@ def expected(config: RunConfig, split: Split, cache: AudioCache) -> list[str]:
     lines = [f"{len(split.genres)} genres, {clock(seconds)} of music to train on"]
     if not config.is_trained_in_steps:
         return [*lines, "a frozen network hears each piece once, then a layer is fitted: no steps to count"]
-    crops = examples.crops(
-        split.train, split.genres, cache, config.design.frontend, config.augment, config.sampling, config.seed
-    )
+    crops = crops_of(config, split, cache)
     total = n_steps(config, len(crops))
     step = step_of(config, split, len(crops))
     n_parameters = sum(int(np.prod(array.shape)) for array in step.network.params.values())

@@ -24,6 +24,7 @@ import numpy as np
 import tyro
 
 from genrestream.errors import UsageError, first_line
+from genrestream.features.config import FrontendConfig
 from genrestream.files import write_text
 from genrestream.inference import checkpoint
 from genrestream.inference.program import use_compile_cache
@@ -39,7 +40,7 @@ from train.data.splits import PUBLISHED, Split
 from train.data.tracks import Track
 from train.input import batching, examples
 from train.loop.card import export
-from train.loop.config import Design, RunConfig, identity, n_steps, step_of
+from train.loop.config import RunConfig, crops_of, identity, n_steps, step_of
 from train.loop.expected import expected
 from train.loop.loop import Validation, train
 from train.loop.sharding import keep_memory, use_every_core
@@ -72,10 +73,7 @@ def fit(
         network: The network to start from; the config's where not given.
         pretrained: The model that the network's weights come from, for the card.
     """
-    design = config.design
-    crops = examples.crops(
-        split.train, split.genres, cache, design.frontend, config.augment, config.sampling, config.seed
-    )
+    crops = crops_of(config, split, cache)
     weights = train(
         step_of(config, split, len(crops), network),
         shared_batches(config, crops),
@@ -83,7 +81,7 @@ def fit(
         config.loop,
         folder,
         identity(config, split),
-        validation_of(split.validation, split.genres, cache, design),
+        validation_of(split.validation, split.genres, cache, config.example),
     )
     export(folder / "model", config, split, weights, pretrained)
 
@@ -104,12 +102,12 @@ def shared_batches(config: RunConfig, examples: Any) -> Any:
 
 
 def validation_of(
-    tracks: Sequence[Track], genres: Sequence[str], cache: AudioCache, design: Design
+    tracks: Sequence[Track], genres: Sequence[str], cache: AudioCache, example: FrontendConfig
 ) -> Validation | None:
-    """Return the chunks of the validation tracks, cut as a stream cuts them; None where there are no tracks."""
+    """Return the validation tracks in examples one after another; None where there are no tracks."""
     if not tracks:
         return None
-    chunks = examples.chunks(tracks, genres, cache, design.frontend)
+    chunks = examples.chunks(tracks, genres, cache, example, hop_s=example.chunk_s)
     labels = np.array([genres.index(track.genre) for track in tracks])
     return Validation(batching.once(chunks, EVALUATION_BATCH), labels)
 

@@ -24,13 +24,35 @@ Batch = Mapping[str, jax.Array]
 Forward = Callable[[Any, jax.Array], jax.Array]
 
 
+def in_steps(n_frames: int) -> Forward:
+    """Return the forward pass of a stateful network over examples of several chunks: a step for each chunk.
+
+    The state goes from step to step and the gradient does not: truncated back-propagation through time (Williams &
+    Peng 1990, doi 10.1162/neco.1990.2.4.490).
+
+    Args:
+        n_frames: Frames of a chunk.
+    """
+
+    def forward(module: Any, x: jax.Array) -> jax.Array:
+        """Return the logits after each chunk, shape (batch, n_chunks, n_classes)."""
+        state, answers = module.initial_state(len(x)), []
+        for start in range(0, x.shape[1], n_frames):
+            logits, state = module.step(x[:, start : start + n_frames], jax.lax.stop_gradient(state))
+            answers.append(logits)
+        return jnp.stack(answers, axis=1)
+
+    return forward
+
+
 class Network:
     """A module as arrays: its trained parameters and its statistics by dotted name, and how to join them again.
 
     Args:
         module: The network, with its initial or pretrained weights.
         frozen: Whether the parameter of a name is not trained.
-        forward: Function from module and features to logits; the module's own call where not given.
+        forward: Function from module and features to logits, shape (batch, n_classes) or, for several answers one after
+            another, (batch, n_answers, n_classes); the module's own call where not given.
     """
 
     def __init__(
@@ -129,11 +151,13 @@ class Step:
 
     def losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         """Return each example's loss, shape (batch,), from the network's outputs; here its logits."""
-        return optax.losses.softmax_cross_entropy(outputs.astype(jnp.float32), targets)
+        logits = outputs.astype(jnp.float32).reshape(len(targets), -1, self.n_classes)
+        return optax.losses.softmax_cross_entropy(logits, targets[:, None]).mean(axis=1)
 
     def scores(self, outputs: jax.Array, targets: jax.Array, weight: jax.Array) -> dict[str, jax.Array]:
         """Return what is reported of a step beside its loss."""
-        hits = jnp.sum((outputs.argmax(axis=-1) == targets.argmax(axis=-1)) * (weight > 0))
+        answers = outputs.reshape(len(targets), -1, self.n_classes).argmax(axis=-1)
+        hits = jnp.sum((answers == targets.argmax(axis=-1)[:, None]).mean(axis=1) * (weight > 0))
         return {"accuracy": hits / jnp.maximum(1, jnp.sum(weight > 0))}
 
     def _sharding(self, array: Any) -> NamedSharding:
@@ -194,4 +218,5 @@ class Step:
 
     def _probs(self, weights: Weights, batch: Batch) -> jax.Array:
         x = batch["inputs"] if self.frontend is None else features(batch["inputs"], self.frontend)
-        return jax.nn.softmax(self.network.infer(weights, x))
+        logits = self.network.infer(weights, x).reshape(len(x), -1, self.n_classes)
+        return jax.nn.softmax(logits[:, -1])

@@ -19,9 +19,8 @@ from genrestream.files import replacing
 from train.command.disk import saving
 from train.data.cache import AudioCache
 from train.data.splits import Split
-from train.input import examples
 from train.input.sampling import SamplingConfig
-from train.loop.config import ScratchConfig, identity, n_steps, step_of
+from train.loop.config import ScratchConfig, crops_of, identity, n_steps, step_of
 from train.loop.loop import train
 from train.loop.run import shared_batches
 from train.loop.sharding import gathered
@@ -59,9 +58,7 @@ class PretrainConfig(ScratchConfig):
 
 def pretrain(config: PretrainConfig, split: Split, cache: AudioCache, folder: Path) -> None:
     """Pre-train on random crops, whose labels are not used, and write the encoder."""
-    crops = examples.crops(
-        split.train, split.genres, cache, config.design.frontend, config.augment, config.sampling, config.seed
-    )
+    crops = crops_of(config, split, cache)
     step, total = step_of(config, split, len(crops)), n_steps(config, len(crops))
     weights = train(step, shared_batches(config, crops), total, config.loop, folder, identity(config, split))
     names = np.array(sorted(track.name for track in split.train))

@@ -38,8 +38,8 @@ class Bare:
 
         Args:
             kind: Which function; it must be there.
-            size: Chunks of the batch, or new frames of the next chunk.
-            *inputs: What it takes: chunks; then what was kept, and how many frames later the chunk starts.
+            size: Chunks of the batch, new frames of the next chunk, or samples of the step.
+            *inputs: What it takes: samples; then what was kept; of the next chunk, how many frames later it starts.
         """
         buffers = []
         for one in inputs:
@@ -82,7 +82,7 @@ def store_bare(
     Args:
         checkpoint: The model.
         kind: Which function.
-        size: Chunks of the batch, or new frames of the next chunk.
+        size: Chunks of the batch, new frames of the next chunk, or samples of the step.
         executable: What XLA serialized.
         weights: The model's weights by name; stored with the function for a single chunk.
         inputs: What the function takes after the weights, one after the other.

@@ -57,8 +57,8 @@ class Compiled:
 
         Args:
             kind: Which function.
-            size: Chunks of the batch, or new frames of the next chunk.
-            *inputs: What it takes: chunks; then what was kept, and how many frames later the chunk starts.
+            size: Chunks of the batch, new frames of the next chunk, or samples of the step.
+            *inputs: What it takes: samples; then what was kept; of the next chunk, how many frames later it starts.
         """
         with self._lock, settings_blamed(), jax.disable_jit(False):
             if (kind, size) not in self._functions:
@@ -104,9 +104,10 @@ def _obtained(checkpoint: Checkpoint, kind: Kind, size: int, weights: Weights, i
 
 def _compile(checkpoint: Checkpoint, kind: Kind, size: int, weights: Weights, shapes: Shapes) -> Function:
     """Build the network and compile it; the weights may be shapes alone."""
-    from genrestream.inference.network import batch_function, next_function
+    from genrestream.inference.network import batch_function, next_function, step_function
 
-    function = batch_function(checkpoint.card) if kind == "batch" else next_function(checkpoint.card, size)
+    functions = {"batch": batch_function, "next": lambda card: next_function(card, size), "step": step_function}
+    function = functions[kind](checkpoint.card)
     # A unique name avoids XLA's cache: a program from there cannot be serialized completely.
     function.__name__ = f"logits_{secrets.token_hex(4)}"
     try:
@@ -174,8 +175,9 @@ def _loaded(checkpoint: Checkpoint, executable: bytes, arguments: tuple[Any, ...
         from jax.experimental.serialize_executable import deserialize_and_load
 
         inputs = jax.tree.structure((arguments, {}))
-        # The logits, and what is kept.
-        results = jax.tree.structure((0, (0, 0) if log_mel_config(checkpoint.card) else ()))
+        card = checkpoint.card
+        kept = (0,) if card.is_stateful else (0, 0) if log_mel_config(card) else ()
+        results = jax.tree.structure((0, kept))  # the logits, and what is kept
         return deserialize_and_load(executable, inputs, results, execution_devices=jax.devices()[:1]), arguments[0]
     except Exception as error:  # JAX may raise any error; the function is then compiled again
         logger.debug("%s: cannot be used (%s)", checkpoint.path, error)

@@ -14,7 +14,8 @@ from genrestream.inference.engines.packing import from_bytes, to_bytes
 
 MAX_PROGRAMS = 32
 EXECUTABLE = " executable"  # no parameter's name begins with a space
-Kind = Literal["batch", "next"]  # of a function: independent chunks, or the next chunk of a stream
+# Of a function: independent chunks, the next chunk of a stream, or the next samples after a state.
+Kind = Literal["batch", "next", "step"]
 logger = logging.getLogger(__name__)
 
 
@@ -24,7 +25,7 @@ def program_file(checkpoint: Checkpoint, kind: Kind, size: int, machine: str) ->
     Args:
         checkpoint: The model.
         kind: Which function.
-        size: Chunks of the batch, or new frames of the next chunk.
+        size: Chunks of the batch, new frames of the next chunk, or samples of the step.
         machine: What else the compiled code depends on.
     """
     folder = cache_folder("programs")

@@ -11,7 +11,7 @@ from genrestream.inference import checkpoint, shipped
 from genrestream.library.cluster.places import files_of, opened, place_of
 from genrestream.library.cluster.stages import Decode, Look, StageSettings, as_item
 from genrestream.library.config import ScanConfig
-from genrestream.library.scan import Summary, Watcher, marks
+from genrestream.library.scan import IN_ORDER, Summary, Watcher, marks
 from genrestream.library.table.names import to_text
 from genrestream.library.table.parquet import KEYS, read_keys
 from genrestream.library.table.track import Found
@@ -40,7 +40,7 @@ def scan_on_ray(folders: Sequence[str], config: ScanConfig, watcher: Watcher) ->
         watcher: Takes the progress.
 
     Raises:
-        UsageError: The table is no .parquet, or there is no such cluster or model.
+        UsageError: The table is no .parquet, there is no such cluster or model, or the model is stateful.
         OutputError: The pipeline failed.
     """
     if not folders:
@@ -48,6 +48,10 @@ def scan_on_ray(folders: Sequence[str], config: ScanConfig, watcher: Watcher) ->
     if not config.db.endswith(".parquet"):
         raise UsageError(f"--db {config.db}: on Ray the table is a folder of Parquet files; end its name in .parquet")
     model = checkpoint.read(shipped.find(config.model))
+    if model.card.is_stateful:
+        raise UsageError(
+            f"--model {config.model}: is {IN_ORDER}; on Ray a file's chunks have no order, scan without --ray"
+        )
     output = place_of(config.db)
     known = _known(output, marks(model)["model_version"], config.retry)
     summary, found = Summary(), list[Found]()

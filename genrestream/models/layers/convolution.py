@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from genrestream.models.layers.carried import causal
 from genrestream.models.layers.gradients import is_fast
 from genrestream.models.layers.norm import BatchNorm
 from genrestream.models.layers.pooling import max_pool
@@ -132,5 +133,18 @@ class ConvBlock(nnx.Module):
 
     def __call__(self, x: Float[Array, "batch n_frames n_bands n_inputs"]) -> Float[Array, "batch _ _ n_filters"]:
         """Return the pooled responses; a last piece smaller than the pool is dropped."""
-        pooled = computed_once(max_pool(self.conv(computed_once(x)), self.pool))
+        return self._pooled(self._responses(x))
+
+    def step(
+        self, x: Float[Array, "batch n_frames n_bands n_inputs"], before: Float[Array, "batch 2 n_bands n_inputs"]
+    ) -> tuple[Float[Array, "batch _ _ n_filters"], Array]:
+        """Return the pooled responses that see no later frame, and the frames that the next step sees again."""
+        responses, after = causal(self._responses, x, before)
+        return self._pooled(responses), after
+
+    def _responses(self, x: Array) -> Array:
+        return self.conv(computed_once(x))
+
+    def _pooled(self, responses: Array) -> Array:
+        pooled = computed_once(max_pool(responses, self.pool))
         return self.norm(nnx.relu(pooled))  # ReLU after the pooling has fewer values to process

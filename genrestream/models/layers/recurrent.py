@@ -19,7 +19,7 @@ Cell = Callable[[Carry, Array, Array], Carry]
 
 
 class Recurrent(nnx.Module):
-    """A layer of gated recurrent units or of long short-term memory; its first state is zero.
+    """A layer of gated recurrent units or of long short-term memory; by itself it starts from zero.
 
     The reset gate of ``gru`` is applied after the product, as in cuDNN, but there is one bias, not two.
 
@@ -38,8 +38,22 @@ class Recurrent(nnx.Module):
 
     def __call__(self, x: Float[Array, "batch n_frames n_inputs"]) -> Float[Array, "batch n_frames n_units"]:
         """Return the state after each frame."""
+        return self.step(x, self.initial_state(len(x)))[0]
+
+    def initial_state(self, n_streams: int) -> Carry:
+        """Return the state before the first frame."""
+        start = jnp.zeros((n_streams, self.states.in_features))
+        return start, start
+
+    def step(
+        self, x: Float[Array, "batch n_frames n_inputs"], carry: Carry
+    ) -> tuple[Float[Array, "batch n_frames n_units"], Carry]:
+        """Return the state after each frame, and what the next step goes on from."""
         inputs = jnp.swapaxes(self.inputs(x), 0, 1)
-        return jnp.swapaxes(_states(self.advance, inputs, self.states.kernel.get_value()), 0, 1)
+        carry = carry[0].astype(inputs.dtype), carry[1].astype(inputs.dtype)
+        results: Any = _states(self.advance, inputs, carry, self.states.kernel.get_value())
+        states, memory = results
+        return jnp.swapaxes(states, 0, 1), (states[-1], memory)
 
 
 def _gru(carry: Carry, inputs: Array, recurrent: Array) -> Carry:
@@ -62,33 +76,36 @@ CELLS: dict[str, tuple[Cell, int]] = {"gru": (_gru, 3), "lstm": (_lstm, 4)}  # e
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _states(cell: Cell, inputs: Float[Array, "n_frames batch _"], kernel: Float[Array, "n_units _"]) -> Array:
-    return _loop(cell, inputs, jnp.zeros_like(inputs), kernel)
+def _states(
+    cell: Cell, inputs: Float[Array, "n_frames batch _"], start: Carry, kernel: Float[Array, "n_units _"]
+) -> tuple[Array, Array]:
+    """Return the state after each frame, and the memory after the last."""
+    return _loop(cell, inputs, jnp.zeros_like(inputs), start, kernel)
 
 
-def _loop(cell: Cell, inputs: Array, added: Array, kernel: Array) -> Array:
-    """Return all states. ``added`` is zero, so its gradient is that of the products of states and kernel."""
+def _loop(cell: Cell, inputs: Array, added: Array, start: Carry, kernel: Array) -> tuple[Array, Array]:
+    """Do what ``_states`` does. ``added`` is zero, so its gradient is that of the products of states and kernel."""
 
     def frame(carry: Carry, now: tuple[Array, Array]) -> tuple[Carry, Array]:
         carry = cell(carry, now[0], carry[0] @ kernel + now[1])
         return carry, carry[0]
 
-    start = jnp.zeros((inputs.shape[1], len(kernel)), inputs.dtype)
-    return jax.lax.scan(frame, (start, start), (inputs, added))[1]
+    (_, memory), states = jax.lax.scan(frame, start, (inputs, added))
+    return states, memory
 
 
-def _forward(cell: Cell, inputs: Array, kernel: Array) -> tuple[Array, Any]:
-    states, pull_back = jax.vjp(
-        lambda inputs, added: _loop(cell, inputs, added, kernel), inputs, jnp.zeros_like(inputs)
+def _forward(cell: Cell, inputs: Array, start: Carry, kernel: Array) -> tuple[tuple[Array, Array], Any]:
+    results, pull_back = jax.vjp(
+        lambda inputs, added, start: _loop(cell, inputs, added, start, kernel), inputs, jnp.zeros_like(inputs), start
     )
-    return states, (states, pull_back)
+    return results, (start[0], results[0], pull_back)
 
 
-def _backward(cell: Cell, saved: tuple[Array, Any], cotangent: Array) -> tuple[Array, Array]:
-    states, pull_back = saved
-    of_inputs, of_products = pull_back(cotangent)
-    before = jnp.concatenate([jnp.zeros_like(states[:1]), states[:-1]])
-    return of_inputs, jnp.einsum("tbu,tbg->ug", before, of_products)
+def _backward(cell: Cell, saved: tuple[Array, Array, Any], cotangents: Any) -> tuple[Array, Carry, Array]:
+    first, states, pull_back = saved
+    of_inputs, of_products, of_start = pull_back(cotangents)
+    before = jnp.concatenate([first[None], states[:-1]])
+    return of_inputs, of_start, jnp.einsum("tbu,tbg->ug", before, of_products)
 
 
 _states.defvjp(_forward, _backward)

@@ -12,15 +12,16 @@ from flax import nnx
 from genrestream.errors import UsageError
 from genrestream.features.config import LogMelConfig, MfccConfig
 from genrestream.inference import checkpoint
-from genrestream.inference.network import logits_function
+from genrestream.inference.network import inferring, logits_function
 from genrestream.models import CNNConfig, CNNLSTMConfig, CRNNConfig, MusiCNNConfig, TransformerConfig
 from tests.conftest import ROOT, music
 from train.augment.config import OFF, AugmentConfig
 from train.loop.config import Design
 from train.loop.optimizer import StepConfig
-from train.loop.step import Network, Step
+from train.loop.step import Network, Step, in_steps
 
 SMALL = LogMelConfig(n_samples=16_000, n_frames=62)
+QUARTER = LogMelConfig(n_samples=4_000, n_frames=15).causal_by(8)
 DESIGNS = {
     "cnn": Design("cnn", CNNConfig(n_filters=(8, 16)), SMALL),
     "cnn of system E": Design("cnn", CNNConfig((8, 8, 8), residual=False, n_units=(32, 16)), SMALL),
@@ -28,6 +29,12 @@ DESIGNS = {
     "cnn_lstm": Design("cnn_lstm", CNNLSTMConfig(n_units=32), MfccConfig(n_samples=16_000, n_frames=62)),
     "transformer": Design(
         "transformer", TransformerConfig(patch_frames=16, n_units=16, n_layers=2, n_heads=2, n_hidden=32), SMALL
+    ),
+    "crnn, stateful": Design("crnn", CRNNConfig((8, 8, 8, 8, 8), n_units=16, stateful=True), QUARTER),
+    "transformer, stateful": Design(
+        "transformer",
+        TransformerConfig(n_units=16, n_layers=2, n_heads=2, n_hidden=32, stateful=True, n_columns=4),
+        QUARTER,
     ),
     "musicnn": Design("musicnn", MusiCNNConfig((8, 8), (4, 4, 4), n_midend=16, n_penultimate=16), SMALL),
 }
@@ -39,9 +46,14 @@ def batch(n=8, seed=0):
     return {"inputs": waveforms, "label": np.arange(n, dtype=np.int32) % N_CLASSES, "weight": np.ones(n, np.float32)}
 
 
+def example_of(design):
+    """The front end of a second: of one chunk, or of four."""
+    return design.frontend.times(4) if design.is_stateful else design.frontend
+
+
 def step_of(design=DESIGNS["cnn"], augment=OFF, n_steps=100, **fields):
     config = StepConfig(batch_size=8, **fields)
-    return Step(Network(design.module(N_CLASSES, seed=0)), design.frontend, N_CLASSES, augment, config, n_steps)
+    return Step(design.network(N_CLASSES, seed=0), example_of(design), N_CLASSES, augment, config, n_steps)
 
 
 def without_dropout(design):
@@ -94,7 +106,7 @@ def test_bfloat16_goes_through_to_the_logits(name, frozen):
     design = DESIGNS[name]
     network = Network(design.module(N_CLASSES, seed=0), lambda name: name.startswith(frozen), forward)
     config = StepConfig(batch_size=8, compute="bfloat16")
-    step = Step(network, design.frontend, N_CLASSES, config=config, n_steps=100)
+    step = Step(network, example_of(design), N_CLASSES, config=config, n_steps=100)
     before = step.start()
     trained, figures = step.train(step.start(), step.to_devices(batch()))
     assert seen[-1].dtype == jax.numpy.bfloat16
@@ -175,17 +187,42 @@ def test_examples_of_no_weight_do_not_count(augment):
     assert losses[0] == losses[1]
 
 
-def test_inference_equals_the_stream():
-    """What is validated is what ``genrestream file`` computes from the exported weights."""
-    design = DESIGNS["crnn"]
+@pytest.mark.parametrize("name", ["crnn", "crnn, stateful"])
+def test_inference_equals_the_stream(name):
+    """What is validated is what ``genrestream file`` computes from the exported weights, at the example's end."""
+    design = DESIGNS[name]
     step = step_of(design)
     weights = step.weights(after(step, 2)[0])
     card = checkpoint.Card(
-        "test", design.model, dataclasses.asdict(design.config), design.frontend, tuple("abcd"), False, 1.0, 0.5, {}, {}
+        "test",
+        design.model,
+        dataclasses.asdict(design.config),
+        example_of(design),
+        tuple("abcd"),
+        False,
+        1.0,
+        0.5,
+        {},
+        {},
     )
     examples = step.to_all_devices(batch())
     logits = logits_function(card)(weights, examples["inputs"])
     np.testing.assert_allclose(step.probs(weights, examples), jax.nn.softmax(logits), atol=1e-6)
+
+
+def test_the_state_goes_from_chunk_to_chunk_and_the_gradient_does_not():
+    design = DESIGNS["crnn, stateful"]
+    module, n_frames = inferring(design.module(N_CLASSES, seed=0)), QUARTER.n_frames
+    x = jax.random.normal(jax.random.key(0), (1, 3 * n_frames, QUARTER.n_mels))
+
+    def last(x):
+        return in_steps(n_frames)(module, x)[:, -1]
+
+    np.testing.assert_allclose(last(x), module(x), atol=1e-5)
+    slope = jax.grad(lambda x: (last(x) ** 2).sum())(x)
+    assert not slope[:, : 2 * n_frames].any()
+    assert slope[:, 2 * n_frames :].any()
+    assert np.abs(last(x) - last(x.at[:, :n_frames].add(1.0))).max() > 1e-3
 
 
 @pytest.mark.parametrize(

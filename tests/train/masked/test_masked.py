@@ -10,6 +10,7 @@ from flax import nnx
 from genrestream.errors import UsageError
 from genrestream.features.config import LogMelConfig
 from genrestream.models.transformer import Transformer, TransformerConfig
+from tests.models.test_models import some
 from train import transformer
 from train.augment.config import OFF
 from train.data.load import load
@@ -36,7 +37,7 @@ def losses_after(n_steps, log_mel):
     batch = step.to_devices(
         {"inputs": log_mel, "label": np.zeros(len(log_mel), np.int32), "weight": np.ones(len(log_mel), np.float32)}
     )
-    state, losses = step.start(), []
+    state, figures, losses = step.start(), {}, []
     for _ in range(n_steps):
         state, figures = step.train(state, batch)
         losses.append(float(figures["loss"]))
@@ -54,7 +55,7 @@ def test_what_repeats_is_predicted_and_noise_is_not():
 
 
 def test_the_gradient_reaches_all_but_the_head():
-    network, log_mel = Network(masked()), np.random.default_rng(0).normal(size=(4, 64, 16)).astype(np.float32)
+    network, log_mel = Network(masked()), some(4, 64, 16)
 
     def loss(params):
         return network.train(params, network.statistics, log_mel, jax.random.key(0))[0].mean()
