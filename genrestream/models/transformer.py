@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from genrestream.models.config import Sizes
 from genrestream.models.layers.attention import Block, KeysValues
+from genrestream.models.layers.carried import check_steps
 from genrestream.models.layers.norm import BatchNorm
 
 
@@ -30,8 +31,9 @@ class TransformerConfig(Sizes):
         dropout: Rate in each layer and before the output, in training.
         patch_out: Share of the patches that are left out, drawn anew for each example, in training.
         stochastic_depth: Rate at which the last layer is left out, in training; earlier layers less often.
-        stateful: Whether a patch hears only those of its own time and before, so that a stream can be taken in pieces.
-        n_columns: Times of a patch that a stateful network hears, and over which its answer is the mean.
+        stateful: Whether the network goes on from chunk to chunk of a stream; then a patch attends only to those of
+            its own time and before, and patch-out does not apply.
+        n_columns: Of a stateful network: times of a patch that a patch attends to, and that the output is the mean over.
     """
 
     patch_frames: int = 8
@@ -60,12 +62,12 @@ class State:
     Attributes:
         kept: Keys and values of each layer.
         outputs: The last layer's tokens, each time's mean, shape (n_streams, n_columns, n_units).
-        n_heard: How many of these times were heard, shape (n_streams,).
+        n_seen: How many of these times there were, shape (n_streams,).
     """
 
     kept: tuple[KeysValues, ...]
     outputs: Array
-    n_heard: Array
+    n_seen: Array
 
 
 class PatchOut(nnx.Module):
@@ -106,7 +108,8 @@ class Transformer(nnx.Module):
         rngs: Source of the initial weights, of dropout and of patch-out.
 
     Raises:
-        ValueError: The input has no whole patch, or the heads do not divide the units evenly.
+        ValueError: The input has no whole patch, or the heads do not divide the units evenly; or the network is
+            stateful, and the frames are no whole number of patches.
     """
 
     def __init__(self, config: TransformerConfig, shape: tuple[int, ...], n_classes: int, *, rngs: nnx.Rngs):
@@ -116,6 +119,8 @@ class Transformer(nnx.Module):
             raise ValueError(f"an input of {shape[0]} frames and {shape[1]} mel bands has no patch of {patch}")
         if config.n_units % (2 * config.n_heads):
             raise ValueError(f"n_units={config.n_units} must be a multiple of 2 * n_heads={2 * config.n_heads}")
+        if config.stateful:
+            check_steps(shape[0], config.stride)
         self.config = config
         self.input_norm = BatchNorm(shape[1], use_bias=False, use_scale=False, rngs=rngs)
         self.embed = nnx.Linear(config.patch_frames * config.patch_mels, config.n_units, rngs=rngs)
@@ -128,15 +133,17 @@ class Transformer(nnx.Module):
         self.output = nnx.Linear(config.n_units, n_classes, rngs=rngs)
 
     def __call__(self, log_mel: Float[Array, "batch n_frames n_mels"]) -> Float[Array, "batch n_classes"]:
-        """Return the logits; frames and bands after the last whole patch are dropped."""
+        """Return the logits; of a stateful network, those at the end of a stream that begins here.
+
+        Frames and bands after the last whole patch are dropped.
+        """
+        if self.config.stateful:
+            return self.step(log_mel, self.initial_state(len(log_mel)))[0]
         patches = self.patches(log_mel)
         kept = self.patch_out(*patches.shape[:2])
-        columns = kept // self.n_bands
-        tokens, _ = self.tokens(jnp.take_along_axis(patches, kept[..., None], axis=1), kept, columns)
-        if not self.config.stateful:
-            return self.output(self.dropout(tokens.mean(axis=1)))
-        is_last = columns >= patches.shape[1] // self.n_bands - self.config.n_columns
-        return self.output(self.dropout(jnp.mean(tokens, axis=1, where=is_last[..., None])))
+        patches = jnp.take_along_axis(patches, kept[..., None], axis=1)
+        tokens, _ = self.tokens(patches, kept, kept // self.n_bands)
+        return self.output(self.dropout(tokens.mean(axis=1)))
 
     def patches(self, log_mel: Float[Array, "batch n_frames n_mels"]) -> Float[Array, "batch n_patches n_values"]:
         """Return the patches, normalised by the bands' statistics: all bands of the first time, then of the next."""
@@ -159,7 +166,7 @@ class Transformer(nnx.Module):
             patches: Some of the patches.
             numbers: Their numbers; the band of a number is what it leaves when divided by the number of bands.
             columns: The time of each patch of ``before``, then of ``patches``.
-            before: What was heard before.
+            before: The state before ``patches``.
         """
         allowed = self._allowed(columns, numbers.shape[1], before) if self.config.stateful else None
         x = self.embed(patches) + self.bands.get_value()[numbers % self.n_bands]
@@ -175,10 +182,10 @@ class Transformer(nnx.Module):
         """Return whether a new token may attend to a token: of its own time or before, and not too long before."""
         since = columns[:, -n_new:, None] - columns[:, None]
         allowed = (since >= 0) & (since < self.config.n_columns)
-        return allowed & (columns >= -before.n_heard[:, None])[:, None] if before else allowed
+        return allowed & (columns >= -before.n_seen[:, None])[:, None] if before else allowed
 
     def initial_state(self, n_streams: int) -> State:
-        """Return the state of streams of which nothing was heard yet."""
+        """Return the state of so many streams before their first frame."""
         config = self.config
         n_kept, n_each = config.n_columns * self.n_bands, config.n_units // config.n_heads
         nothing = jnp.zeros((n_streams, n_kept, config.n_heads, n_each))
@@ -188,33 +195,27 @@ class Transformer(nnx.Module):
     def step(
         self, log_mel: Float[Array, "n_streams n_frames n_mels"], state: State
     ) -> tuple[Float[Array, "n_streams n_classes"], State]:
-        """Return the logits after new frames, and the state for the next; for a stateful network.
-
-        In pieces it returns what one call returns for the whole.
+        """Return the logits after new frames, and the state after them; pieces of any size give the same.
 
         Args:
             log_mel: The frames since the last call, a multiple of ``patch_frames``.
             state: What the last call returned.
 
         Raises:
-            ValueError: The frames are no multiple of ``patch_frames``, or the network is not stateful.
+            ValueError: The frames are no multiple of ``patch_frames``.
         """
         n_streams, n_frames, _ = log_mel.shape
-        if n_frames % self.config.patch_frames or not self.config.stateful:
-            raise ValueError(
-                f"{n_frames} new frames must be a multiple of patch_frames={self.config.patch_frames},"
-                f" and stateful={self.config.stateful} must be True"
-            )
+        check_steps(n_frames, self.config.stride)
         n_columns, n_new = self.config.n_columns, n_frames // self.config.patch_frames
         numbers = jnp.broadcast_to(jnp.arange(n_new * self.n_bands), (n_streams, n_new * self.n_bands))
         columns = jnp.arange(-n_columns * self.n_bands, n_new * self.n_bands) // self.n_bands
         columns = jnp.broadcast_to(columns, (n_streams, columns.size))
         tokens, kept = self.tokens(self.patches(log_mel), numbers, columns, state)
         means = tokens.reshape(n_streams, n_new, self.n_bands, -1).mean(axis=2)
-        outputs = jnp.concatenate([state.outputs, means], axis=1)[:, -n_columns:]
-        n_heard = jnp.minimum(state.n_heard + n_new, n_columns)
-        is_heard = jnp.arange(-n_columns, 0) >= -n_heard[:, None]
-        mean = jnp.mean(outputs, axis=1, where=is_heard[..., None])
+        outputs = jnp.concatenate([state.outputs.astype(means.dtype), means], axis=1)[:, -n_columns:]
+        n_seen = jnp.minimum(state.n_seen + n_new, n_columns)
+        is_seen = jnp.arange(-n_columns, 0) >= -n_seen[:, None]
+        mean = jnp.mean(outputs, axis=1, where=is_seen[..., None])
         last = tuple((keys[:, -n_columns * self.n_bands :], values[:, -n_columns * self.n_bands :])
                      for keys, values in kept)  # fmt: skip
-        return self.output(self.dropout(mean)), State(last, outputs, n_heard)
+        return self.output(self.dropout(mean)), State(last, outputs, n_seen)

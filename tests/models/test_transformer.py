@@ -1,4 +1,4 @@
-"""The spectrogram transformer: what a token is, what it hears, and what a stream in pieces gives."""
+"""The spectrogram transformer: what a token is, what it attends to, and what a stream in pieces gives."""
 
 import dataclasses
 import functools
@@ -108,7 +108,7 @@ def test_stochastic_depth_goes_past_both_branches_of_some_examples():
 def test_a_stream_in_pieces_equals_one_pass(sizes):
     """9 times are three windows."""
     module, whole, step = stream()
-    log_mel, state, logits, end = some(3, 36, N_MELS), module.initial_state(3), None, 0
+    log_mel, state, logits, end = some(3, 36, N_MELS), module.initial_state(3), jnp.empty(()), 0
     for size in sizes:
         start, end = end, end + 4 * size
         logits, state = step(log_mel[:, start:end], state)
@@ -116,7 +116,7 @@ def test_a_stream_in_pieces_equals_one_pass(sizes):
 
 
 def test_what_is_long_past_is_forgotten():
-    """Each of two layers hears 3 times, and the answer is the mean over 3: 7 times count."""
+    """Each of two layers attends to 3 times, and the answer is the mean over 3: 7 times count."""
     _, whole, _ = stream()
     log_mel = some(1, 48, N_MELS)
     late, early = log_mel.at[:, 20:24].add(1.0), log_mel.at[:, :20].add(1.0)  # 12 times, of which the last 7 count
@@ -124,7 +124,7 @@ def test_what_is_long_past_is_forgotten():
     assert np.abs(whole(late) - whole(log_mel)).max() > 1e-4
 
 
-def test_streams_do_not_hear_each_other():
+def test_streams_do_not_mix():
     module, _, step = stream()
     log_mel = some(2, 8, N_MELS)
     both, _ = step(log_mel, module.initial_state(2))
@@ -132,10 +132,9 @@ def test_streams_do_not_hear_each_other():
     np.testing.assert_allclose(both[:1], alone, atol=1e-5)
 
 
-def test_a_step_must_be_of_whole_patches_and_the_network_stateful():
-    module = inferring(network(STATEFUL))
-    with pytest.raises(ValueError, match="6 new frames must be a multiple of patch_frames=4"):
+def test_a_step_must_be_of_whole_patches():
+    module, _, _ = stream()
+    with pytest.raises(ValueError, match="n_frames=6 must be a multiple of 4"):
         module.step(some(1, 6, N_MELS), module.initial_state(1))
-    other = inferring(network())
-    with pytest.raises(ValueError, match="stateful=False must be True"):
-        other.step(some(1, 8, N_MELS), other.initial_state(1))
+    with pytest.raises(ValueError, match="n_frames=26 must be a multiple of 4"):
+        network(STATEFUL, n_frames=26)

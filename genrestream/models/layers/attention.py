@@ -52,12 +52,15 @@ class Block(nnx.Module):
         parts = self.inputs(self.norm(x)).reshape(batch, n_tokens, 3, self.n_heads, n_units // self.n_heads)
         queries, keys, values = parts[:, :, 0], parts[:, :, 1], parts[:, :, 2]
         if before:
-            keys, values = jnp.concatenate([before[0], keys], axis=1), jnp.concatenate([before[1], values], axis=1)
+            keys, values = (
+                jnp.concatenate([old.astype(x.dtype), new], axis=1)
+                for old, new in zip(before, (keys, values), strict=True)
+            )
         mask = None if allowed is None else allowed[:, None]
-        heard = jax.nn.dot_product_attention(
+        attended = jax.nn.dot_product_attention(
             rotated(queries, columns[:, -n_tokens:]), rotated(keys, columns), values, mask=mask
         )
-        x = x + self.past(self.dropout(self.outputs(heard.reshape(x.shape))))
+        x = x + self.past(self.dropout(self.outputs(attended.reshape(x.shape))))
         inner = self.contract(nnx.gelu(self.expand(self.inner_norm(x))))
         return x + self.past(self.dropout(inner)), (keys, values)
 
