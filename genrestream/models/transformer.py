@@ -33,7 +33,7 @@ class TransformerConfig(Sizes):
         stochastic_depth: Rate at which the last layer is left out, in training; earlier layers less often.
         stateful: Whether the network goes on from chunk to chunk of a stream; then a patch attends only to those of
             its own time and before, and patch-out does not apply.
-        n_columns: Of a stateful network: times of a patch that a patch attends to, and that the output is the mean over.
+        n_columns: Of a stateful network: how many times of a patch it attends to, and its output is the mean over.
     """
 
     patch_frames: int = 8
