@@ -22,7 +22,7 @@ from train.loop.loop import LoopConfig
 from train.loop.optimizer import StepConfig
 from train.loop.run import main
 from train.loop.step import Network
-from train.masked.pretrain import warm
+from train.pretrain.encoder import warm
 
 FRONTEND = LogMelConfig(n_fft=1024, hop_length=500, n_mels=64, n_frames=96, level=LevelConfig())  # 8 frames are 0.25 s
 

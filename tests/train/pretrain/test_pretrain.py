@@ -18,8 +18,8 @@ from train.data.tracks import DataConfig
 from train.loop.loop import LoopConfig
 from train.loop.optimizer import StepConfig
 from train.loop.step import Network
-from train.masked.network import Masked, MaskedConfig, MaskedStep
-from train.masked.pretrain import FILE, TRACKS, PretrainConfig, pretrain
+from train.pretrain.encoder import FILE, TRACKS, PretrainConfig, pretrain
+from train.pretrain.network import Masked, MaskedConfig, MaskedStep
 
 FRONTEND = LogMelConfig(sample_rate=8_000, n_fft=256, hop_length=128, n_mels=16, n_samples=8_000, n_frames=62)
 MODEL = TransformerConfig(

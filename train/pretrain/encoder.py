@@ -25,7 +25,7 @@ from train.loop.loop import train
 from train.loop.run import shared_batches
 from train.loop.sharding import gathered
 from train.loop.step import Network
-from train.masked.network import Masked, MaskedConfig, MaskedStep
+from train.pretrain.network import Masked, MaskedConfig, MaskedStep
 
 FILE = "encoder.npz"
 TRACKS = "tracks"

@@ -18,7 +18,7 @@ from train.augment.config import OFF, AugmentConfig
 from train.loop.loop import LoopConfig
 from train.loop.optimizer import StepConfig
 from train.loop.run import main
-from train.masked.pretrain import PretrainConfig, pretrain
+from train.pretrain.encoder import PretrainConfig, pretrain
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
