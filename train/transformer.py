@@ -37,7 +37,7 @@ class Config(ScratchConfig):
 
     output: Path = Path("runs/transformer")
     step: StepConfig = StepConfig(learning_rate=1e-3)
-    loop: LoopConfig = LoopConfig(n_epochs=20)
+    loop: LoopConfig = LoopConfig(n_epochs=30)
     model: TransformerConfig = TransformerConfig()
     frontend: LogMelConfig = FRONTEND
     init: Path | None = None
