@@ -15,6 +15,8 @@ from genrestream.inference.checkpoint import Card, Checkpoint, read_weights
 from genrestream.inference.overlap import log_mel_config
 from genrestream.models import MODELS
 
+MAX_STEPS = 100  # of a stateful network in a chunk
+
 
 def abstract_module(card: Card) -> nnx.Module:
     """Return the card's network with shapes in place of weights.
@@ -141,7 +143,7 @@ def step_function(card: Card) -> Callable[..., tuple[jax.Array, Any]]:
     """Return the function from weights, a stream's next samples, shape (1, n), and its state to logits and state.
 
     Args:
-        card: Of a stateful network; n is a multiple of its ``step_size``.
+        card: Of a stateful network; n is one of its step sizes.
     """
     network = bind(card)
     return lambda weights, waveform, carry: _stepped(network(weights), card, waveform, carry)
@@ -157,8 +159,13 @@ def _stepped(module: Any, card: Card, waveform: jax.Array, carry: tuple[jax.Arra
     return logits, (ravel_pytree((before, state))[0],)
 
 
-def step_size(card: Card) -> int:
-    """Return the fewest samples that a stateful network takes at a time."""
+def step_size(card: Card, hop: int) -> int:
+    """Return how many samples a stateful network takes at a time: the most that divide both a chunk and a hop.
+
+    Where there are none, the fewest; but a chunk is never more than ``MAX_STEPS``, for its answer not to take long.
+    """
     module: Any = abstract_module(card)
     config: Any = card.frontend
-    return module.config.stride * config.hop_length
+    stride, n_samples = module.config.stride * config.hop_length, config.n_samples
+    sizes = [n_samples // n for n in range(1, MAX_STEPS + 1) if n_samples % (n * stride) == 0]
+    return next((size for size in sizes if hop % size == 0), sizes[-1])

@@ -69,7 +69,9 @@ class Overlap:
 def log_mel_config(card: Card) -> LogMelConfig | None:
     """Return the spectrogram of a network whose work serves the next chunk; None of other networks."""
     frontend = card.frontend.first if isinstance(card.frontend, PairConfig) else card.frontend
-    return frontend if card.model in REUSING and type(frontend) is LogMelConfig else None
+    if card.model not in REUSING or type(frontend) is not LogMelConfig or frontend.causal:
+        return None
+    return frontend
 
 
 def reused_config(card: Card, hop: int) -> LogMelConfig | None:

@@ -105,11 +105,11 @@ class Program:
 
     def _carried(self, hop: int) -> Carried:
         card, n_samples = self.checkpoint.card, self.checkpoint.card.frontend.n_samples
-        size = math.gcd(hop, n_samples)  # the largest step that serves the first chunk and each later one
+        size = math.gcd(hop, n_samples)
         if not (self._bare and self._bare.has("step", size)):
             from genrestream.inference.network import step_size  # imports flax, which a warm start does not need
 
-            size = size if size % step_size(card) == 0 else step_size(card)
+            size = step_size(card, hop)
         engine = self._engine("step", size)
         silence = np.zeros((1, n_samples), np.float32)
         _, carry = self._run(engine, "batch", 1, silence)

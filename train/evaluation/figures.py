@@ -246,8 +246,13 @@ def over_seeds(seeds: Sequence[Scored]) -> dict[str, Any]:
     return figures
 
 
-def paired(first: Scored, second: Scored) -> dict[str, Any]:
+def paired(first: Scored, second: Scored, until_s: float = np.inf) -> dict[str, Any]:
     """Compare two models on their common tracks: difference, its interval, McNemar's test.
+
+    Args:
+        first: One model's scores.
+        second: The other's.
+        until_s: The votes after so many seconds are compared.
 
     Raises:
         UsageError: They have no track in common.
@@ -257,7 +262,7 @@ def paired(first: Scored, second: Scored) -> dict[str, Any]:
     if not common:
         raise UsageError("two models were scored on no common track; give models with the same held-out tracks")
     first, second = first.select(common), second.select(common)
-    one, other = correct(first), correct(second)
+    one, other = correct(first, until_s=until_s), correct(second, until_s=until_s)
     only_first, only_second, p_value = mcnemar(one, other)
     return {
         "n_tracks": len(common),

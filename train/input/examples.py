@@ -94,12 +94,8 @@ class _Draw:
         # Stratified: one draw from each of n_crops equal parts spreads the draws evenly and gives each track its share.
         drawn = (position % self.n_crops + rng.random()) / self.n_crops
         number = min(int(np.searchsorted(self.until, drawn, side="right")), len(self.tracks) - 1)
-        for _ in range(MAX_DRAWS):
-            waveform = self._crop(self.tracks[number], rng)
-            silent = is_silent(waveform, self.frontend.sample_rate, SILENCE_DB)
-            if not silent:
-                break
-        weight = self.weights[number] * (not silent)
+        waveform, is_sound = self._crop_with_sound(self.tracks[number], rng)
+        weight = self.weights[number] * is_sound
         changed = augmented(waveform, self.frontend.sample_rate, rng, self.augment)
         if self.frontend.level:
             share = self._share_of_history(self.tracks[number], waveform, rng)
@@ -117,6 +113,15 @@ class _Draw:
         start = int(rng.integers(max(0, self.cache.n_samples(track) - n_window) + 1))
         history = self.cache.crop(track, start, n_window)
         return float(np.mean(np.square(history)) / max(1e-12, np.mean(np.square(waveform))))
+
+    def _crop_with_sound(self, track: Track, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
+        """Return a crop, and whether it has sound: a few are drawn to find one that has."""
+        waveform = np.empty(0)
+        for _ in range(MAX_DRAWS):
+            waveform = self._crop(track, rng)
+            if not is_silent(waveform, self.frontend.sample_rate, SILENCE_DB):
+                return waveform, True
+        return waveform, False
 
     def _crop(self, track: Track, rng: np.random.Generator) -> np.ndarray:
         n_samples, sample_rate = self.frontend.n_samples, self.frontend.sample_rate

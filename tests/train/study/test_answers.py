@@ -4,11 +4,14 @@ import sys
 import numpy as np
 import pytest
 
+from genrestream.api import Classifier
 from genrestream.errors import UsageError
-from tests.made_up import labelled, run
+from genrestream.inference.checkpoint import read as read_model
+from tests.conftest import music
+from tests.made_up import labelled, run, stateful
 from train.data.readers.folders import read
 from train.evaluation.runs import find_system
-from train.study.answers import mislabelled, paired
+from train.study.answers import alone, mislabelled, paired
 
 FOLDS = [["blues-0", "metal-0"], ["blues-1", "metal-1"]]
 
@@ -49,11 +52,15 @@ def test_the_list_is_written(data, runs, tmp_path, monkeypatch, capsys):
 
 
 def test_two_runs_are_compared_by_dataset(data, runs, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["paired", str(runs[1]), str(runs[1]), "--data", str(data)])
+    both = [str(runs[1]), str(runs[1])]
+    monkeypatch.setattr(sys, "argv", ["paired", *both, "--data", str(data), "--seconds", "3", "6"])
     paired.main()
-    row = capsys.readouterr().out.splitlines()[2].split(" | ")
-    assert row[1:4] == ["4", "0.500", "0.500"]
-    assert row[-1] == "1 |"
+    for line, after in zip(capsys.readouterr().out.splitlines()[2:5], ("all", "3 s", "6 s"), strict=True):
+        row = line.split(" | ")
+        assert row[1:3] == [after, "4"]
+        assert row[3] == row[4]
+        assert row[3].startswith("0.500 [")
+        assert row[-1] == "1 |"
 
 
 def test_a_fold_that_may_know_a_track_or_its_artist_is_refused(data, runs):
@@ -69,3 +76,18 @@ def test_a_fold_that_may_know_a_track_or_its_artist_is_refused(data, runs):
     apart = tuple(dataclasses.replace(part, tracks=tuple(by_name[t.name] for t in part.tracks)) for part in first)
     with pytest.raises(UsageError, match="may have learnt from it or its artist"):
         paired.on_the_same_tracks(apart, apart, same)
+
+
+def test_the_state_of_a_model_is_compared_with_none(tmp_path, monkeypatch, capsys):
+    data = labelled(tmp_path / "data", ("blues", "rock"), seconds=10.0)
+    held_out = {"held_out": ["blues-0", "rock-0", "blues-1", "rock-1"]}
+    model = stateful(tmp_path / "run" / "fold0" / "model", provenance=held_out)
+    arguments = [str(tmp_path / "run"), "--data", str(data), "--seconds", "3", "9"]
+    monkeypatch.setattr(sys, "argv", ["alone", *arguments])
+    alone.main()
+    assert [line.split(" | ")[1] for line in capsys.readouterr().out.splitlines()[2:5]] == ["4", "4", "4"]
+    samples = music(9, 12_000)[0]
+    first, *rest = ([one.probs for one in loaded.stream(samples, sample_rate=12_000)] for loaded in
+                    (alone.Forgetful(read_model(model)), Classifier(read_model(model))))  # fmt: skip
+    assert first[0] == rest[0][0]
+    assert first[1] != rest[0][1]

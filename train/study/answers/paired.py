@@ -6,11 +6,14 @@ was trained on. The folds of both runs must be of the same division::
 
     python -m train.study.answers.paired runs/musicnn-yamnet runs/musicnn --data ../shared/data/gtzan \
         --more ../shared/data/songs
+
+With ``--seconds 3 6 9 30`` the votes after so many seconds are compared too, on the tracks that last for 30 s.
 """
 
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import tyro
 
 from genrestream.errors import UsageError
@@ -21,8 +24,12 @@ from train.data.splits import artist_name
 from train.data.tracks import Track
 from train.evaluation import held_out
 from train.evaluation.figures import correct, paired
+from train.evaluation.metrics import accuracy_interval
 from train.evaluation.report.markdown import interval, p_value, table
 from train.evaluation.runs import Part, find_system
+from train.evaluation.scores import Scored
+
+HEAD = ("difference", "only first", "only second", "p")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +41,7 @@ class Config:
         second: Another one; its folds must not have learnt from what the first one's hold out.
         data: The folder of labelled tracks that both were trained on.
         more: Further ones that the first was trained on.
+        seconds: After how many seconds to compare too.
         output: Folder for the scores; by default paired in the first run's folder.
     """
 
@@ -41,6 +49,7 @@ class Config:
     second: tyro.conf.Positional[Path]
     data: Path
     more: tuple[Path, ...] = ()
+    seconds: tuple[float, ...] = ()
     output: Path | None = None
 
 
@@ -80,18 +89,30 @@ def main() -> None:
     output = config.output or config.first / "paired"
     one, other = (held_out.scores(parts, output) for parts in (first, second))
     domain_of = {track.name: track.domain for track in tracks}
+    lengths_s = dict(zip(one.tracks, one.lengths_s(), strict=True))
     rows = []
     for domain in dict.fromkeys(track.domain for track in tracks):
         names = [name for name in one.tracks if domain_of[name] == domain]
-        figures = paired(one.select(names), other.select(names))
-        rows.append([
-            domain or config.data.name, figures["n_tracks"],
-            *(f"{correct(scored.select(names)).mean():.3f}" for scored in (one, other)),
-            f"{figures['difference']:+.3f} {interval(figures['difference_95'])}",
-            figures["only_first"], figures["only_second"], p_value(figures["p"]),
-        ])  # fmt: skip
-    head = ("dataset", "tracks", config.first.name, config.second.name, "difference", "only first", "only second", "p")
-    print("\n".join(table(head, rows)))
+        long = [name for name in names if lengths_s[name] >= max(config.seconds, default=0)]
+        rows.append([domain or config.data.name, "all", *cells(one.select(names), other.select(names))])
+        for until_s in config.seconds if long else ():
+            rows.append(["", f"{until_s:g} s", *cells(one.select(long), other.select(long), until_s)])
+    head = ("dataset", "after", "tracks", config.first.name, config.second.name)
+    print("\n".join(table((*head, *HEAD), rows)))
+
+
+def cells(one: Scored, other: Scored, until_s: float = np.inf) -> list[object]:
+    """Return the number of tracks, both accuracies with intervals, and what ``HEAD`` names, after so many seconds."""
+    figures = paired(one, other, until_s)
+    rights = [correct(scored, until_s=until_s) for scored in (one, other)]
+    return [
+        figures["n_tracks"],
+        *(f"{right.mean():.3f} {interval(accuracy_interval(right))}" for right in rights),
+        f"{figures['difference']:+.3f} {interval(figures['difference_95'])}",
+        figures["only_first"],
+        figures["only_second"],
+        p_value(figures["p"]),
+    ]
 
 
 if __name__ == "__main__":
