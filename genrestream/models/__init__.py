@@ -11,6 +11,7 @@ from genrestream.models.crnn import CRNN, CRNNConfig
 from genrestream.models.mlp import MLP, MLPConfig
 from genrestream.models.musicnn import MusiCNN, MusiCNNConfig
 from genrestream.models.musicnn_yamnet import MusiCNNYAMNet, MusiCNNYAMNetConfig
+from genrestream.models.transformer import Transformer, TransformerConfig
 from genrestream.models.yamnet import YAMNet, YAMNetConfig
 
 MODELS: dict[str, tuple[type, Callable[..., nnx.Module]]] = {
@@ -21,6 +22,7 @@ MODELS: dict[str, tuple[type, Callable[..., nnx.Module]]] = {
     "mlp": (MLPConfig, MLP),
     "musicnn": (MusiCNNConfig, MusiCNN),
     "musicnn_yamnet": (MusiCNNYAMNetConfig, MusiCNNYAMNet),
+    "transformer": (TransformerConfig, Transformer),
     "yamnet": (YAMNetConfig, YAMNet),
 }
 
@@ -40,6 +42,8 @@ __all__ = [
     "MusiCNNConfig",
     "MusiCNNYAMNet",
     "MusiCNNYAMNetConfig",
+    "Transformer",
+    "TransformerConfig",
     "YAMNet",
     "YAMNetConfig",
 ]

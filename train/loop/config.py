@@ -4,21 +4,27 @@ import abc
 import dataclasses
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import grain
 from flax import nnx
 
 from genrestream.errors import UsageError
 from genrestream.features.config import FrontendConfig
 from genrestream.models import MODELS
 from train.augment.config import AugmentConfig
-from train.command.paths import check_folder
-from train.data.splits import Split
+from train.command.paths import address_of, check_folder
+from train.command.remote import local
+from train.data import shards
+from train.data.cache import AudioCache
+from train.data.splits import PUBLISHED, Split
 from train.data.tracks import DataConfig
+from train.input import examples
+from train.input.batching import Element
 from train.input.sampling import SamplingConfig
 from train.loop.loop import LoopConfig
 from train.loop.optimizer import StepConfig
-from train.loop.step import Network, in_steps
+from train.loop.step import Network, Step, in_steps
 
 MAX_CHUNKS = 100  # in a training example; each is a part of the compiled step
 
@@ -72,6 +78,9 @@ class RunConfig(abc.ABC):
         dry_run: Only say what the training would take: tracks, parameters, memory, steps, time; write no run.
     """
 
+    step_type: ClassVar[type[Step]] = Step
+    is_trained_in_steps: ClassVar[bool] = False  # all of it, so that its time can be told
+
     output: Path
     data: DataConfig
     sampling: SamplingConfig = SamplingConfig()
@@ -92,6 +101,10 @@ class RunConfig(abc.ABC):
     def design(self) -> Design:
         """The network to train."""
 
+    def network(self, split: Split) -> Network:
+        """Return the network with the weights that the training starts from."""
+        return self.design.network(len(split.genres), self.seed)
+
     @property
     def example(self) -> FrontendConfig:
         """The front end of a training example."""
@@ -101,6 +114,18 @@ class RunConfig(abc.ABC):
     def validates(self) -> bool:
         """Whether the training makes use of validation tracks; otherwise they are trained on too."""
         return True
+
+    def next_steps(self, last: Path) -> list[str]:
+        """Return where the run's last model is, a folder below ``last``, and what to do with it."""
+        first, *more = [address_of(path) or str(path) for path in (self.data.data, *self.data.more)]
+        if shards.is_here(local(self.data.data)):
+            first = "FOLDER_OF_THE_MUSIC"
+        folders = [first, *(["--more", *more] if more else [])]
+        lines = [f"model: {last / 'model'}"]
+        if self.folds or self.data.fold is not None or self.data.split in PUBLISHED:
+            run = last.parent if self.folds else last
+            lines.append(f"next: python -m train.evaluate {run} --data {' '.join(folders)}")
+        return [*lines, f"{'or' if len(lines) > 1 else 'next'}: genrestream listen --model {last / 'model'}"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,6 +137,8 @@ class ScratchConfig(RunConfig):
         model: Sizes of the network.
         frontend: The features that it receives; for a stateful network they become causal, with a hop that fits it.
     """
+
+    is_trained_in_steps: ClassVar[bool] = True
 
     augment: AugmentConfig = AugmentConfig(equalise_db=0.0, noise=0.2, distort=0.2, spec_masks=1, mixup=0.1)
     n_chunks: int = 4
@@ -142,6 +169,37 @@ class ScratchConfig(RunConfig):
 def n_steps(config: RunConfig, n_crops: int) -> int:
     """Return the number of steps of the whole run, the same in each epoch."""
     return config.loop.n_epochs * max(1, n_crops // config.step.batch_size)
+
+
+def n_crops_of(config: RunConfig, split: Split, cache: AudioCache) -> int:
+    """Return the number of crops in an epoch, over the tracks of all hosts."""
+    return examples.n_crops(split.train, cache, config.example, config.sampling)
+
+
+def crops_of(config: RunConfig, split: Split, cache: AudioCache, seed: int | None = None) -> grain.MapDataset[Element]:
+    """Return an epoch of random crops of a run's training tracks; by the run's seed where none is given."""
+    seed = config.seed if seed is None else seed
+    return examples.crops(split.train, split.genres, cache, config.example, config.augment, config.sampling, seed)
+
+
+def step_of(config: RunConfig, split: Split, n_crops: int, network: Network | None = None) -> Step:
+    """Return the step of a run.
+
+    Args:
+        config: Its options.
+        split: Its tracks.
+        n_crops: Crops in an epoch.
+        network: The network to start from; the config's where not given.
+    """
+    return config.step_type(
+        network or config.network(split),
+        config.example,
+        len(split.genres),
+        config.augment,
+        config.step,
+        n_steps(config, n_crops),
+        config.seed,
+    )
 
 
 def identity(config: RunConfig, split: Split) -> str:

@@ -8,38 +8,26 @@ import numpy as np
 
 from train.data.cache import AudioCache
 from train.data.splits import Split
-from train.input import examples
-from train.loop.config import RunConfig, n_steps
-from train.loop.step import Step
+from train.loop.config import RunConfig, crops_of, n_crops_of, n_steps, step_of
 
 N_TIMED = 3
 
 
-def expected(config: RunConfig, split: Split, cache: AudioCache, is_trained_in_steps: bool) -> list[str]:
+def expected(config: RunConfig, split: Split, cache: AudioCache) -> list[str]:
     """Return what a training would take, a line each.
 
     Args:
         config: Its options.
         split: Its tracks.
         cache: The decoded tracks.
-        is_trained_in_steps: Whether all of it is steps, so that its time can be told.
     """
     seconds = sum(track.seconds or 0 for track in split.train)
     lines = [f"{len(split.genres)} genres, {clock(seconds)} of music to train on"]
-    if not is_trained_in_steps:
+    if not config.is_trained_in_steps:
         return [*lines, "a frozen network sees each piece once, then a layer is fitted: no steps to count"]
-    n_classes, example = len(split.genres), config.example
-    crops = examples.crops(split.train, split.genres, cache, example, config.augment, config.sampling, config.seed)
-    total = n_steps(config, examples.n_crops(split.train, cache, example, config.sampling))
-    step = Step(
-        config.design.network(n_classes, config.seed),
-        example,
-        n_classes,
-        config.augment,
-        config.step,
-        total,
-        config.seed,
-    )
+    crops, n_crops = crops_of(config, split, cache), n_crops_of(config, split, cache)
+    total = n_steps(config, n_crops)
+    step = step_of(config, split, n_crops)
     n_parameters = sum(int(np.prod(array.shape)) for array in step.network.params.values())
     lines.append(f"{n_parameters:,} parameters to train")
     lines.append(f"{total:,} steps of {config.step.batch_size} pieces in {config.loop.n_epochs} epochs")

@@ -35,20 +35,20 @@ from train.command.entry import entry
 from train.command.lock import locked
 from train.command.paths import address_of
 from train.command.provenance import program, provenance
-from train.command.remote import local, mirrored
+from train.command.remote import mirrored
 from train.command.smoke import with_smoke
-from train.data import hosts, shards
+from train.data import hosts
 from train.data.cache import AudioCache
 from train.data.load import load
 from train.data.splits import PUBLISHED, Split
 from train.input import batching, examples
 from train.loop.card import export
-from train.loop.config import RunConfig, identity, n_steps
+from train.loop.config import RunConfig, crops_of, identity, n_crops_of, n_steps, step_of
 from train.loop.expected import expected
 from train.loop.loop import Validation, train
 from train.loop.sharding import keep_memory, use_every_core
 from train.loop.state_checkpoints import check_same_run
-from train.loop.step import Network, Step
+from train.loop.step import Network
 
 EVALUATION_BATCH = 64
 ALSO = "Also: --config FILE reads options from TOML, as config.toml of a run; --smoke trains a minute on made-up music."
@@ -73,30 +73,19 @@ def fit(
         split: The tracks.
         cache: The decoded tracks.
         folder: The run's folder.
-        network: The network to start from; the design's with initial weights where not given.
+        network: The network to start from; the config's where not given.
         pretrained: The model that the network's weights come from, for the card.
     """
-    n_classes, example = len(split.genres), config.example
     seed = seed_of(config.seed, jax.process_index()) if is_dealt(split) else config.seed
-    crops = examples.crops(split.train, split.genres, cache, example, config.augment, config.sampling, seed)
-    n = n_steps(config, examples.n_crops(split.train, cache, example, config.sampling))
-    step = Step(
-        network or config.design.network(n_classes, config.seed),
-        example,
-        n_classes,
-        config.augment,
-        config.step,
-        n,
-        config.seed,
-    )
+    crops, n_crops = crops_of(config, split, cache, seed), n_crops_of(config, split, cache)
     weights = train(
-        step,
+        step_of(config, split, n_crops, network),
         shared_batches(config, crops, seed, is_dealt(split)),
-        n,
+        n_steps(config, n_crops),
         config.loop,
         folder,
         identity(config, split),
-        validation_of(split, cache, example, config.step.batch_size),
+        validation_of(split, cache, config.example, config.step.batch_size),
     )
     export(folder / "model", config, split, weights, pretrained)
 
@@ -170,14 +159,14 @@ def run(config: Config, trainer: Trainer[Config]) -> None:
         name, counts = address_of(path) or path, [len(side) for side in (split.train, split.validation, split.test)]
         print(f"{name}: {counts[0]} tracks to train on, {counts[1]} to validate, {counts[2]} held out", flush=True)
         if part.dry_run:
-            for line in expected(part, split, cache, trainer is fit):
+            for line in expected(part, split, cache):
                 print(line)
             continue
         with mirrored(path, part.loop.resume, is_first) as folder:
             _train_part(part, split, cache, folder, trainer)
             last = folder
     if is_first and not config.dry_run:
-        for line in _next_steps(config, last):
+        for line in config.next_steps(last):
             print(line)
 
 
@@ -193,19 +182,6 @@ def _train_part(config: Config, split: Split, cache: AudioCache, folder: Path, t
         write_text(folder / settings.FILE, settings.to_toml(config))
     with locked(folder) if jax.process_index() == 0 else contextlib.nullcontext():
         trainer(config, split, cache, folder)
-
-
-def _next_steps(config: RunConfig, last: Path) -> list[str]:
-    """Return where the model is, and what to do with it."""
-    first, *more = [address_of(path) or str(path) for path in (config.data.data, *config.data.more)]
-    if shards.is_here(local(config.data.data)):
-        first = "FOLDER_OF_THE_MUSIC"
-    folders = [first, *(["--more", *more] if more else [])]
-    lines = [f"model: {last / 'model'}"]
-    if config.folds or config.data.fold is not None or config.data.split in PUBLISHED:
-        run = last.parent if config.folds else last
-        lines.append(f"next: python -m train.evaluate {run} --data {' '.join(folders)}")
-    return [*lines, f"{'or' if len(lines) > 1 else 'next'}: genrestream listen --model {last / 'model'}"]
 
 
 def _parts(config: Config) -> list[tuple[Config, Path]]:

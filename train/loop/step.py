@@ -149,6 +149,17 @@ class Step:
         """Return the weights to score and keep: the moving average, or the trained weights where there is none."""
         return state.average if self.config.average_decay else state.params | state.statistics
 
+    def losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+        """Return each example's loss, shape (batch,), from the network's outputs; here its logits."""
+        logits = outputs.astype(jnp.float32).reshape(len(targets), -1, self.n_classes)
+        return optax.losses.softmax_cross_entropy(logits, targets[:, None]).mean(axis=1)
+
+    def scores(self, outputs: jax.Array, targets: jax.Array, weight: jax.Array) -> dict[str, jax.Array]:
+        """Return what is reported of a step beside its loss."""
+        answers = outputs.reshape(len(targets), -1, self.n_classes).argmax(axis=-1)
+        hits = jnp.sum((answers == targets.argmax(axis=-1)[:, None]).mean(axis=1) * (weight > 0))
+        return {"accuracy": hits / jnp.maximum(1, jnp.sum(weight > 0))}
+
     def _sharding(self, array: Any) -> NamedSharding:
         spec: list[str | None] = [None] * array.ndim
         if self.config.state == "sharded" and array.ndim:
@@ -173,8 +184,7 @@ class Step:
             weights, statistics = jax.lax.with_sharding_constraint((params, state.statistics), self._whole)
             statistics |= self._cast({name: statistics[name] for name in self.network.frozen})
             logits, statistics = self.network.train(self._cast(weights), statistics, self._cast(x), keys[2])
-            logits = logits.astype(jnp.float32).reshape(len(x), -1, self.n_classes)
-            losses = optax.losses.softmax_cross_entropy(logits, targets[:, None]).mean(axis=1)
+            losses = self.losses(logits, targets)
             return jnp.sum(losses * batch["weight"]) / jnp.maximum(1e-9, jnp.sum(batch["weight"])), (logits, statistics)
 
         (loss, (logits, statistics)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
@@ -186,8 +196,6 @@ class Step:
         decay = jnp.minimum(self.config.average_decay, (1 + state.step) / (10 + state.step))
         now = {name: (params | statistics)[name] for name in state.average}
         average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.average, now)
-        is_right = (logits.argmax(axis=-1) == targets.argmax(axis=-1)[:, None]).mean(axis=1)
-        hits = jnp.sum(is_right * (batch["weight"] > 0))
         after = TrainState(
             step=state.step + 1,
             params=params,
@@ -195,8 +203,8 @@ class Step:
             average=average,
             optimizer=jax.tree.leaves(rules),
         )
-        n_counted = jnp.maximum(1, jnp.sum(batch["weight"] > 0))
-        figures = {"loss": loss, "accuracy": hits / n_counted, "weights_norm": optax.tree.norm(params)}
+        figures = {"loss": loss, "weights_norm": optax.tree.norm(params)}
+        figures |= self.scores(logits, targets, batch["weight"])
         figures |= {"gradient_norm": optax.tree.norm(gradients), "learning_rate": self.schedule(state.step)}
         return jax.lax.with_sharding_constraint(after, jax.tree.map(self._sharding, after)), figures
 

@@ -64,4 +64,4 @@ def check_steps(n_frames: int, stride: int) -> None:
         ValueError: It is not.
     """
     if n_frames % stride:
-        raise ValueError(f"n_frames={n_frames} must be a multiple of {stride}, which a stateful network pools to one")
+        raise ValueError(f"n_frames={n_frames} must be a multiple of {stride}, which a stateful network makes one")

@@ -13,7 +13,7 @@ from genrestream.errors import UsageError
 from genrestream.features.config import LogMelConfig, MfccConfig
 from genrestream.inference import checkpoint
 from genrestream.inference.network import inferring, logits_function
-from genrestream.models import CNNConfig, CNNLSTMConfig, CRNNConfig, MusiCNNConfig
+from genrestream.models import CNNConfig, CNNLSTMConfig, CRNNConfig, MusiCNNConfig, TransformerConfig
 from tests.conftest import ROOT, music
 from train.augment.config import OFF, AugmentConfig
 from train.loop.config import Design
@@ -27,7 +27,15 @@ DESIGNS = {
     "cnn of system E": Design("cnn", CNNConfig((8, 8, 8), residual=False, n_units=(32, 16)), SMALL),
     "crnn": Design("crnn", CRNNConfig(n_filters=(8, 8, 8, 8, 8), n_units=16), SMALL),
     "cnn_lstm": Design("cnn_lstm", CNNLSTMConfig(n_units=32), MfccConfig(n_samples=16_000, n_frames=62)),
+    "transformer": Design(
+        "transformer", TransformerConfig(patch_frames=16, n_units=16, n_layers=2, n_heads=2, n_hidden=32), SMALL
+    ),
     "crnn, stateful": Design("crnn", CRNNConfig((8, 8, 8, 8, 8), n_units=16, stateful=True), QUARTER),
+    "transformer, stateful": Design(
+        "transformer",
+        TransformerConfig(n_units=16, n_layers=2, n_heads=2, n_hidden=32, stateful=True, n_columns=4),
+        QUARTER,
+    ),
     "musicnn": Design("musicnn", MusiCNNConfig((8, 8), (4, 4, 4), n_midend=16, n_penultimate=16), SMALL),
 }
 N_CLASSES = 4
@@ -49,7 +57,8 @@ def step_of(design=DESIGNS["cnn"], augment=OFF, n_steps=100, **fields):
 
 
 def without_dropout(design):
-    return dataclasses.replace(design, config=dataclasses.replace(design.config, dropout=0.0))
+    rates = {field.name: 0.0 for field in dataclasses.fields(design.config) if isinstance(field.default, float)}
+    return dataclasses.replace(design, config=dataclasses.replace(design.config, **rates))
 
 
 def after(step, n_steps, batches=1):
@@ -264,7 +273,7 @@ for layout in ("replicated", "sharded"):
 """
 
 
-@pytest.mark.parametrize("name", ["cnn", "crnn", "cnn_lstm"])
+@pytest.mark.parametrize("name", ["cnn", "crnn", "cnn_lstm", "transformer"])
 def test_devices_exchange_nothing_inside_loops(name):
     """XLA's CPU devices would now and then wait for each other without end, and abort the process."""
     environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}

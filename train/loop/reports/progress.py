@@ -103,7 +103,7 @@ class Progress:
     def stepped(self, step: int, figures: Sequence[Mapping[str, Any]], batch_size: int) -> None:
         """Show the steps since the last call; the first step of a process, which compiles, is not timed."""
         for name, values in self._kept.items():
-            values += [float(one[name]) for one in figures]
+            values += [float(one[name]) for one in figures if name in one]
         if self._is_compiled:
             self._n_chunks += len(figures) * batch_size
             self._spent_s += time.perf_counter() - self._since
@@ -111,13 +111,13 @@ class Progress:
             self._is_compiled, self._waited_s = True, 0.0
         self.start_clock()
         now = self._figures()
-        text = f"loss {now['loss']:.3f}  accuracy {now['accuracy']:.3f}  {now['chunks_per_s']:.0f} chunks/s"
+        text = f"{_scores(now)}  {now['chunks_per_s']:.0f} chunks/s"
         self._bar.update(self._task, completed=step, description=text)
 
     def _figures(self) -> dict[str, float]:
         spent_s = max(1e-9, self._spent_s)
         return {
-            **{name: float(np.mean(values)) for name, values in self._kept.items()},
+            **{name: float(np.mean(values)) for name, values in self._kept.items() if values},
             "chunks_per_s": round(self._n_chunks / spent_s, 1),
             "waiting_share": round(self._waited_s / spent_s, 4) if self._n_chunks else 0.0,
         }
@@ -149,8 +149,12 @@ def _step_of(line: str) -> float:
         return math.inf
 
 
+def _scores(row: Mapping[str, Any]) -> str:
+    return f"loss {row['loss']:.3f}" + (f"  accuracy {row['accuracy']:.3f}" if "accuracy" in row else "")
+
+
 def _line(row: Mapping[str, Any]) -> str:
-    text = f"epoch {row['epoch']:>3}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}"
+    text = f"epoch {row['epoch']:>3}  {_scores(row)}"
     if "val_accuracy" in row:
         text += f"  validation loss {row['val_loss']:.3f}  accuracy {row['val_accuracy']:.3f}"
     return f"{text}  {row['chunks_per_s']:.0f} chunks/s, {row['waiting_share']:.1%} of the time waiting for data"
