@@ -189,7 +189,7 @@ def test_each_of_two_processes_decodes_and_draws_from_its_own_tracks(data, tmp_p
     expected = step.weights(state)
     for name, array in weights(output).items():
         np.testing.assert_allclose(array, expected[name], atol=1e-3, err_msg=name)
-    validation = validation_of(split, cache, config.design, 8)
+    validation = validation_of(split, cache, config.example, 8)
     assert validation
     scores = validation.score(step, expected)
     assert metrics(output)[0]["val_loss"] == pytest.approx(scores["val_loss"], abs=1e-3)
