@@ -12,7 +12,10 @@ ORDER = {
         "errors", "files", "audio", "features", "models", "inference", "export", "voting", "streaming", "output",
         "ways_out", "live", "api", "serve", "library", "teaching", "cli",
     ],
-    "train": ["command", "data", "augment", "input", "loop", "pretrain", "transfer", "tabular", "evaluation", "study"],
+    "train": [
+        "command", "data", "augment", "input", "loop", "pretrain", "transfer", "tabular", "evaluation", "publish",
+        "study",
+    ],
 }  # fmt: skip
 FILES = [
     path for package in ORDER for path in sorted((ROOT / package).rglob("*.py")) if path.name not in ("__main__.py",)

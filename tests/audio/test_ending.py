@@ -37,7 +37,9 @@ def cut(path, share=0.6):
 def test_bytes_that_are_missing(tmp_path, suffix, codec, container):
     path = encode(tmp_path / f"song.{suffix}", music(6, 44_100), 44_100, codec, container=container)
     whole = path.stat().st_size
-    assert read(path)[1] == Ending(EndKind.COMPLETE, at_s=pytest.approx(6, abs=0.1))
+    whole_ending = read(path)[1]
+    assert whole_ending.problems == ()
+    assert whole_ending.kind is EndKind.COMPLETE
     ending = read(cut(path))[1]
     assert ending.kind is EndKind.CUT_SHORT
     assert ending.shortfall

@@ -29,13 +29,13 @@ from genrestream.inference import checkpoint, shipped
 from genrestream.inference.program import use_compile_cache
 from genrestream.inference.tree import path
 from genrestream.streaming.predictions import Decision
-from train import model_card
 from train.command.entry import entry
 from train.command.provenance import provenance
 from train.data.readers.folders import read
 from train.data.tracks import Track
 from train.evaluation.metrics import accuracy_interval
-from train.publish import without_private_paths
+from train.publish import model_card
+from train.publish.run import without_private_paths
 
 CHECKPOINT = Path("checkpoints/wide")
 # AudioSet's tree, but swing is jazz (of GTZAN's and the songs' genres, jazz has most of it), flamenco stands alone, and

@@ -11,7 +11,7 @@ from train.data.tracks import Track
 from train.evaluation.figures import answers, assess, by_seconds, correct, over_seeds, paired, risk_coverage
 from train.evaluation.report.sections import headline
 from train.evaluation.robustness import robustness, subset
-from train.publish import OF_FIRST_SEED, summary
+from train.publish.run import OF_FIRST_SEED, summary
 
 
 def test_figures_are_scikit_learns():

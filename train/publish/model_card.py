@@ -2,7 +2,7 @@
 
 ``train.publish`` does so for each model that it writes. After a change to a checkpoint.json by hand::
 
-    python -m train.model_card checkpoints/*
+    python -m train.publish.model_card checkpoints/*
 """
 
 import dataclasses
@@ -55,7 +55,7 @@ def _what(card: Card) -> Iterator[str]:
     sharpened = f", votes sharpened by {card.sharpness:g}" if card.sharpness else ""
     kind = "tags, several at once" if card.multi_label else "genres, one at a time"
     yield f"# Model card: {card.name}"
-    yield "<!-- Written by train.model_card from checkpoint.json: change that file, not this one. -->\n"
+    yield "<!-- Written by train.publish.model_card from checkpoint.json: change that file, not this one. -->\n"
     yield f"`genrestream file song.mp3 --model {card.name}`\n"
     more = f"; `genrestream models {card.name}` lists all" if len(card.labels) > MAX_LABELS else ""
     yield f"- **Labels:** {len(card.labels)} {kind}: {'; '.join(card.paths[:MAX_LABELS])}{more}"

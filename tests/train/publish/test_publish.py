@@ -7,9 +7,9 @@ from genrestream.errors import CheckpointError, UsageError
 from genrestream.inference import checkpoint, shipped
 from tests.conftest import METAL
 from tests.made_up import run, scores
-from train import model_card
 from train.evaluation.figures import assess, over_seeds
-from train.publish import Config, publish, without_private_paths
+from train.publish import model_card
+from train.publish.run import Config, publish, without_private_paths
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_without_a_model_of_everything_there_is_nothing_to_publish(finished, tmp
 
 
 def test_a_large_model_is_not_shipped(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr("train.publish.MAX_BYTES", 1000)
+    monkeypatch.setattr("train.publish.run.MAX_BYTES", 1000)
     with pytest.raises(UsageError, match="MB of weights, at most"):
         publish(Config(finished[0], tmp_path / "mine"))
 

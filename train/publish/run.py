@@ -1,14 +1,4 @@
-"""Publish a run's model: calibrate it with the run's folds and write their figures into its card.
-
-First train the folds and the model of all tracks, and evaluate the folds::
-
-    python -m train.cnn --data ../shared/data/gtzan --folds --output runs/cnn
-    python -m train.evaluate runs/cnn --data ../shared/data/gtzan --output runs/cnn/report
-    python -m train.publish runs/cnn --output checkpoints/cnn
-
-The model in ``runs/cnn/all`` was trained on all tracks, so no track is left to score it on: the figures and the
-calibration in its card come from the folds.
-"""
+"""A run's model with its folds' calibration and figures, as it is shipped."""
 
 import dataclasses
 import json
@@ -22,8 +12,7 @@ from genrestream.errors import UsageError
 from genrestream.inference import checkpoint
 from genrestream.inference.network import load_weights
 from genrestream.inference.weights import files_of
-from train import model_card
-from train.command.entry import entry
+from train.publish import model_card
 
 OF_FIRST_SEED = (
     "macro_recall", "recall", "accuracy_chunks_95", "calibration_error_track", "calibration_error_first_chunk",
@@ -168,14 +157,3 @@ def _reported(config: Config, name: str) -> tuple[dict[str, Any], dict[str, Any]
     if not figures["fit"]["is_cross_fitted"]:
         raise UsageError(f"{file}: {names[0]} was not scored by folds; {remedy}")
     return numbers["facts"], figures
-
-
-def main() -> None:
-    """Run from the command line."""
-    published = publish(tyro.cli(Config, description=__doc__))
-    card = published.card
-    print(f"written: {published.path}, temperature {card.temperature:g}, sharpness {card.sharpness:g}")
-
-
-if __name__ == "__main__":
-    entry(main)
