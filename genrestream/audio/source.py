@@ -24,6 +24,7 @@ from genrestream.errors import AudioError
 
 WARM_UP_S = 0.5  # decoded before a window: an MP3's frame needs bits of those before it
 CLOSING_S = 0.5  # close() waits this long for a read in another thread; after that the reading thread closes the input
+LATE_STREAM = "packets of a stream that begins on the way were left out"
 MAX_GAP_S = 0.01  # rounded times may leave smaller gaps between neighbouring frames
 DIVISIBLE = (
     "pcm",
@@ -170,7 +171,7 @@ class AudioSource:
                 yield from self._input.container.demux(self._stream)
                 return
             except IndexError:
-                continue
+                self._note(LATE_STREAM)
 
     def _decoded(self, packets: Iterator[Any]) -> list[Block] | Ending | None:
         """Return the next packet's blocks, an Ending where the rest cannot be reached, or None at the end."""
@@ -191,7 +192,8 @@ class AudioSource:
         try:
             frames = packet.decode()
         except av.error.FFmpegError as error:
-            if self._decoded_s >= self._from_s:
+            is_emptied_twice = isinstance(error, av.error.EOFError) and not packet.size
+            if self._decoded_s >= self._from_s and not is_emptied_twice:
                 self._damage(cause(error))
             return []
         if self._decoded_s < self._from_s:
@@ -293,8 +295,12 @@ class AudioSource:
         at = self._input.extent
         if at and at.is_understated and not at.is_placeholder:
             line = f"its header claims {at.claimed:,} bytes of audio, it holds {at.found:,}; all were read"
-            self.ending = dataclasses.replace(self.ending, notes=(*self.ending.notes, line))
+            self._note(line)
             self.duration_s = claimed_s(self._input.container, self._stream)
+
+    def _note(self, line: str) -> None:
+        if line not in self.ending.notes:
+            self.ending = dataclasses.replace(self.ending, notes=(*self.ending.notes, line))
 
     def _damage(self, why: str, n_packets: int = 1) -> None:
         damage: Damage = self.ending.damage.plus(self._decoded_s, why, n_packets)

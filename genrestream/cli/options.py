@@ -15,7 +15,7 @@ MAX_BATCH = 256  # chunks that an exported function may take
 SHORT = {"model": "-m", "output": "-o", "format": "-f"}
 # What stands for an option's value in the help, where its type does not say it.
 METAVARS = {
-    "sources": "SOURCE", "model_and_file": "MODEL [FILE]",
+    "sources": "SOURCE", "model_and_file": "MODEL FILE",
     "names": "MODEL", "model": "NAME", "output": "FILE", "plot": "FILE", "segments": "FILE",
     "record": "FILE", "rotate_h": "HOURS", "device": "NAME", "source": "SOURCE", "speed": "FACTOR",
     "duration_s": "SECONDS", "hop_s": "SECONDS", "half_life_s": "SECONDS", "min_probability": "P", "silence_db": "DB",
@@ -110,9 +110,9 @@ class ExportOptions:
     """Export a model for other programs, with its front end inside.
 
     Attributes:
-        model_and_file: A shipped model's name or a model's folder, and the file to write; with --to, the file may be
-            left out, and is then named after the model.
-        to: Format of the file; the one that its suffix names where not given.
+        model_and_file: A shipped model's name or a model's folder, and a file.
+        to: Format of the file; the one that its suffix names where not given. With it the file may be left out, and is
+            then named after the model.
         batch: Chunks that the exported function takes at once.
     """
 
