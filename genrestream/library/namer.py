@@ -29,7 +29,7 @@ class Namer:
         if per_track:
             check_number("per_track", per_track, 1, 86_400, "0 for all, or from 1 to 86400 seconds")
         self._per_track, checked = per_track, checkpoint.read(shipped.find(model))
-        self._card, self._program = checked.card, Program(checked)
+        self._program = Program(checked)
 
     def genres(self, path: str | os.PathLike[str], min_probability: float) -> list[str]:
         """Return a file's genres as tags spell them; none where none is probable enough.
@@ -40,9 +40,7 @@ class Namer:
         if not 0 <= min_probability <= 1:
             raise OptionError("min_probability", min_probability, "must be from 0 to 1")
         name = os.fspath(path)
-        config = StreamConfig()
-        following = self._program.in_order(round(config.hop_s * self._card.frontend.sample_rate))
-        session = Session(self._card, self._program, config, following=following)
+        session = Session.of(self._program, StreamConfig())
         excerpt = Excerpt(Found(name, 0, 0), identify(name)[1], self._per_track, session)
         for classified in excerpt:
             session.decide(classified, session.infer(classified))

@@ -29,7 +29,7 @@ class TransformerConfig(Sizes):
         n_heads: Heads of each layer's attention.
         n_hidden: Units of the dense layer inside each layer.
         dropout: Rate in each layer and before the output, in training.
-        patch_out: Share of the patches that are left out, drawn anew for each example, in training.
+        patch_out: Share of the patches that are left out, drawn for each example, in training.
         stochastic_depth: Rate at which the last layer is left out, in training; earlier layers less often.
         stateful: Whether the network goes on from chunk to chunk of a stream; then a patch attends only to those of
             its own time and before, and patch-out does not apply.

@@ -55,8 +55,7 @@ class SharedModel:
 
     def session(self, config: StreamConfig, source: str = "stream") -> Session:
         """Return a session of a stream."""
-        following = self._program.in_order(round(config.hop_s * self.card.frontend.sample_rate))
-        return Session(self.card, self._program, config, source, following)
+        return Session.of(self._program, config, source)
 
 
 def load(name: str | Path) -> SharedModel:

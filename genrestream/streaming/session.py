@@ -16,6 +16,7 @@ from genrestream.audio.silence import is_silent, loudness_db
 from genrestream.errors import UsageError, check_number
 from genrestream.inference.carried import SHORT_GAP_S, InOrder
 from genrestream.inference.checkpoint import Card
+from genrestream.inference.program import Program
 from genrestream.inference.tree import Tree
 from genrestream.streaming.config import StreamConfig, check_hop
 from genrestream.streaming.history import History
@@ -23,6 +24,7 @@ from genrestream.streaming.predictions import Decision, Prediction, State, Verdi
 from genrestream.streaming.samples import block_of
 from genrestream.streaming.turn import OneThread
 from genrestream.voting.follow import Follow
+from genrestream.voting.probabilities import label_probabilities
 from genrestream.voting.steps import Kind
 from genrestream.voting.vote import Rule, Vote
 
@@ -115,6 +117,13 @@ class Session:
         self._notes: tuple[str, ...] = ()
         self._turn, self._is_over = OneThread("this session"), False
         self.on_waveform: OnWaveform | None = None
+
+    @classmethod
+    def of(cls, program: Program, config: StreamConfig, source: str = "stream") -> "Session":
+        """Return a session of a stream through a loaded model; the arguments are those of the class."""
+        card = program.checkpoint.card
+        following = program.in_order(round(config.hop_s * card.frontend.sample_rate))
+        return cls(card, program, config, source, following)
 
     def push(self, samples: Any, sample_rate: int) -> list[Prediction]:
         """Take samples and return the predictions that became ready, often none.
@@ -321,34 +330,3 @@ class Session:
             rule=str(vote),
             since_s=vote.since_s,
         )
-
-
-def label_probabilities(card: Card, logits: np.ndarray) -> np.ndarray:
-    """Return the calibrated probability of each of a card's labels, shape (n_labels,), from its ``n_logits`` logits."""
-    if not card.outside:
-        return probabilities(logits, card.temperature, card.multi_label)
-    own, kinds = np.split(logits, [len(card.labels) - 1])
-    other = other_music(kinds, np.arange(len(kinds)) >= card.outside[0])
-    return np.append((1 - other) * probabilities(own, card.temperature, False), other)
-
-
-def other_music(kinds: np.ndarray, is_foreign: np.ndarray) -> np.ndarray:
-    """Return how probable it is that a chunk is music of other kinds than a taught model's.
-
-    Args:
-        kinds: Logits of kinds of music, shape (..., n_kinds).
-        is_foreign: Which of them the model's genres do not cover, boolean, shape (n_kinds,).
-
-    Returns:
-        Shape (...).
-    """
-    return probabilities(kinds, 1.0, False)[..., is_foreign].sum(axis=-1)
-
-
-def probabilities(logits: np.ndarray, temperature: float, multi_label: bool) -> np.ndarray:
-    """Return calibrated probabilities along the last axis: sigmoid where several may hold, else softmax."""
-    scaled = logits.astype(np.float64) / temperature
-    if multi_label:
-        return 0.5 * (1 + np.tanh(0.5 * scaled))  # the sigmoid, without overflow
-    exponents = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    return exponents / exponents.sum(axis=-1, keepdims=True)

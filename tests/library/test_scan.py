@@ -250,6 +250,21 @@ def test_a_worker_that_never_answers_is_ended(tmp_path, default, monkeypatch):
     assert re.search(r"took more than \d s and was ended; scan with --retry to try it again$", failed[0])
 
 
+def test_a_file_that_waits_behind_a_long_one_is_not_taken_for_stuck(tmp_path, default, monkeypatch):
+    from genrestream.library.table.track import Found
+    from genrestream.library.work import pool as pools
+    from genrestream.library.work.settings import WorkerSettings
+
+    lengths_s = {"long.wav": 1500, "short.wav": 1}
+    songs = [encode(tmp_path / name, music(s), 16_000, "pcm_s16le") for name, s in lengths_s.items()]
+    files = [Found(str(song), song.stat().st_size, song.stat().st_mtime_ns) for song in songs]
+    with pools.Pool(WorkerSettings("musicnn", 0.0), 1) as pool:
+        answers = []
+        for answer in pool.answers(iter(files), lambda _: bool(monkeypatch.setattr(pools, "STUCK_S", 0.1))):
+            answers.append(answer)
+    assert [answer.error for answer in answers] == ["", ""]
+
+
 def foreign(path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE songs (name)")

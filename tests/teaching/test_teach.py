@@ -15,10 +15,10 @@ from genrestream.cli.main import main
 from genrestream.errors import CheckpointError
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.network import load_weights
-from genrestream.streaming.session import label_probabilities
 from genrestream.teaching import examples
 from genrestream.teaching.config import TeachConfig
 from genrestream.teaching.teach import Taught, teach
+from genrestream.voting.probabilities import label_probabilities
 from tests.conftest import EXAMPLES, encode, music
 
 N_SONGS, SONG_S = 5, 6

@@ -14,7 +14,7 @@ import numpy as np
 
 from genrestream.errors import UsageError
 from genrestream.files import writing
-from genrestream.streaming.session import probabilities
+from genrestream.voting.probabilities import probabilities
 from genrestream.voting.vote import Rule, Vote
 
 _EPSILON_S = 1e-6

@@ -2,7 +2,7 @@
 
 ``train.transformer --init`` starts from it.
 
-Folds keep artists apart here too, so that no fold's encoder has heard an artist that the fold tests::
+Folds keep artists apart here too, so that no fold's encoder is trained on an artist that the fold tests::
 
     python -m train.pretrain --data ../shared/data/gtzan --more ../shared/data/songs --folds --no-validate
     python -m train.transformer --data ../shared/data/gtzan --folds --no-validate --init runs/pretrained

@@ -79,7 +79,7 @@ def warm(network: Network, run: Path, fold: int | None, split: Split) -> Network
         split: The tracks, of which no held-out one may have been pre-trained on.
 
     Raises:
-        UsageError: There is no such encoder, it is of another network, or it has heard a held-out track.
+        UsageError: There is no such encoder, it is of another network, or it was trained on a held-out track.
     """
     part = run / ("all" if fold is None else f"fold{fold}")
     path = (part if part.is_dir() else run) / FILE

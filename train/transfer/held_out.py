@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genrestream.streaming.session import probabilities
 from genrestream.teaching.judging.report import Share
+from genrestream.voting.probabilities import probabilities
 from train.data.tracks import Track
 
 

@@ -17,7 +17,7 @@ from genrestream.inference.engines.bare import store_bare
 from genrestream.inference.engines.stored import Kind, program_file, read_program, unpacked, write_program
 from genrestream.inference.overlap import log_mel_config
 
-# Compiles in less than half the time, and runs as fast: the heavy layers are in libraries, which XLA does not compile.
+# Compiles in less than half the time, and runs as fast (docs/speed.md).
 QUICK: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 MAX_MEMORY = 2 << 30  # bytes of working memory that the network may need for one chunk
 

@@ -242,6 +242,7 @@ class _Process:
         """Take a message; return the file's answer where it is complete."""
         number = message["file"]
         file = self.files[number]
+        file.began_s = math.inf  # its next step may wait for another file
         if "hash" in message:
             file.audio_hash, file.duration_s = message["hash"], message["duration_s"]
             if not is_known(file.audio_hash):

@@ -119,9 +119,7 @@ class _Worker:
 
     def _row(self, file: _File) -> dict[str, Any]:
         if self._program:
-            config = StreamConfig()
-            following = self._program.in_order(round(config.hop_s * self._card.frontend.sample_rate))
-            session = Session(self._card, self._program, config, following=following)
+            session = Session.of(self._program, StreamConfig())
             excerpt = Excerpt(file.found, file.duration_s, self._settings.per_track, session)
             for classified in excerpt:
                 session.decide(classified, session.infer(classified))

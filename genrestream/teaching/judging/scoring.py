@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from genrestream.streaming.session import other_music, probabilities
 from genrestream.teaching.fit import LinearFit
 from genrestream.teaching.groups import folds_of
+from genrestream.voting.probabilities import other_music, probabilities
 from genrestream.voting.vote import sharpened
 
 N_FOLDS, N_INNER = 5, 3

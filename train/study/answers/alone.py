@@ -48,7 +48,7 @@ class Config:
 
 
 class Forgetful(Classifier):
-    """A stateful model that begins anew with each chunk."""
+    """A stateful model that begins again with each chunk."""
 
     def session(self, source: str = "stream", **options: Any) -> Session:
         """Return a session whose chunks are answered one by one."""

@@ -1,4 +1,4 @@
-"""Votes with a network: one query, a GRU or a causal attention layer over what was heard so far.
+"""Votes with a network: one query, a GRU or a causal attention layer over the chunks so far.
 
 Each is a correction of the mean vote's log probabilities that starts at zero, so that what it cannot learn it leaves as
 it is. It is trained on random cuts of tracks, with chunks left out, and scored after every chunk.

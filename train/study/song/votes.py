@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
-from genrestream.streaming.session import probabilities
+from genrestream.voting.probabilities import probabilities
 from genrestream.voting.vote import sharpened
 from train.study.song.heads import Folds, Heads
 from train.study.song.songs import AFTER, MOST, Songs
