@@ -224,12 +224,13 @@ def test_a_worker_that_dies_costs_one_file(tmp_path, default):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs a signal that stops a process")
-def test_a_worker_that_never_answers_is_ended(tmp_path, default, monkeypatch):
+@pytest.mark.parametrize("n_songs", [1, 4])  # it stops between two steps of its only file, or in another file
+def test_a_worker_that_never_answers_is_ended(tmp_path, default, monkeypatch, n_songs):
     from genrestream.library.table.track import Found
     from genrestream.library.work import pool as pools
     from genrestream.library.work.settings import WorkerSettings
 
-    songs = [encode(tmp_path / f"{n}.wav", music(3, seed=n), 16_000, "pcm_s16le") for n in range(4)]
+    songs = [encode(tmp_path / f"{n}.wav", music(3, seed=n), 16_000, "pcm_s16le") for n in range(n_songs)]
     files = [Found(str(song), song.stat().st_size, song.stat().st_mtime_ns) for song in songs]
     stopped = []
 

@@ -22,6 +22,7 @@ from genrestream.library.work.wire import receive, send
 
 N_AT_ONCE = 2  # files that a worker has, so that it never waits for the next one
 STUCK_S, SLOWEST_BYTES_S = 120.0, 1e6
+START_S = 600.0  # it may compile the model, on a slow disk and a busy machine
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +119,7 @@ class Pool:
 
     def _next_message(self) -> tuple["_Process", dict[str, Any] | None]:
         while True:
-            for worker in self._workers:
+            for worker in self._workers if self._messages.empty() else ():  # what it said already counts
                 worker.end_if_stuck()
             with contextlib.suppress(queue.Empty):
                 return self._messages.get(timeout=min(10.0, STUCK_S))
@@ -182,7 +183,7 @@ class _Process:
     def __init__(self, settings: WorkerSettings, messages: "queue.SimpleQueue[Any]", network: Network | None):
         self.files: dict[int, _InWork] = {}
         self.is_ready, self.failure, self.at = False, "", -1
-        self._stuck = ""
+        self._stuck, self._last_s = "", time.monotonic()  # of the last message, to it or from it
         self._messages, self._network, self._turn = messages, network, threading.Lock()
         command = [sys.executable, "-m", "genrestream.library.work.worker", json.dumps(dataclasses.asdict(settings))]
         try:
@@ -203,6 +204,7 @@ class _Process:
     def _read(self) -> None:
         assert self._process.stdout
         while message := receive(self._process.stdout):
+            self._last_s = time.monotonic()
             fields, body = message
             if "chunk" in fields and self._network:
                 number = fields["chunk"]
@@ -219,6 +221,7 @@ class _Process:
 
     def _send(self, fields: dict[str, Any], body: bytes = b"") -> None:
         assert self._process.stdin
+        self._last_s = time.monotonic()
         with self._turn, contextlib.suppress(OSError, ValueError):  # a dead worker is noticed by its reader
             send(self._process.stdin, fields, body)
 
@@ -232,11 +235,22 @@ class _Process:
         self.at, self.files[number].began_s = number, time.monotonic()
 
     def end_if_stuck(self) -> None:
-        """Kill it where it takes far too long for a file: some decoders never return from a damaged one."""
-        for number, file in self.files.items():
-            if not self._stuck and time.monotonic() - file.began_s > file.limit_s:
-                self.at, self._stuck = number, f"took more than {file.limit_s:.0f} s and was ended"
-                self._process.kill()
+        """Kill it where it takes far too long for a file, or says nothing for as long as all its files may take.
+
+        Some decoders never return from a damaged file.
+        """
+        now_s = time.monotonic()
+        slow = [number for number, file in self.files.items() if now_s - file.began_s > file.limit_s]
+        if slow:
+            self._end_stuck(slow[0], self.files[slow[0]].limit_s)
+        silence_s = sum(file.limit_s for file in self.files.values()) if self.is_ready else START_S
+        if silence_s and now_s - self._last_s > silence_s:
+            self._end_stuck(self.at if self.at in self.files else min(self.files, default=-1), silence_s)
+
+    def _end_stuck(self, number: int, limit_s: float) -> None:
+        if not self._stuck:
+            self.at, self._stuck = number, f"took more than {limit_s:.0f} s and was ended"
+            self._process.kill()
 
     def answer(self, message: dict[str, Any], is_known: Callable[[str], bool]) -> Answer | None:
         """Take a message; return the file's answer where it is complete."""
