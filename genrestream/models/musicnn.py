@@ -5,6 +5,7 @@ that their weights can be converted: see ``train/study/convert_musicnn.py``.
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, Literal, cast
 
 import jax
@@ -17,7 +18,8 @@ from genrestream.models.layers.norm import BatchNorm
 
 TIMBRAL_MELS = (38, 67)  # 0.4 and 0.7 of the 96 mel bands, by 7 frames
 TEMPORAL_FRAMES = (128, 64, 32)  # frames, by one mel band
-BLOCK = 17  # frames that a row of the matrix product computes; 11 blocks make MusiCNN's 187 frames
+BLOCK_FRAMES = 17  # that a row of the temporal matrix product computes; 11 blocks make MusiCNN's 187 frames
+BLOCK_MELS = 10  # that the timbral convolution computes at a time; of 6 to 20 the fastest for both shapes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +57,18 @@ def _padded(x: Float[Array, "batch _ n_mels 1"], n_zeros: tuple[int, int]) -> Fl
     return jnp.pad(x, ((0, 0), n_zeros, (0, 0), (0, 0)))
 
 
+def _rising(conv: nnx.Conv, norm: BatchNorm) -> tuple[Array, Callable[[Array], Array]]:
+    """Return a kernel, and the function from the maximum of its responses to that of the block.
+
+    For inference: ReLU and batch norm are monotonic. They rise with the response, or fall where the norm's scale is
+    negative. With the sign of such filters flipped, the maximum can come first, so that ReLU and batch norm process one
+    position instead of all.
+    """
+    sign = jnp.sign(cast(Any, norm).scale.get_value())
+    bias = cast(Any, conv.bias).get_value()
+    return conv.kernel.get_value() * sign, lambda strongest: norm(nnx.relu(strongest * sign + bias))
+
+
 class TimbralBlock(nnx.Module):
     """Convolution over 7 frames and many mel bands, ReLU, batch norm, maximum over the mel positions.
 
@@ -70,7 +84,31 @@ class TimbralBlock(nnx.Module):
 
     def __call__(self, x: Float[Array, "batch n_reached n_mels 1"]) -> Float[Array, "batch n_frames n_filters"]:
         """Return the strongest response of each filter at each frame whose reach is inside the input."""
+        if self.norm.use_running_average:
+            return self._infer(x[..., 0])
         return self.norm(nnx.relu(self.conv(x))).max(axis=2)
+
+    def _infer(self, x: Float[Array, "batch n_reached n_mels"]) -> Float[Array, "batch n_frames n_filters"]:
+        """Do the same in inference at twice the speed on a CPU.
+
+        With few filters a convolution over frames and bands is slow. So each filter is there ``BLOCK_MELS`` times, each
+        a band higher, and the convolution goes over the frames alone. The last two blocks of bands may overlap.
+        """
+        kernel, after = _rising(self.conv, self.norm)
+        (n_taps, n_seen, _, n_filters), (batch, n_reached, n_mels) = kernel.shape, x.shape
+        n_positions = n_mels - n_seen + 1
+        n = min(BLOCK_MELS, n_positions)
+        starts = [min(at, n_positions - n) for at in range(0, n_positions, n)]
+        blocks = jnp.stack([x[:, :, at : at + n_seen + n - 1] for at in starts], axis=1)
+        shifted = jnp.stack([jnp.pad(kernel[:, :, 0], ((0, 0), (at, n - 1 - at), (0, 0))) for at in range(n)], axis=2)
+        responses = jax.lax.conv_general_dilated(
+            blocks.reshape(batch * len(starts), n_reached, -1),
+            shifted.reshape(n_taps, -1, n * n_filters),
+            window_strides=(1,),
+            padding="VALID",
+            dimension_numbers=("NWC", "WIO", "NWC"),
+        )
+        return after(responses.reshape(batch, len(starts), -1, n, n_filters).max(axis=(1, 3)))
 
 
 class TemporalBlock(nnx.Module):
@@ -96,22 +134,18 @@ class TemporalBlock(nnx.Module):
     def _infer(self, x: Float[Array, "batch n_mels n_reached"]) -> Float[Array, "batch n_frames n_filters"]:
         """Do the same in inference at twice the speed on a CPU.
 
-        The convolution is a matrix product that computes ``BLOCK`` frames at a time. ReLU and batch norm are monotonic:
-        they rise with the response, or fall where the norm's scale is negative. With the sign of such filters flipped,
-        the maximum over the bands can come first, so that ReLU and batch norm process one band instead of 96.
+        The convolution is a matrix product that computes ``BLOCK_FRAMES`` at a time.
         """
-        norm, bias = cast(Any, self.norm), cast(Any, self.conv.bias)
-        sign = jnp.sign(norm.scale.get_value())
-        kernel = self.conv.kernel.get_value()[0, :, 0] * sign
-        (n_seen, n_filters), (batch, n_mels, n_reached) = kernel.shape, x.shape
-        n_frames = n_reached - n_seen + 1
-        n_blocks = -(-n_frames // BLOCK)
-        x = jnp.pad(x, ((0, 0), (0, 0), (0, n_blocks * BLOCK - n_frames)))
-        blocks = jnp.stack([x[:, :, at * BLOCK :][:, :, : n_seen + BLOCK - 1] for at in range(n_blocks)], axis=2)
-        shifted = jnp.stack([jnp.pad(kernel, ((at, BLOCK - 1 - at), (0, 0))) for at in range(BLOCK)], axis=1)
-        responses = blocks.reshape(-1, n_seen + BLOCK - 1) @ shifted.reshape(-1, BLOCK * n_filters)
-        strongest = responses.reshape(batch, n_mels, -1).max(axis=1).reshape(batch, -1, n_filters)[:, :n_frames]
-        return norm(nnx.relu(strongest * sign + bias.get_value()))
+        kernel, after = _rising(self.conv, self.norm)
+        kernel, (batch, n_mels, n_reached) = kernel[0, :, 0], x.shape
+        n_seen, n_filters = kernel.shape
+        n_frames, n = n_reached - n_seen + 1, BLOCK_FRAMES
+        n_blocks = -(-n_frames // n)
+        x = jnp.pad(x, ((0, 0), (0, 0), (0, n_blocks * n - n_frames)))
+        blocks = jnp.stack([x[:, :, at * n :][:, :, : n_seen + n - 1] for at in range(n_blocks)], axis=2)
+        shifted = jnp.stack([jnp.pad(kernel, ((at, n - 1 - at), (0, 0))) for at in range(n)], axis=1)
+        responses = blocks.reshape(-1, n_seen + n - 1) @ shifted.reshape(-1, n * n_filters)
+        return after(responses.reshape(batch, n_mels, -1).max(axis=1).reshape(batch, -1, n_filters)[:, :n_frames])
 
 
 class MidBlock(nnx.Module):
