@@ -18,7 +18,7 @@ from genrestream.inference.cache_folder import cache_folder
 from genrestream.inference.card import Card
 from genrestream.inference.carried import SHORT_GAP_S, Carried, InOrder
 from genrestream.inference.checkpoint import Checkpoint
-from genrestream.inference.engines.bare import Bare, stored_bare
+from genrestream.inference.engines.bare import Bare, bare
 from genrestream.inference.engines.machine import check_process
 from genrestream.inference.engines.stored import Kind
 from genrestream.inference.overlap import Overlap, reused_config
@@ -68,7 +68,7 @@ class Program:
     ):
         check_process()
         self.checkpoint, self._turn, self._lock = checkpoint, turn, threading.Lock()
-        self._bare = stored_bare(checkpoint) if batch_sizes in ((), (1,)) else None
+        self._bare = bare(checkpoint) if batch_sizes in ((), (1,)) else None
         self._compiled: Compiled | None = None
         self._sizes = batch_sizes or ((1,) if self._bare or self._through_jax().is_on_cpu else BATCH_SIZES)
 

@@ -59,7 +59,7 @@ import sys, genrestream
 genrestream.load("cnn_lstm").classify("examples/metal.ogg")
 print("jax" in sys.modules)
 """
-    first, later = in_a_process(code), in_a_process(code)
+    first, later = in_a_process(code), in_a_process(code)  # the first needs orbax for the weights
     assert (first.stdout, later.stdout, later.stderr) == ("True\n", "False\n", "")
     assert in_a_process(code, JAX_PLATFORMS="cpu").stdout == "True\n"  # a setting of jax is jax's to obey
 

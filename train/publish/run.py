@@ -12,7 +12,7 @@ from genrestream.errors import UsageError
 from genrestream.inference import checkpoint
 from genrestream.inference.network import load_weights
 from genrestream.inference.weights import files_of
-from train.publish import model_card
+from train.publish import model_card, traced
 
 OF_FIRST_SEED = (
     "macro_recall", "recall", "accuracy_chunks_95", "calibration_error_track", "calibration_error_first_chunk",
@@ -42,7 +42,9 @@ class Config:
 
 
 def publish(config: Config) -> checkpoint.Checkpoint:
-    """Write the model of all tracks with its folds' calibration and figures, and its README.md.
+    """Write the model of all tracks with its folds' calibration and figures, its README.md, and its traced functions.
+
+    The last only in the folder of the shipped models.
 
     Raises:
         UsageError: The run has no report, the report is not of held-out tracks, or the model is too large to ship.
@@ -82,6 +84,8 @@ def publish(config: Config) -> checkpoint.Checkpoint:
         config.output, card, load_weights(model), [*model.path.glob("LICENSE*"), *model.path.glob("NOTICE*")]
     )
     model_card.write(published)
+    if traced.traced_file(published, "batch", 1):
+        traced.trace(published)
     return published
 
 

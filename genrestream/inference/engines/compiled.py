@@ -17,8 +17,6 @@ from genrestream.inference.engines.bare import store_bare
 from genrestream.inference.engines.stored import Kind, program_file, read_program, unpacked, write_program
 from genrestream.inference.overlap import log_mel_config
 
-# Compiles in less than half the time, and runs as fast (docs/speed.md).
-QUICK: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 MAX_MEMORY = 2 << 30  # bytes of working memory that the network may need for one chunk
 
 Weights = dict[str, Any]
@@ -126,9 +124,9 @@ def _compile(checkpoint: Checkpoint, kind: Kind, size: int, weights: Weights, sh
 def _quickly_compiled(lowered: Any) -> Any:
     if jax.default_backend() == "cpu":
         try:
-            return lowered.compile(compiler_options=QUICK)
+            return lowered.compile(compiler_options=runtime.QUICK)
         except Exception as error:  # options of XLA come and go
-            logger.debug("not compiled with %s (%s)", QUICK, error)
+            logger.debug("not compiled with %s (%s)", runtime.QUICK, error)
     return lowered.compile()
 
 

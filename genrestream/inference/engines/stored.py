@@ -13,7 +13,7 @@ from genrestream.inference.checkpoint import CARD_FILE, Checkpoint
 from genrestream.inference.engines.packing import from_bytes, to_bytes
 
 MAX_PROGRAMS = 32
-EXECUTABLE = " executable"  # no parameter's name begins with a space
+EXECUTABLE, RESULT = " executable", " result "  # no parameter's name begins with a space; a result's number follows
 # Of a function: independent chunks, the next chunk of a stream, or the next samples after a state.
 Kind = Literal["batch", "next", "step"]
 logger = logging.getLogger(__name__)
