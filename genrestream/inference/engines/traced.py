@@ -1,8 +1,8 @@
 """The traced functions of shipped models: with them the first start builds no network, XLA only compiles one.
 
-A function is StableHLO as ``jax.export`` writes it, without weights, and what it returns for silence. It becomes machine
-code, which a stranger may not hand over; so it is taken from shipped models alone. ``python -m train.publish.traced``
-writes the files: again after each change of what the networks compute.
+A function is StableHLO as ``jax.export`` writes it, without weights, and what it returns for silence. It becomes
+machine code, which a stranger may not hand over; so it is taken from shipped models alone. ``python -m
+train.publish.traced`` writes the files: again after each change of what the networks compute.
 
 ::
 
