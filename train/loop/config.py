@@ -214,5 +214,9 @@ def identity(config: RunConfig, split: Split) -> str:
         distributed=False,
         dry_run=False,
     )
-    sides = [[track.name for track in side] for side in (split.train, split.validation, split.test)]
+    # Tracks that are dealt to hosts have an order of each host's own.
+    sides = [
+        [track.name if track.host is None else (track.name, track.host) for track in side]
+        for side in (split.train, split.validation, split.test)
+    ]
     return hashlib.sha256(repr((plain, sides)).encode()).hexdigest()

@@ -216,8 +216,8 @@ def check_same_run(folder: Path, found: object, identity: str) -> None:
     """
     if found != identity:
         raise UsageError(
-            f"--output {folder}: holds a run with another network, data, split, seed or other options;"
-            " repeat its options, or name another folder"
+            f"--output {folder}: holds a run with another network, data, split, seed, number of processes or other"
+            " options; repeat its options, or name another folder"
         )
 
 

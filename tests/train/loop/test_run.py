@@ -90,17 +90,20 @@ def steps(output):
     return sorted(int(folder.name) for folder in (output / "state").glob("[0-9]*") if folder.name.isdigit())
 
 
-@pytest.mark.parametrize("killed_after", [0, 2])
-def test_killed_then_out_of_space_then_resumed_it_ends_bit_for_bit_alike(data, whole, tmp_path, killed_after):
-    output = tmp_path / "run"
-    process = subprocess.Popen(arguments(data, output), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def kill(command, output, after):
+    """Start a run, and kill it at once when a later step is saved than this."""
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
-    while time.monotonic() < deadline and process.poll() is None:
-        if steps(output)[-1:] > [killed_after]:
-            break
+    while time.monotonic() < deadline and process.poll() is None and steps(output)[-1:] <= [after]:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
+
+
+@pytest.mark.parametrize("killed_after", [0, 2])
+def test_killed_then_out_of_space_then_resumed_it_ends_bit_for_bit_alike(data, whole, tmp_path, killed_after):
+    output = tmp_path / "run"
+    kill(arguments(data, output), output, killed_after)
     saved = steps(output)
     assert saved
     run = subprocess.run([*SMALL_FILES, *arguments(data, output, "--resume")], cwd=ROOT, text=True, capture_output=True)
@@ -112,6 +115,22 @@ def test_killed_then_out_of_space_then_resumed_it_ends_bit_for_bit_alike(data, w
     for name, array in weights(whole).items():
         np.testing.assert_array_equal(weights(output)[name], array, err_msg=name)
     assert metrics(output) == metrics(whole)
+
+
+def test_a_stateful_run_goes_on_bit_for_bit(data, tmp_path):
+    sizes = ("--n-fft", 256, "--hop-length", 128, "--n-mels", 32, "--n-samples", 8_192, "--n-frames", 64)
+    sizes = (*sizes, "--n-filters", 4, 4, 4, 4, 4, "--n-units", 4, "--batch-size", 4, "--n-epochs", 2)
+    options = ("--data", data, "--split", "track", "--n-folds", 3, "--sample-rate", 8_000, *sizes, "--save-steps", 1)
+    command = [sys.executable, *map(str, ("-m", "train.crnn", "--stateful", *options, "--output"))]
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    kill([*command, str(killed)], killed, 0)
+    assert steps(killed)
+    assert not (killed / "model").exists()
+    for output, more in ((killed, ["--resume"]), (whole, [])):
+        subprocess.run([*command, str(output), *more], cwd=ROOT, check=True, capture_output=True, timeout=400)
+    for name, array in weights(whole).items():
+        np.testing.assert_array_equal(weights(killed)[name], array, err_msg=name)
+    assert metrics(killed) == metrics(whole)
 
 
 def test_resumed_on_other_devices(data, whole, tmp_path):
@@ -167,6 +186,8 @@ def test_each_of_two_processes_decodes_and_draws_from_its_own_tracks(data, tmp_p
     first, second = ({file.name for file in cache.glob("*.s16")} for cache in caches)
     assert (len(first), len(second)) == (6, 6)
     assert not first & second
+    alone = train(data, output, *CALM, "--resume", code=2)
+    assert "number of processes" in said(alone)
     parts = tyro.conf.OmitArgPrefixes
     config = tyro.cli(Config, args=arguments(data, output, *CALM, "--cache", tmp_path / "c")[3:], config=(parts,))
     split, cache = load(config.data, 8_000)
