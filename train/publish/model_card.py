@@ -150,7 +150,7 @@ def _rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "accuracy of a single chunk", f"{figures['accuracy_chunks']:.3f} {interval('accuracy_chunks_95')}"
     yield "calibration error, track", f"{figures['calibration_error_track']:.3f}"
     yield "calibration error, first chunk", f"{figures['calibration_error_first_chunk']:.3f}"
-    yield "tracks that end `unsure`", f"{figures['unsure_below_half']:.1%}"
+    yield "tracks that end under 0.5", f"{figures['unsure_below_half']:.1%}"
     if figures["accuracy_where_sure"] is not None:
         yield "accuracy of the other tracks", f"{figures['accuracy_where_sure']:.3f}"
 
