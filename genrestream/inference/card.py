@@ -82,6 +82,11 @@ class Card:
         return len(self.labels) - bool(self.outside) + sum(self.outside)
 
     @property
+    def n_outputs(self) -> int:
+        """How many outputs the network has: logits, then those of the states."""
+        return self.n_logits + len(self.states)
+
+    @property
     def is_stateful(self) -> bool:
         """Whether the network goes on from chunk to chunk of a stream, so that chunks must come in order."""
         return self.model_config.get("stateful") is True
@@ -108,11 +113,11 @@ def read_card(file: Path) -> Card:
         fields = json.loads(text.decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: cannot be read as JSON ({error}); fetch the model again") from error
-    if not isinstance(fields, dict) or not isinstance(fields.get("format"), int):
+    if not isinstance(fields, dict) or type(fields.get("format")) is not int:
         raise CheckpointError(f"{file}: not a genrestream model, it has no integer 'format'")
     if fields["format"] > FORMAT:
         raise CheckpointError(
-            f"{file}: format {fields['format']:.0f} is newer than this genrestream reads ({FORMAT});"
+            f"{file}: format {_short(fields['format'])} is newer than this genrestream reads ({FORMAT});"
             " pip install -U genrestream"
         )
     try:
@@ -167,8 +172,12 @@ def _check_tree(fields: dict[str, Any]) -> None:
 
 
 def _check_states(states: Any) -> None:
-    if states and (not isinstance(states, list) or states[0] != "music" or set(states) - set(get_args(Kind))):
+    if states and (not isinstance(states, list) or states[0] != "music" or not _are_kinds(states)):
         raise UsageError(f"states={_short(states)} must be music first, then speech, noise or both")
+
+
+def _are_kinds(states: list[Any]) -> bool:
+    return all(states.count(one) == 1 and one in get_args(Kind) for one in states)
 
 
 def _check_outside(outside: Any, fields: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from genrestream.errors import CheckpointError, first_line
 from genrestream.inference import shipped
 from genrestream.inference.card import FORMAT, Card, card_to_json, check_labels, check_name, read_card
 from genrestream.inference.shipped import CARD_FILE
-from genrestream.inference.weights import digest_of, files_of, orbax, read_arrays
+from genrestream.inference.weights import Like, digest_of, files_of, orbax, read_arrays
 
 WEIGHTS_FOLDER = "weights"
 
@@ -31,6 +31,7 @@ __all__ = [
     "FORMAT",
     "Card",
     "Checkpoint",
+    "Like",
     "check_labels",
     "check_name",
     "read",
@@ -73,17 +74,17 @@ def read(path: Path) -> Checkpoint:
     return Checkpoint(path, card)
 
 
-def read_weights(checkpoint: Checkpoint, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def read_weights(checkpoint: Checkpoint, like: Mapping[str, Like]) -> dict[str, np.ndarray]:
     """Load the weights, after checking that they fit the network.
 
     Args:
         checkpoint: The model, as ``read`` returned it.
-        shapes: The shape of each parameter by its name, as the network has them.
+        like: The network's parameters by name.
 
     Raises:
         CheckpointError: The weights are unreadable, not finite, or belong to another network.
     """
-    return read_arrays(checkpoint.weights, shapes)
+    return read_arrays(checkpoint.weights, like)
 
 
 def _weights_folder(path: Path, card: Card) -> Path:

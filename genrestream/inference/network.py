@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 from genrestream.errors import CheckpointError, UsageError
 from genrestream.features.frontend import features, first_of, next_features, streamed_features
 from genrestream.features.mel import samples_before
-from genrestream.inference.checkpoint import Card, Checkpoint, read_weights
+from genrestream.inference.checkpoint import Card, Checkpoint, Like, read_weights
 from genrestream.inference.overlap import log_mel_config
 from genrestream.models import MODELS
 
@@ -31,9 +31,7 @@ def abstract_module(card: Card) -> nnx.Module:
     config_type, module_type = MODELS[card.model]
     try:
         config = config_type(**{name: _tuples(value) for name, value in card.model_config.items()})
-        return nnx.eval_shape(
-            lambda: module_type(config, card.frontend.shape, card.n_logits + len(card.states), rngs=nnx.Rngs(0))
-        )
+        return nnx.eval_shape(lambda: module_type(config, card.frontend.shape, card.n_outputs, rngs=nnx.Rngs(0)))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UsageError) as error:
         raise CheckpointError(f"{card.name}: {card.model} cannot be built from its config ({error})") from error
 
@@ -75,13 +73,15 @@ def inferring(module: nnx.Module) -> Any:
     return nnx.view(module, raise_if_not_found=False, **mode)  # an MLP has no batch norm
 
 
-def shapes_of(card: Card) -> dict[str, Any]:
-    """Return the shape and type of each of the network's weights by name.
+def likes_of(card: Card) -> dict[str, Like]:
+    """Return what each of the network's weights must be like, by name.
 
     Raises:
         CheckpointError: This version does not know the network, or its config does not fit.
     """
-    return weights_of(abstract_module(card))
+    return {
+        name: Like(tuple(one.shape), np.dtype(one.dtype)) for name, one in weights_of(abstract_module(card)).items()
+    }
 
 
 def load_weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
@@ -90,7 +90,7 @@ def load_weights(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     Raises:
         CheckpointError: The network is unknown, or the weights are unreadable or do not fit it.
     """
-    return read_weights(checkpoint, {name: tuple(leaf.shape) for name, leaf in shapes_of(checkpoint.card).items()})
+    return read_weights(checkpoint, likes_of(checkpoint.card))
 
 
 def bind(card: Card) -> Callable[[Mapping[str, Any]], Any]:

@@ -79,7 +79,7 @@ class Program:
             chunks: Shape (n_chunks, n_samples), float32.
 
         Returns:
-            Shape (n_chunks, n_labels + n_states).
+            Shape (n_chunks, card.n_outputs).
         """
         parts, left = [], chunks
         while len(left):

@@ -12,7 +12,7 @@ import stat
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,13 @@ from genrestream.errors import CheckpointError, first_line
 MAX_PARAMETERS = 250_000_000  # a gigabyte
 MAX_EXPANSION = 100  # bytes of weights per byte on the disk; the weights of real networks hardly compress
 MAX_FILES = 10_000
-DTYPES = (np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.int8))
+
+
+class Like(NamedTuple):
+    """What an array must be like."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
 
 
 def files_of(folder: Path) -> Iterator[Path]:
@@ -54,27 +60,20 @@ def digest_of(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def read_arrays(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, like: Mapping[str, Like]) -> dict[str, np.ndarray]:
     """Load the weights, after checking that they fit the network.
 
     Args:
         path: The orbax folder.
-        shapes: The shape of each of the network's parameters by its name.
+        like: The network's parameters by name.
 
     Raises:
         CheckpointError: The weights are unreadable, not finite, or belong to another network.
     """
     path = path.absolute()  # orbax finds no metadata at a relative path
-    n_parameters = sum(math.prod(shape) for shape in shapes.values())
-    if n_parameters > MAX_PARAMETERS:
-        raise CheckpointError(f"{path}: the network has more than {MAX_PARAMETERS:,} parameters")
-    n_bytes = sum(file.stat().st_size for file in files_of(path))
-    if 4 * n_parameters > MAX_EXPANSION * n_bytes:
-        raise CheckpointError(
-            f"{path}: {n_bytes:,} bytes cannot hold {n_parameters:,} parameters; fetch the model again"
-        )
+    check_size(path, like)
     try:
-        weights = _load(path, shapes)
+        weights = _load(path, like)
     except CheckpointError:
         raise
     except Exception as error:  # orbax and tensorstore raise errors of many types on damaged files
@@ -85,21 +84,35 @@ def read_arrays(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, 
     return weights
 
 
-def _load(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def check_size(path: Path, like: Mapping[str, Like]) -> None:
+    """Make sure that the network is not too large to load, nor too large for what is on the disk.
+
+    Raises:
+        CheckpointError: It is.
+    """
+    n_parameters = sum(math.prod(one.shape) for one in like.values())
+    if n_parameters > MAX_PARAMETERS:
+        raise CheckpointError(f"{path}: the network has more than {MAX_PARAMETERS:,} parameters")
+    n_bytes = sum(file.stat().st_size for file in files_of(path))
+    if 4 * n_parameters > MAX_EXPANSION * n_bytes:
+        raise CheckpointError(
+            f"{path}: {n_bytes:,} bytes cannot hold {n_parameters:,} parameters; fetch the model again"
+        )
+
+
+def _load(path: Path, like: Mapping[str, Like]) -> dict[str, np.ndarray]:
     ocp = orbax()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # orbax warns that no sharding is given: one host, one copy
         stored = ocp.metadata(path).metadata
-        found = {name: tuple(leaf.shape) for name, leaf in stored.items()}
-        if found != dict(shapes):
-            odd = sorted(map(repr, (name for name in found.keys() | shapes if found.get(name) != shapes.get(name))))
+        found = {name: Like(tuple(leaf.shape), np.dtype(leaf.dtype)) for name, leaf in stored.items()}
+        if found != dict(like):
+            odd = sorted(map(repr, (name for name in found.keys() | like if found.get(name) != like.get(name))))
             raise CheckpointError(f"{path}: the weights are of another network, {odd[0].strip(chr(39))} differs")
         for name, leaf in stored.items():
             pieces = leaf.storage_metadata.chunk_shape if leaf.storage_metadata else None
-            if leaf.dtype not in DTYPES or math.prod(pieces or ()) > max(1, math.prod(shapes[name])):
-                raise CheckpointError(
-                    f"{path}: {name} must be {' or '.join(map(str, DTYPES))} in pieces no larger than itself"
-                )
+            if math.prod(pieces or ()) > max(1, math.prod(like[name].shape)):
+                raise CheckpointError(f"{path}: {name} must be stored in pieces no larger than itself")
         return {name: np.asarray(array) for name, array in ocp.load(path).items()}
 
 

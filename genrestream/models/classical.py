@@ -13,9 +13,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from genrestream.models.config import MAX_UNITS
 from genrestream.models.layers.norm import ColumnNorm
 
-MAX_DEPTH = 64
+MAX_DEPTH, MAX_MEMBERS = 64, 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +42,8 @@ class MemberConfig:
         if self.kind not in needed:
             raise ValueError(f"kind={self.kind!r} must be one of {', '.join(needed)}")
         for name in needed[self.kind]:
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)!r} must be a positive integer")
+            if type(getattr(self, name)) is not int or not 0 < getattr(self, name) <= MAX_UNITS:
+                raise ValueError(f"{name}={getattr(self, name)!r:.60} must be a whole number from 1 to {MAX_UNITS:,}")
         if self.depth > MAX_DEPTH:
             raise ValueError(f"depth={self.depth} must be at most {MAX_DEPTH}")
 
@@ -52,14 +53,15 @@ class ClassicalConfig:
     """Classifiers whose probabilities are averaged; one or more.
 
     Attributes:
-        members: The classifiers, each as a ``MemberConfig`` or a dict of its fields, as in a checkpoint's JSON.
+        members: The classifiers, at most 16, each as a ``MemberConfig`` or as a dict of its fields, as in JSON.
     """
 
     members: tuple[MemberConfig | dict[str, Any], ...] = (MemberConfig("linear"),)
 
     def __post_init__(self) -> None:
-        if not self.parsed:
-            raise ValueError("members must be one or more")
+        if not 0 < len(self.members) <= MAX_MEMBERS:
+            raise ValueError(f"members must be from 1 to {MAX_MEMBERS}")
+        _ = self.parsed  # checks each of them
 
     @property
     def parsed(self) -> tuple[MemberConfig, ...]:

@@ -65,7 +65,7 @@ class Session:
     Args:
         card: The model's card.
         logits_of: The model: a chunk, shape (1, n_samples), to the logits of the labels and then of the card's states,
-            shape (1, card.n_logits + n_states).
+            shape (1, card.n_outputs).
         config: How to cut, vote and decide.
         source: The stream's name, for the verdict.
         following: The model for chunks in order, where it goes on from one to the next: it uses earlier work for chunks

@@ -92,6 +92,9 @@ def test_the_genre_model_says_what_it_was_measured_at():
         (lambda folder: change(folder, temperature=0), "temperature=0"),
         (lambda folder: change(folder, temperature=float("inf")), "temperature=inf must be a finite number"),
         (lambda folder: change(folder, temperature=10**400), "cannot be read as JSON|temperature must be a number"),
+        (lambda folder: change(folder, format=10**400), "format 1000.* is newer than this genrestream reads"),
+        (lambda folder: change(folder, format=True), "has no integer 'format'"),
+        (lambda folder: change(folder, states=["music", "music"]), "must be music first, then speech, noise or both"),
         (lambda folder: change(folder, temperature=1e-300), "temperature=1e-300 must be a positive number"),
         (lambda folder: change(folder, temperature=True), "temperature must be a number, and True is not"),
         (lambda folder: change(folder, sharpness="x"), "sharpness='x' must be from 0 to 10"),
@@ -192,6 +195,14 @@ def test_what_is_wrong_is_named(folder, spoil, said):
         ({"model": "cnn", "model_config": {"n_filters": []}}, r"n_filters=\(\) must be 1 to 16 sizes"),
         ({"model": "cnn", "model_config": {"dropout": 1.0}}, "dropout=1.0 must be at least 0 and below 1"),
         ({"model_config": {"n_midend": 10**5}}, "more than 250,000,000 parameters"),
+        (
+            {"model": "classical", "model_config": {"members": [{"kind": "linear"}] * 17}},
+            "members must be from 1 to 16",
+        ),
+        (
+            {"model": "classical", "model_config": {"members": [{"kind": "kernel", "n_support": 10**6}]}},
+            "n_support=1000000 must be a whole number from 1 to 100,000",
+        ),
     ],
 )
 def test_weights_of_another_network_are_refused(folder, fields, said):
@@ -215,10 +226,11 @@ def test_weights_must_be_finite(tmp_path, value):
         load_weights(model)
 
 
-def test_weights_must_be_float32(tmp_path):
+@pytest.mark.parametrize("dtype", [np.float64, np.int32, np.int8])
+def test_weights_must_have_the_types_of_the_network(tmp_path, dtype):
     card = checkpoint.read(shipped.find("mlp")).card
-    model = stranger(tmp_path / "strange", card, **{"dense.layers.2.bias": np.zeros(len(card.labels))})
-    with pytest.raises(CheckpointError, match=r"dense.layers.2.bias must be float32"):
+    model = stranger(tmp_path / "strange", card, **{"dense.layers.2.bias": np.zeros(len(card.labels), dtype)})
+    with pytest.raises(CheckpointError, match=r"weights are of another network, dense.layers.2.bias differs"):
         load_weights(model)
 
 

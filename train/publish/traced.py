@@ -58,13 +58,13 @@ def _write(
     file = traced_file(model, kind, size)
     if file is None:
         raise UsageError(f"{model.path}: only shipped models have traced functions; publish it into checkpoints/")
-    jitted = jax.jit(function, keep_unused=True)
-    zeros = [np.zeros_like(one) if one.ndim else np.asarray(one) for one in map(np.asarray, jax.tree.leaves(inputs))]
-    like = jax.tree.unflatten(jax.tree.structure(inputs), zeros)
-    program = export.export(jitted, platforms=["cpu"])(weights, *like).mlir_module_serialized
-    results = [np.asarray(one) for one in jax.tree.leaves(jitted(weights, *like))]
-    shapes = {name: one.shape for name, one in weights.items()}
-    write_traced(file, Traced(program, shapes, zeros, results))
+    jitted, floats = jax.jit(function, keep_unused=True), unpacked(weights)
+    program = export.export(jitted, platforms=["cpu"])(floats, *inputs).mlir_module_serialized
+    given, results = (
+        [np.asarray(one) for one in jax.tree.leaves(arrays)] for arrays in (inputs, jitted(floats, *inputs))
+    )
+    like = {name: checkpoint.Like(one.shape, one.dtype) for name, one in weights.items()}
+    write_traced(file, Traced(program, like, given, results))
     return file
 
 

@@ -67,8 +67,9 @@ def _contents(model: checkpoint.Checkpoint, form: ExportTo, n_chunks: int) -> st
     card = model.card
     if form == "safetensors":
         return "the weights; the front end is in the metadata, as a config"
-    n_logits = len(card.labels) + len(card.states)
-    return f"waveform ({n_chunks}, {card.frontend.n_samples}) at {card.frontend.sample_rate} Hz to {n_logits} logits"
+    return (
+        f"waveform ({n_chunks}, {card.frontend.n_samples}) at {card.frontend.sample_rate} Hz to {card.n_outputs} logits"
+    )
 
 
 def _value(text: str) -> object:

@@ -16,6 +16,7 @@ from genrestream.inference.engines.backend import check_device, fingerprint, jax
 from genrestream.inference.engines.bare import store_bare
 from genrestream.inference.engines.stored import Kind, program_file, read_program, unpacked, write_program
 from genrestream.inference.overlap import log_mel_config
+from genrestream.inference.weights import check_size
 
 MAX_MEMORY = 2 << 30  # bytes of working memory that the network may need for one chunk
 
@@ -75,11 +76,13 @@ def _stored_with_weights(checkpoint: Checkpoint, shapes: Shapes) -> tuple[Functi
 def _made_with_weights(checkpoint: Checkpoint, shapes: Shapes) -> tuple[Function, Weights]:
     """Build the network and compile it for one chunk; keep function and weights."""
     # Imports flax, which a warm start does not need.
-    from genrestream.inference.network import load_weights, shapes_of
+    from genrestream.inference.network import likes_of, load_weights
 
+    like = likes_of(checkpoint.card)
+    check_size(checkpoint.weights, like)  # before anything is compiled for it
     like_weights = {
         name: jax.ShapeDtypeStruct(one.shape, np.float32 if one.dtype == np.int8 else one.dtype)
-        for name, one in shapes_of(checkpoint.card).items()
+        for name, one in like.items()
     }
     with ThreadPoolExecutor(1) as pool:  # orbax is imported, and reads, while XLA compiles
         loading = pool.submit(load_weights, checkpoint)

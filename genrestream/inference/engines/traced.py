@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from genrestream.inference import shipped
-from genrestream.inference.checkpoint import Checkpoint
+from genrestream.inference.checkpoint import Checkpoint, Like
 from genrestream.inference.engines.packing import from_bytes, to_bytes
 from genrestream.inference.engines.stored import EXECUTABLE, RESULT, Kind
 
@@ -30,13 +30,13 @@ class Traced:
 
     Attributes:
         program: StableHLO, serialized.
-        weights: The shape of each weight by name; they are the first arguments, in the order of their names.
+        weights: The model's weights by name; as float32, in the order of their names, they are the first arguments.
         inputs: Other arguments, to try it with.
         results: What it returns for them.
     """
 
     program: bytes
-    weights: dict[str, tuple[int, ...]]
+    weights: dict[str, Like]
     inputs: list[np.ndarray]
     results: list[np.ndarray]
 
@@ -52,7 +52,7 @@ def traced_file(checkpoint: Checkpoint, kind: Kind, size: int) -> Path | None:
 def write_traced(file: Path, traced: Traced) -> None:
     """Write a traced function."""
     arrays = {EXECUTABLE: np.frombuffer(traced.program, np.uint8)}
-    arrays |= {f"{WEIGHT}{name}": np.zeros((0, *shape), np.float32) for name, shape in traced.weights.items()}
+    arrays |= {f"{WEIGHT}{name}": np.zeros((0, *one.shape), one.dtype) for name, one in traced.weights.items()}
     arrays |= {f"{INPUT}{number}": one for number, one in enumerate(traced.inputs)}
     arrays |= {f"{RESULT}{number}": one for number, one in enumerate(traced.results)}
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def read_traced(file: Path) -> Traced:
     }
     return Traced(
         arrays[EXECUTABLE].tobytes(),
-        {name: array.shape[1:] for name, array in parts[WEIGHT].items()},
+        {name: Like(array.shape[1:], array.dtype) for name, array in parts[WEIGHT].items()},
         list(parts[INPUT].values()),
         list(parts[RESULT].values()),
     )
