@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -147,6 +148,19 @@ def test_batches_give_the_same_answers(tmp_path):
     for (path, probs, classified_s), (its_path, its_probs, its_heard_s) in zip(ours, theirs, strict=True):
         assert (path, classified_s) == (its_path, its_heard_s)
         assert json.loads(probs) == pytest.approx(json.loads(its_probs), abs=1e-4)
+
+
+def test_a_scan_with_batches_leaves_no_thread(tmp_path, cache):
+    from genrestream.library.config import ScanConfig
+    from genrestream.library.scan import scan as scanned_here
+
+    class Quiet:
+        found = begin = advance = problem = staticmethod(lambda *_: None)
+
+    song = encode(tmp_path / "song.wav", music(4), 16_000, "pcm_s16le")
+    config = ScanConfig(db=str(tmp_path / "library.sqlite"), model="cnn", batch=2, jobs=1)
+    assert scanned_here([str(song)], config, Quiet(), lambda _: None).n_classified == 1
+    assert not [thread for thread in threading.enumerate() if thread.name == "batcher"]
 
 
 def test_only_the_middle_is_classified(tmp_path, default):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from genrestream.library.table.track import Found
-from genrestream.library.work.network import Network
+from genrestream.library.work.batcher import Batcher
 from genrestream.library.work.settings import WorkerError, WorkerSettings, environment
 from genrestream.library.work.wire import receive, send
 
@@ -50,11 +50,11 @@ class Pool:
     Args:
         settings: Their settings.
         n_workers: How many.
-        network: The network for all of them, where they send chunks.
+        batcher: Takes their chunks, where they have no network of their own.
     """
 
-    def __init__(self, settings: WorkerSettings, n_workers: int, network: Network | None = None):
-        self._settings, self._network = settings, network
+    def __init__(self, settings: WorkerSettings, n_workers: int, batcher: Batcher | None = None):
+        self._settings, self._batcher = settings, batcher
         self._messages: queue.SimpleQueue[tuple[_Process, dict[str, Any] | None]] = queue.SimpleQueue()
         self._workers: list[_Process] = []
         self._n_workers = n_workers
@@ -126,7 +126,7 @@ class Pool:
 
     def _begin(self) -> None:
         """Start the first worker. It may compile the model, which the others then find in the cache."""
-        self._workers.append(_Process(self._settings, self._messages, self._network))
+        self._workers.append(_Process(self._settings, self._messages, self._batcher))
 
     def _died(self, worker: "_Process", left: "_Left") -> Answer | None:
         """Replace a worker that ended; the file that it was at gets an error, the others are given out again."""
@@ -180,11 +180,11 @@ class _InWork:
 class _Process:
     """A worker's process, and the thread that reads what it says."""
 
-    def __init__(self, settings: WorkerSettings, messages: "queue.SimpleQueue[Any]", network: Network | None):
+    def __init__(self, settings: WorkerSettings, messages: "queue.SimpleQueue[Any]", batcher: Batcher | None):
         self.files: dict[int, _InWork] = {}
         self.is_ready, self.failure, self.at = False, "", -1
         self._stuck, self._last_s = "", time.monotonic()  # of the last message, to it or from it
-        self._messages, self._network, self._turn = messages, network, threading.Lock()
+        self._messages, self._batcher, self._turn = messages, batcher, threading.Lock()
         command = [sys.executable, "-m", "genrestream.library.work.worker", json.dumps(dataclasses.asdict(settings))]
         try:
             self._process = subprocess.Popen(
@@ -206,9 +206,9 @@ class _Process:
         while message := receive(self._process.stdout):
             self._last_s = time.monotonic()
             fields, body = message
-            if "chunk" in fields and self._network:
+            if "chunk" in fields and self._batcher:
                 number = fields["chunk"]
-                self._network.look(
+                self._batcher.infer(
                     np.frombuffer(body, np.float32),
                     lambda logits, number=number: self._send({"logits": number}, logits.tobytes()),
                 )
@@ -277,7 +277,7 @@ class _Process:
         with contextlib.suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()
-        self._reader.join(timeout=1)  # it may wait for a network that has ended
+        self._reader.join(timeout=1)  # it may wait for the batcher
         if code is None:
             return "was ended"
         if self._stuck:
