@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from genrestream.library.work.settings import WorkerError, WorkerSettings, envir
 from genrestream.library.work.wire import receive, send
 
 N_AT_ONCE = 2  # files that a worker has, so that it never waits for the next one
+MAX_DEATHS = 3  # in a row, of workers that were at no file
 STUCK_S, SLOWEST_BYTES_S = 120.0, 1e6
 START_S = 600.0  # it may compile the model, on a slow disk and a busy machine
 
@@ -59,6 +60,7 @@ class Pool:
         self._workers: list[_Process] = []
         self._n_workers = n_workers
         self._failure: BaseException | None = None
+        self._n_deaths = 0
 
     def __enter__(self) -> "Pool":
         return self
@@ -85,7 +87,7 @@ class Pool:
             is_known: Whether there is a row already for this digest, so that the file need not be classified.
 
         Raises:
-            WorkerError: The workers cannot be started, or one died before it did anything.
+            WorkerError: The workers cannot be started, or die without being at a file.
             GenrestreamError: The network failed.
         """
         left = _Left(files)
@@ -93,9 +95,10 @@ class Pool:
             self._begin()
         while left.has_more() or any(worker.files for worker in self._workers):
             for worker in self._workers:
-                while worker.is_ready and len(worker.files) < N_AT_ONCE and left.has_more():
+                while left.has_more() and worker.has_place(left.is_next_alone):
                     worker.give(*left.take())
             if answer := self._next_answer(left, is_known):
+                self._n_deaths = 0
                 yield answer
 
     def _next_answer(self, left: "_Left", is_known: Callable[[str], bool]) -> Answer | None:
@@ -129,44 +132,33 @@ class Pool:
         self._workers.append(_Process(self._settings, self._messages, self._batcher))
 
     def _died(self, worker: "_Process", left: "_Left") -> Answer | None:
-        """Replace a worker that ended; the file that it was at gets an error, the others are given out again."""
+        """Replace a worker that ended; the file that it was at gets an error, the others are given out again.
+
+        If it was at several, nobody knows which one it was: each is given out again, and taken alone.
+        """
         reason = worker.end(wait_s=5.0)  # it closed its pipe, so it is ending
         self._workers.remove(worker)
         if not worker.is_ready:
             raise WorkerError(worker.failure or f"a worker process {reason} before it was ready; give fewer --jobs")
+        suspects = worker.suspects
+        self._n_deaths += not suspects
+        if self._n_deaths == MAX_DEATHS:
+            line = f"{MAX_DEATHS} worker processes in a row came to an end at no file, and the last one {reason}"
+            raise WorkerError(f"{line}; free memory or processes, or give fewer --jobs")
         self._begin()
-        file = worker.files.pop(worker.at, None)
-        left.give_back(one.found for one in worker.files.values())
+        file = worker.files.pop(suspects[0]) if len(suspects) == 1 else None
+        for number, other in worker.files.items():
+            left.give_back(other.found, other.is_alone or number in suspects)
         if file is None:
             return None
         line = f"{file.found.path}: the process that decoded it {reason}; scan with --retry to try it again"
         return Answer(file.found, file.audio_hash, file.duration_s, error=line)
 
 
-class _Left:
-    """The files that no worker has yet, numbered."""
-
-    def __init__(self, files: Iterator[Found]):
-        self._files, self._again, self._numbers = files, list[Found](), itertools.count()
-
-    def has_more(self) -> bool:
-        """Whether there is another one."""
-        if not self._again and (one := next(self._files, None)):
-            self._again.append(one)
-        return bool(self._again)
-
-    def take(self) -> tuple[int, Found]:
-        """Return the next one and its number."""
-        return next(self._numbers), self._again.pop()
-
-    def give_back(self, files: Iterable[Found]) -> None:
-        """Take files back that were given to a worker in vain."""
-        self._again.extend(files)
-
-
 @dataclasses.dataclass
 class _InWork:
     found: Found
+    is_alone: bool = False  # no worker has another file beside it: if the worker dies, this one is why
     audio_hash: str = ""
     duration_s: float | None = None
     began_s: float = math.inf
@@ -177,13 +169,40 @@ class _InWork:
         return STUCK_S + self.found.size / SLOWEST_BYTES_S + (self.duration_s or 0.0)
 
 
+class _Left:
+    """The files that no worker has yet, numbered."""
+
+    def __init__(self, files: Iterator[Found]):
+        self._files, self._again, self._numbers = files, list[_InWork](), itertools.count()
+
+    def has_more(self) -> bool:
+        """Whether there is another one."""
+        if not self._again and (one := next(self._files, None)):
+            self._again.append(_InWork(one))
+        return bool(self._again)
+
+    @property
+    def is_next_alone(self) -> bool:
+        """Whether the next one must be a worker's only one."""
+        return self._again[-1].is_alone
+
+    def take(self) -> tuple[int, _InWork]:
+        """Return the next one and its number."""
+        return next(self._numbers), self._again.pop()
+
+    def give_back(self, found: Found, is_alone: bool) -> None:
+        """Take a file back whose worker died."""
+        self._again.append(_InWork(found, is_alone))
+
+
 class _Process:
     """A worker's process, and the thread that reads what it says."""
 
     def __init__(self, settings: WorkerSettings, messages: "queue.SimpleQueue[Any]", batcher: Batcher | None):
         self.files: dict[int, _InWork] = {}
-        self.is_ready, self.failure, self.at = False, "", -1
-        self._stuck, self._last_s = "", time.monotonic()  # of the last message, to it or from it
+        self.is_ready, self.failure = False, ""
+        self._stuck, self._stuck_at = "", -1
+        self._last_s = time.monotonic()  # of the last message, to it or from it
         self._messages, self._batcher, self._turn = messages, batcher, threading.Lock()
         command = [sys.executable, "-m", "genrestream.library.work.worker", json.dumps(dataclasses.asdict(settings))]
         try:
@@ -225,14 +244,26 @@ class _Process:
         with self._turn, contextlib.suppress(OSError, ValueError):  # a dead worker is noticed by its reader
             send(self._process.stdin, fields, body)
 
-    def give(self, number: int, found: Found) -> None:
+    def has_place(self, is_alone: bool) -> bool:
+        """Whether it can take another file, one that must be its only one or not."""
+        is_alone = is_alone or any(file.is_alone for file in self.files.values())
+        return self.is_ready and len(self.files) < (1 if is_alone else N_AT_ONCE)
+
+    def give(self, number: int, file: _InWork) -> None:
         """Give it a file."""
-        self.files[number] = _InWork(found)
-        self._send({"file": number, **dataclasses.asdict(found)})
+        self.files[number] = file
+        self._send({"file": number, **dataclasses.asdict(file.found)})
 
     def begin(self, number: int) -> None:
         """Note that it begins a step of a file now."""
-        self.at, self.files[number].began_s = number, time.monotonic()
+        self.files[number].began_s = time.monotonic()
+
+    @property
+    def suspects(self) -> list[int]:
+        """The files of which one may be why it ended: the one it was stuck at, or all that it had begun."""
+        if self._stuck:
+            return [self._stuck_at] if self._stuck_at in self.files else []
+        return [number for number, file in self.files.items() if file.began_s < math.inf]
 
     def end_if_stuck(self) -> None:
         """Kill it where it takes far too long for a file, or says nothing for as long as all its files may take.
@@ -245,11 +276,11 @@ class _Process:
             self._end_stuck(slow[0], self.files[slow[0]].limit_s)
         silence_s = sum(file.limit_s for file in self.files.values()) if self.is_ready else START_S
         if silence_s and now_s - self._last_s > silence_s:
-            self._end_stuck(self.at if self.at in self.files else min(self.files, default=-1), silence_s)
+            self._end_stuck(min(self.files, default=-1), silence_s)
 
     def _end_stuck(self, number: int, limit_s: float) -> None:
         if not self._stuck:
-            self.at, self._stuck = number, f"took more than {limit_s:.0f} s and was ended"
+            self._stuck_at, self._stuck = number, f"took more than {limit_s:.0f} s and was ended"
             self._process.kill()
 
     def answer(self, message: dict[str, Any], is_known: Callable[[str], bool]) -> Answer | None:

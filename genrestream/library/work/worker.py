@@ -100,7 +100,7 @@ class _Worker:
             del self._files[task["drop"]]
             return
         number, path = task["file"] if "file" in task else task["classify"], task.get("path", "")
-        self._send({"file": number, "at": True})  # should the process die now, this file is why
+        self._send({"file": number, "at": True})  # if the process dies now, this file may be why
         try:
             if "classify" in task:
                 file = self._files.pop(number)
