@@ -9,6 +9,7 @@ from genrestream.audio.formats import RawFormat
 from genrestream.audio.reading import opening
 from genrestream.errors import AudioError
 
+MAX_STRETCH = 10  # a damaged time is not the end: packets that fill less than a tenth of the time are counted instead
 DIGEST_SIZE = 16  # bytes: two of a billion different songs are alike with a probability of 1e-21
 
 
@@ -38,6 +39,7 @@ def _add(container: InputContainer, digest: hashlib.blake2b, path: str) -> float
     if stream is None:
         raise AudioError(f"{path}: has no audio stream; give a file with sound")
     n_ticks = last = 0  # the sum of all packets' lengths, and where the last one ends: either may be lacking
+    n_packets = n_timed = 0
     packets = container.demux(stream)
     while True:
         try:
@@ -45,13 +47,16 @@ def _add(container: InputContainer, digest: hashlib.blake2b, path: str) -> float
                 if packet.size:
                     digest.update(packet)
                     n_ticks += packet.duration or 0
+                    n_packets, n_timed = n_packets + 1, n_timed + bool(packet.duration)
                     last = max(last, (packet.pts or 0) + (packet.duration or 0))
             break
         except IndexError:  # PyAV: a packet of a stream that appeared after opening
             packets = container.demux(stream)
         except (av.error.FFmpegError, OSError):  # cut short: the decoder says so
             break
-    n_ticks = max(n_ticks, last - (stream.start_time or 0))
+    span = last - (stream.start_time or 0)
+    if not n_timed or span * n_timed <= MAX_STRETCH * n_ticks * n_packets:
+        n_ticks = max(n_ticks, span)
     return float(n_ticks * stream.time_base) if stream.time_base else 0.0
 
 

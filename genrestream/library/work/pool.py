@@ -22,7 +22,7 @@ from genrestream.library.work.wire import receive, send
 
 N_AT_ONCE = 2  # files that a worker has, so that it never waits for the next one
 MAX_DEATHS = 3  # in a row, of workers that were at no file
-STUCK_S, SLOWEST_BYTES_S = 120.0, 1e6
+STUCK_S, SLOWEST_BYTES_S, DAY_S = 120.0, 1e6, 86_400.0
 START_S = 600.0  # it may compile the model, on a slow disk and a busy machine
 
 
@@ -163,10 +163,13 @@ class _InWork:
     duration_s: float | None = None
     began_s: float = math.inf
 
-    @property
-    def limit_s(self) -> float:
-        """How long one step may take: a working one is far faster, on a slow disk and a busy machine, too."""
-        return STUCK_S + self.found.size / SLOWEST_BYTES_S + (self.duration_s or 0.0)
+    def limit_s(self, per_track: float) -> float:
+        """Return how long one step may take: a working one is far faster, on a slow disk and a busy machine, too.
+
+        The file's own word on its length counts up to the part that is classified, and at most a day.
+        """
+        audio_s = min(self.duration_s or 0.0, per_track or DAY_S)
+        return STUCK_S + self.found.size / SLOWEST_BYTES_S + audio_s
 
 
 class _Left:
@@ -200,7 +203,7 @@ class _Process:
 
     def __init__(self, settings: WorkerSettings, messages: "queue.SimpleQueue[Any]", batcher: Batcher | None):
         self.files: dict[int, _InWork] = {}
-        self.is_ready, self.failure = False, ""
+        self.is_ready, self.failure, self._per_track = False, "", settings.per_track
         self._stuck, self._stuck_at = "", -1
         self._last_s = time.monotonic()  # of the last message, to it or from it
         self._messages, self._batcher, self._turn = messages, batcher, threading.Lock()
@@ -271,10 +274,11 @@ class _Process:
         Some decoders never return from a damaged file.
         """
         now_s = time.monotonic()
-        slow = [number for number, file in self.files.items() if now_s - file.began_s > file.limit_s]
-        if slow:
-            self._end_stuck(slow[0], self.files[slow[0]].limit_s)
-        silence_s = sum(file.limit_s for file in self.files.values()) if self.is_ready else START_S
+        limits_s = {number: file.limit_s(self._per_track) for number, file in self.files.items()}
+        for number, limit_s in limits_s.items():
+            if now_s - self.files[number].began_s > limit_s:
+                self._end_stuck(number, limit_s)
+        silence_s = sum(limits_s.values()) if self.is_ready else START_S
         if silence_s and now_s - self._last_s > silence_s:
             self._end_stuck(min(self.files, default=-1), silence_s)
 
