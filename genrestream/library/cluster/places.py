@@ -21,7 +21,7 @@ def place_of(path: str) -> str:
 
 
 def files_of(place: str, choice: Choice, problem: Callable[[str, str], None]) -> Iterator[Found]:
-    """Yield the music below a folder of any filesystem; see ``walk.files_below``.
+    """Yield the music below a folder of any filesystem, the same files as ``walk.files_below``.
 
     Raises:
         UsageError: A package for this kind of address is missing.
@@ -38,7 +38,7 @@ def files_of(place: str, choice: Choice, problem: Callable[[str, str], None]) ->
     for name, about in sorted(found.items()):
         path = filesystem.unstrip_protocol(name)
         is_music = os.path.splitext(name)[1].lower() in music_suffixes()
-        if is_music and not choice.leaves_out(name) and choice.has(root, name):
+        if name == root or (is_music and not choice.leaves_out_below(root, name) and choice.has(root, name)):
             yield Found(path, int(about.get("size") or 0), _mtime_ns(about))
 
 
