@@ -9,7 +9,7 @@ from typing import Any
 from genrestream.errors import OutputError, UsageError, first_line
 from genrestream.inference import checkpoint, shipped
 from genrestream.library.cluster.places import files_of, opened, place_of
-from genrestream.library.cluster.stages import Decode, Look, StageSettings, as_item
+from genrestream.library.cluster.stages import Decode, Infer, StageSettings, as_item
 from genrestream.library.config import ScanConfig
 from genrestream.library.scan import IN_ORDER, Summary, Watcher, marks
 from genrestream.library.table.names import to_text
@@ -90,15 +90,15 @@ def _run(
         # quarters go into the network.
         decode: Any = Decode(settings).decoded
         chunks = files.map_batches(decode, batch_size=FILES_AT_ONCE, num_cpus=1 if n_gpus else 0.25)
-        looked: Any = chunks.map_batches(
-            Look,
+        inferred: Any = chunks.map_batches(
+            Infer,
             fn_constructor_args=(settings,),
             batch_size=FILES_AT_ONCE,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=n_most),
             num_gpus=1 if n_gpus else None,
             num_cpus=None if n_gpus else 0.75,
         )
-        for row in looked.iter_rows():
+        for row in inferred.iter_rows():
             summary.n_classified += row["n"] - row["n_failed"]
             summary.n_failed += row["n_failed"]
             watcher.advance(row["n"])
