@@ -55,6 +55,10 @@ class ScanConfig:
         _ = self.part
         if self.ray and self.watch:
             raise UsageError("--ray and --watch: cannot be used together; run the scan again instead")
+        if self.ray and self.prune:
+            raise UsageError(
+                "--ray and --prune: cannot be used together; leave out --prune, rows of files that are gone stay"
+            )
 
     @property
     def part(self) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from genrestream.library.cluster.places import files_of
+from genrestream.library.cluster.places import files_below_all, files_of
 from genrestream.library.walk import Choice
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec, of the extra ray, is missing")
@@ -53,3 +53,12 @@ def test_folders_are_hidden_and_excluded(remote):
 def test_a_file_stands_for_itself(remote):
     paths = [one.path for one in files_of(f"{remote}/x/cover.jpg", Choice(), lambda *_: None)]
     assert paths == ["memory:///.music/x/cover.jpg"]
+
+
+def test_a_file_below_two_folders_comes_once(remote, local):
+    for place, inner in ((remote, f"{remote}/x"), (local, f"{local}/x")):
+        once, twice = (
+            sorted(one.path for one in files_below_all(places, Choice(), lambda *_: None))
+            for places in ([place], [inner, place, place])
+        )
+        assert twice == once

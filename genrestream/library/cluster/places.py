@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from genrestream.audio.formats import scheme
@@ -40,6 +40,16 @@ def files_of(place: str, choice: Choice, problem: Callable[[str, str], None]) ->
         is_music = os.path.splitext(name)[1].lower() in music_suffixes()
         if name == root or (is_music and not choice.leaves_out_below(root, name) and choice.has(root, name)):
             yield Found(path, int(about.get("size") or 0), _mtime_ns(about))
+
+
+def files_below_all(places: Sequence[str], choice: Choice, problem: Callable[[str, str], None]) -> Iterator[Found]:
+    """Yield the music below several folders, as ``files_of`` does; a file that lies below two of them comes once."""
+    seen = set[str]()
+    for place in map(place_of, places):
+        for found in files_of(place, choice, problem):
+            if found.path not in seen:
+                seen.add(found.path)
+                yield found
 
 
 def opened(place: str) -> tuple[Any, str]:
