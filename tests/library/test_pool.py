@@ -11,7 +11,7 @@ from genrestream.inference import checkpoint, shipped
 from genrestream.library.table.track import Found
 from genrestream.library.work.batcher import Batcher
 from genrestream.library.work.pool import Pool
-from genrestream.library.work.settings import WorkerError, WorkerSettings
+from genrestream.library.work.settings import WorkerError, WorkerSettings, environment
 from tests.conftest import encode, music
 
 NO_THREADS = """
@@ -45,6 +45,15 @@ def fault(tmp_path, monkeypatch):
         monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'faults'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
 
     return into_each_worker
+
+
+@pytest.mark.parametrize("package", ["jax_plugins/xla_cuda12", "libtpu"])
+def test_workers_leave_a_device_to_the_scan(tmp_path, monkeypatch, package):
+    before = environment()
+    (tmp_path / package).mkdir(parents=True)
+    (tmp_path / package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert environment() == before | {"JAX_PLATFORMS": "cpu"}
 
 
 def songs(folder: Path, *names: str) -> list[Found]:

@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from genrestream.audio.chunks import MIN_PIECE_S
-from genrestream.audio.source import AudioSource, Block
+from genrestream.audio.source import AudioSource
 from genrestream.errors import AudioError
 from genrestream.library.table.track import Found, classified_track
+from genrestream.streaming.pipeline import joined, named
 from genrestream.streaming.session import MeasuredChunk, Session
 
-GATHERED_S = 4.0  # blocks of a few milliseconds cost more in Python than in what is done with them
+JOINED_S = 4.0  # blocks of a few milliseconds cost more in Python than in what is done with them
 
 
 class Excerpt:
@@ -37,11 +36,10 @@ class Excerpt:
             AudioError: It cannot be opened, decoded or used.
         """
         with AudioSource(self._found.path, window=self._window) as self._source:
-            for block, rate in gathered(iter(self._source)):
-                try:
-                    yield from self._session.chunks(block, rate)
-                except AudioError as error:  # samples have no name, their file has
-                    raise AudioError(f"{self._found.path}: {error}") from error
+            for block, rate in joined(self._source, JOINED_S):
+                with named(self._found.path):
+                    chunks = self._session.chunks(block, rate)
+                yield from chunks
             yield from self._session.last_chunks()
 
     def row(self) -> dict[str, Any]:
@@ -86,18 +84,3 @@ def window(duration_s: float | None, per_track: float) -> tuple[float, float] | 
         return None
     start_s = 0.0 if duration_s is None else (duration_s - per_track) / 2
     return start_s, start_s + per_track
-
-
-def gathered(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Yield blocks of some seconds made of many small ones of one format."""
-    held: list[np.ndarray] = []
-    form, n_held = (0, 0), 0
-    for block, rate in blocks:
-        if held and (form != (len(block), rate) or n_held >= GATHERED_S * rate):
-            yield np.concatenate(held, axis=1), form[1]
-            held, n_held = [], 0
-        form = len(block), rate
-        held.append(block)
-        n_held += block.shape[1]
-    if held:
-        yield np.concatenate(held, axis=1), form[1]

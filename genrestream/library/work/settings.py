@@ -2,16 +2,14 @@
 
 import contextlib
 import dataclasses
-import importlib.util
 import os
 from collections.abc import Iterator
 
 from genrestream.errors import GenrestreamError
+from genrestream.inference.engines.machine import has_device
 
 # The matrix products of the conditioning are small: BLAS threads would only wait for each other.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-# JAX's packages for GPUs and TPUs: where one is installed, each worker would take the device's memory for itself.
-DEVICES = ("jax_cuda12_plugin", "jax_cuda13_plugin", "jax_rocm60_plugin", "jax_rocm7_plugin", "libtpu")
 
 
 class WorkerError(GenrestreamError):
@@ -34,9 +32,11 @@ class WorkerSettings:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a worker: it computes on the CPU, on one thread."""
-    has_device = any(importlib.util.find_spec(name) for name in DEVICES)
-    return {**os.environ, **ONE_THREAD, **({"JAX_PLATFORMS": "cpu"} if has_device else {})}
+    """Return the environment of a worker: it computes on the CPU, on one thread.
+
+    On a GPU or TPU each worker would take the device's memory for itself.
+    """
+    return {**os.environ, **ONE_THREAD, **({"JAX_PLATFORMS": "cpu"} if has_device() else {})}
 
 
 @contextlib.contextmanager
