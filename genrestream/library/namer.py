@@ -1,4 +1,4 @@
-"""A model in this process that names the genres of one file at a time, as a scan would."""
+"""The genres of one file at a time, by a model in this process, with the answers of a scan."""
 
 import os
 
@@ -15,7 +15,7 @@ from genrestream.streaming.session import Session
 
 
 class Namer:
-    """A loaded model.
+    """A loaded model that names genres.
 
     Args:
         model: Name or folder.
@@ -32,7 +32,7 @@ class Namer:
         self._program = Program(checked)
 
     def genres(self, path: str | os.PathLike[str], min_probability: float) -> list[str]:
-        """Return a file's genres as tags spell them; none where none is probable enough.
+        """Return a file's genres as tags spell them; an empty list if none is probable enough.
 
         Raises:
             AudioError: It cannot be classified.

@@ -1,4 +1,4 @@
-"""Files wherever they are: local paths, or addresses such as ``s3://bucket/music`` that fsspec reads."""
+"""Files of any filesystem: local paths, or addresses such as ``s3://bucket/music`` that fsspec reads."""
 
 import contextlib
 import datetime
@@ -16,7 +16,7 @@ from genrestream.library.walk import Choice, files_below
 
 
 def place_of(path: str) -> str:
-    """Return a path in the form that tables have: absolute, or the address as it is."""
+    """Return a path as tables hold it: absolute, or the address unchanged."""
     return path if scheme(path) else absolute(path)
 
 
@@ -68,7 +68,7 @@ def opened(place: str) -> tuple[Any, str]:
 
 @contextlib.contextmanager
 def local_copy(path: str) -> Iterator[str]:
-    """Have a file on this machine: itself, or a copy while the block lasts.
+    """Yield a path on this machine: the file itself, or a copy that is deleted after the block.
 
     Raises:
         AudioError: It cannot be fetched.
@@ -87,7 +87,7 @@ def local_copy(path: str) -> Iterator[str]:
 
 
 def _mtime_ns(about: dict[str, Any]) -> int:
-    """Return when a file was changed, as far as its filesystem tells."""
+    """Return when a file was changed, in nanoseconds since 1970; 0 if its filesystem does not tell."""
     for name in ("mtime", "LastModified", "last_modified", "updated", "created"):
         value = about.get(name)
         if isinstance(value, int | float):

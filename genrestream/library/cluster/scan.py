@@ -26,13 +26,13 @@ except ImportError as error:
 
 FILES_AT_ONCE = 16  # in a task, and in a Parquet file
 MAX_BLOCKS = 20_000
-GPU_BATCH = 256  # chunks in one call, where --batch does not say it
+GPU_BATCH = 256  # chunks in one call, without --batch
 
 
 def scan_on_ray(folders: Sequence[str], config: ScanConfig, watcher: Watcher) -> Summary:
     """Scan folders of any filesystem on a Ray cluster into a folder of Parquet files.
 
-    Files that have a row already are not classified again, so a run that was ended goes on.
+    Files that have a row already are not classified again, so the same call resumes a run that was stopped.
 
     Args:
         folders: Paths that all machines have, or addresses that fsspec reads (``s3://``, ``gs://``, ``hdfs://``).
@@ -86,8 +86,8 @@ def _run(
     n_blocks = min(MAX_BLOCKS, math.ceil(len(found) / FILES_AT_ONCE))
     try:
         files = ray.data.from_items([as_item(one) for one in found], override_num_blocks=n_blocks)
-        # The two stages ask for different shares, or Ray would join them into one. Of a file's time on a CPU three
-        # quarters go into the network.
+        # The two stages ask for different shares, or Ray would join them into one. On a CPU the network takes three
+        # quarters of a file's time.
         decode: Any = Decode(settings).decoded
         chunks = files.map_batches(decode, batch_size=FILES_AT_ONCE, num_cpus=1 if n_gpus else 0.25)
         inferred: Any = chunks.map_batches(

@@ -1,7 +1,7 @@
-"""The two stages of the pipeline, each some files at a time: decode on CPUs, then infer, vote and write.
+"""The two stages of the pipeline, each with some files at a time: decode on CPUs, then infer, vote and write.
 
-Some files become one Parquet file whose name follows from theirs. A stage that is done twice, because a machine died,
-writes the same file again.
+The files of a call become one Parquet file, named by a digest of their paths. A stage that is repeated because a
+machine died writes the same file again.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ class Decode:
     """Paths to chunks: a task on a CPU.
 
     Args:
-        settings: What to do.
+        settings: The settings of both stages.
     """
 
     def __init__(self, settings: StageSettings):
@@ -103,7 +103,7 @@ class Infer:
     """Chunks to rows in a Parquet file: an actor with one loaded model.
 
     Args:
-        settings: What to do.
+        settings: The settings of both stages.
     """
 
     def __init__(self, settings: StageSettings):
@@ -113,7 +113,7 @@ class Infer:
             self._program = Program(model, (settings.batch, 1) if settings.batch > 1 else (1,))
 
     def __call__(self, batch: Batch) -> Batch:
-        """Write the rows of some files; return how many they are and which failed."""
+        """Write the rows of some files; return how many they are and how many failed."""
         abouts = [json.loads(str(about)) for about in batch["about"]]
         n_samples = self._card.frontend.n_samples
         waveforms = [np.frombuffer(one, np.float32).reshape(-1, n_samples) for one in batch["samples"]]

@@ -19,7 +19,7 @@ class Batcher:
 
     Args:
         logits_of: Chunks, shape (batch, n_samples), to logits, shape (batch, n_classes).
-        batch: Chunks in a call; where fewer wait, the rest is zeros.
+        batch: Chunks in a call; if fewer wait, the rest is zeros.
         n_samples: Length of a chunk.
         failed: Is called with what the network raised, if it does; the thread ends then.
 

@@ -10,7 +10,7 @@ from genrestream.library.table.track import Found, classified_track
 from genrestream.streaming.pipeline import joined, named
 from genrestream.streaming.session import MeasuredChunk, Session
 
-JOINED_S = 4.0  # blocks of a few milliseconds cost more in Python than in what is done with them
+JOINED_S = 4.0  # a block of a few milliseconds costs more in Python calls than in computation
 
 
 class Excerpt:
@@ -18,7 +18,7 @@ class Excerpt:
 
     Args:
         found: The file.
-        duration_s: Its length in seconds where it is known.
+        duration_s: Its length in seconds if known.
         per_track: Seconds to classify from the middle; 0 classifies all.
         session: A new session.
     """
@@ -43,33 +43,33 @@ class Excerpt:
             yield from self._session.last_chunks()
 
     def row(self) -> dict[str, Any]:
-        """Return what the session says now, as fields of the row.
+        """Return the session's verdict so far, as fields of the row.
 
         Raises:
-            AudioError: Too little was there to be classified.
+            AudioError: There is too little audio to classify.
         """
         self._session.settle()
         return row_of(self._session, self.problems, self._window, self._session.position_s)
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What of the file was damaged, one line each."""
+        """The damage that was found in the file, one line each."""
         return tuple(self._source.problems) if self._source else ()
 
 
 def row_of(
     session: Session, problems: tuple[str, ...], part: tuple[float, float] | None, classified_s: float
 ) -> dict[str, Any]:
-    """Return what a session says of a file, as fields of its row.
+    """Return a session's verdict on a file, as fields of its row.
 
     Args:
-        session: It has decided on all chunks.
-        problems: What of the file was damaged.
+        session: A session that has decided on all chunks.
+        problems: The damage that was found in the file, one line each.
         part: The window that was classified; None for all of it.
         classified_s: Seconds that were classified.
 
     Raises:
-        AudioError: Too little was there to be classified.
+        AudioError: There is too little audio to classify.
     """
     verdict = session.verdict(problems)
     if verdict.n_chunks == 0:

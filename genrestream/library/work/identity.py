@@ -1,4 +1,4 @@
-"""What a file sounds like, by its bytes: a digest of the audio stream's packets, which no tag changes."""
+"""The identity of a file's audio: a digest of the audio stream's packets, which tags do not change."""
 
 import hashlib
 
@@ -10,13 +10,13 @@ from genrestream.audio.reading import opening
 from genrestream.errors import AudioError
 
 MAX_STRETCH = 10  # a damaged time is not the end: packets that fill less than a tenth of the time are counted instead
-DIGEST_SIZE = 16  # bytes: two of a billion different songs are alike with a probability of 1e-21
+DIGEST_SIZE = 16  # bytes: that any two of a billion songs have the same digest has a probability of 1e-21
 
 
 def identify(path: str) -> tuple[str, float | None]:
-    """Return the digest of a file's audio, 32 hexadecimal digits, and its length in seconds where packets tell it.
+    """Return the digest of a file's audio, 32 hexadecimal digits, and its length in seconds, or None if unknown.
 
-    Nothing is decoded. A file that breaks off is known by what is there.
+    Nothing is decoded. Of a file that breaks off, the packets up to there count.
 
     Raises:
         AudioError: It cannot be opened, or holds no audio.
@@ -38,7 +38,7 @@ def _add(container: InputContainer, digest: hashlib.blake2b, path: str) -> float
     stream = container.streams.best("audio")
     if stream is None:
         raise AudioError(f"{path}: has no audio stream; give a file with sound")
-    n_ticks = last = 0  # the sum of all packets' lengths, and where the last one ends: either may be lacking
+    n_ticks = last = 0  # the sum of all packets' lengths, and where the last one ends: either may be missing
     n_packets = n_timed = 0
     packets = container.demux(stream)
     while True:
@@ -61,7 +61,7 @@ def _add(container: InputContainer, digest: hashlib.blake2b, path: str) -> float
 
 
 def _next(opened: opening.Opened) -> InputContainer | None:
-    """Return the next link of a chained stream; None where there is none."""
+    """Return the next link of a chained stream; None if there is none."""
     for link in opened.links:
         if not isinstance(link, AudioError):
             opened.container.close()

@@ -21,21 +21,21 @@ from genrestream.library.work.settings import WorkerError, WorkerSettings, envir
 from genrestream.library.work.wire import receive, send
 
 N_AT_ONCE = 2  # files that a worker has, so that it never waits for the next one
-MAX_DEATHS = 3  # in a row, of workers that were at no file
+MAX_DEATHS = 3  # in a row, of workers that have files and began none
 STUCK_S, SLOWEST_BYTES_S, DAY_S = 120.0, 1e6, 86_400.0
 START_S = 600.0  # it may compile the model, on a slow disk and a busy machine
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a worker says of a file.
+    """What a worker found out about a file.
 
     Attributes:
         found: The file.
-        audio_hash: The digest of its audio; empty where it could not be read.
-        duration_s: Its length in seconds where known.
-        row: What was classified, as fields of its row; None where it was known already, or failed.
-        error: Why it failed; empty where it did not.
+        audio_hash: The digest of its audio; empty if it could not be read.
+        duration_s: Its length in seconds if known.
+        row: The verdict, as fields of its row; None if the audio was known already, or failed.
+        error: Why it failed; empty if it did not.
     """
 
     found: Found
@@ -51,7 +51,7 @@ class Pool:
     Args:
         settings: Their settings.
         n_workers: How many.
-        batcher: Takes their chunks, where they have no network of their own.
+        batcher: Takes their chunks if they have no network of their own.
     """
 
     def __init__(self, settings: WorkerSettings, n_workers: int, batcher: Batcher | None = None):
@@ -75,7 +75,7 @@ class Pool:
         return [worker.pid for worker in self._workers]
 
     def fail(self, error: BaseException) -> None:
-        """End the run with this error: the network cannot go on."""
+        """End the run with this error, which the network raised."""
         self._failure = error
         self._messages.put((_NOBODY, None))
 
@@ -87,10 +87,11 @@ class Pool:
             is_known: Whether there is a row already for this digest, so that the file need not be classified.
 
         Raises:
-            WorkerError: The workers cannot be started, or die without being at a file.
+            WorkerError: The workers cannot be started, or die before they begin a file.
             GenrestreamError: The network failed.
         """
         left = _Left(files)
+        self._n_deaths = -len(self._workers)  # one that died since the last call, without a file, does not count
         if not self._workers and left.has_more():
             self._begin()
         while left.has_more() or any(worker.files for worker in self._workers):
@@ -102,12 +103,12 @@ class Pool:
                 yield answer
 
     def _next_answer(self, left: "_Left", is_known: Callable[[str], bool]) -> Answer | None:
-        """Take one message of a worker; return the answer on a file where it completes one."""
+        """Take one message of a worker; return the answer on a file if it completes one."""
         worker, message = self._next_message()
         if self._failure:
             raise self._failure
         if worker not in self._workers:
-            return None  # its last words came after its end
+            return None  # from a worker that was replaced meanwhile
         if message is None:
             return self._died(worker, left)
         if "ready" in message:
@@ -122,13 +123,13 @@ class Pool:
 
     def _next_message(self) -> tuple["_Process", dict[str, Any] | None]:
         while True:
-            for worker in self._workers if self._messages.empty() else ():  # what it said already counts
+            for worker in self._workers if self._messages.empty() else ():  # a message that waits is a sign of life
                 worker.end_if_stuck()
             with contextlib.suppress(queue.Empty):
                 return self._messages.get(timeout=min(10.0, STUCK_S))
 
     def _begin(self) -> None:
-        """Start the first worker. It may compile the model, which the others then find in the cache."""
+        """Start a worker. The first one may compile the model, which the others then find in the cache."""
         self._workers.append(_Process(self._settings, self._messages, self._batcher))
 
     def _died(self, worker: "_Process", left: "_Left") -> Answer | None:
@@ -141,9 +142,9 @@ class Pool:
         if not worker.is_ready:
             raise WorkerError(worker.failure or f"a worker process {reason} before it was ready; give fewer --jobs")
         suspects = worker.suspects
-        self._n_deaths += not suspects
+        self._n_deaths += bool(worker.files) and not suspects
         if self._n_deaths == MAX_DEATHS:
-            line = f"{MAX_DEATHS} worker processes in a row came to an end at no file, and the last one {reason}"
+            line = f"{MAX_DEATHS} worker processes in a row ended before they began a file, the last one {reason}"
             raise WorkerError(f"{line}; free memory or processes, or give fewer --jobs")
         self._begin()
         file = worker.files.pop(suspects[0]) if len(suspects) == 1 else None
@@ -158,7 +159,7 @@ class Pool:
 @dataclasses.dataclass
 class _InWork:
     found: Found
-    is_alone: bool = False  # no worker has another file beside it: if the worker dies, this one is why
+    is_alone: bool = False  # its worker has no other file: if the worker dies, this one is why
     audio_hash: str = ""
     duration_s: float | None = None
     began_s: float = math.inf
@@ -166,7 +167,7 @@ class _InWork:
     def limit_s(self, per_track: float) -> float:
         """Return how long one step may take: a working one is far faster, on a slow disk and a busy machine, too.
 
-        The file's own word on its length counts up to the part that is classified, and at most a day.
+        Of the file's length, which it may misstate, no more counts than is classified, and a day at most.
         """
         audio_s = min(self.duration_s or 0.0, per_track or DAY_S)
         return STUCK_S + self.found.size / SLOWEST_BYTES_S + audio_s
@@ -263,13 +264,13 @@ class _Process:
 
     @property
     def suspects(self) -> list[int]:
-        """The files of which one may be why it ended: the one it was stuck at, or all that it had begun."""
+        """The files of which one may be why it ended: the one that took too long, or all that it had begun."""
         if self._stuck:
             return [self._stuck_at] if self._stuck_at in self.files else []
         return [number for number, file in self.files.items() if file.began_s < math.inf]
 
     def end_if_stuck(self) -> None:
-        """Kill it where it takes far too long for a file, or says nothing for as long as all its files may take.
+        """Kill it if it takes far too long for a file, or sends nothing for as long as all its files may take.
 
         Some decoders never return from a damaged file.
         """
@@ -288,7 +289,7 @@ class _Process:
             self._process.kill()
 
     def answer(self, message: dict[str, Any], is_known: Callable[[str], bool]) -> Answer | None:
-        """Take a message; return the file's answer where it is complete."""
+        """Take a message; return the file's answer if it is complete."""
         number = message["file"]
         file = self.files[number]
         file.began_s = math.inf  # its next step may wait for another file
@@ -302,7 +303,7 @@ class _Process:
         return Answer(file.found, file.audio_hash, file.duration_s, message.get("row"), message.get("error", ""))
 
     def end(self, wait_s: float = 0.0) -> str:
-        """End the process where it does not end by itself in so many seconds; return how it ended, in words."""
+        """Wait so many seconds for the process to end, then kill it; return how it ended, in words."""
         code = None
         try:
             code = self._process.wait(wait_s)

@@ -13,7 +13,7 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THRE
 
 
 class WorkerError(GenrestreamError):
-    """A worker could not be started, or ended where it should not."""
+    """A worker could not be started, or ended too early."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class WorkerSettings:
     Attributes:
         model: Name or folder of the model.
         per_track: Seconds to classify of a file, from the middle; 0 for all.
-        sends_chunks: Whether chunks go to one network for all workers, and not through one of its own.
+        sends_chunks: Whether chunks go to one network for all workers, and not through a network of its own.
     """
 
     model: str
@@ -41,10 +41,10 @@ def environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def alone_on_one_core() -> Iterator[None]:
-    """Let XLA see one core while it starts, so that it makes one thread to compute with; after it all cores are free.
+    """Let XLA see one core while it starts, so that it computes on one thread; afterwards all cores may be used.
 
-    Where the system cannot do this (macOS, Windows), XLA takes all cores for each chunk, which is slower with many
-    workers, and gives the same answers.
+    If the system cannot do this (macOS, Windows), XLA uses all cores for each chunk: slower with many workers, with the
+    same answers.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield
