@@ -192,13 +192,13 @@ def on_gpu(folder: Path, batches: list[int]) -> None:
         with tempfile.TemporaryDirectory() as place:
             config = ScanConfig(db=f"{place}/library.sqlite", batch=batch, quiet=True)
             summary = scan([str(folder)], config, Progress(quiet=True), lambda _: None)
-        network = summary.network
-        assert network
-        seconds = network.busy_s + network.waited_s
+        batcher = summary.batcher
+        assert batcher
+        seconds = batcher.busy_s + batcher.waited_s
         print(
-            f"batch {batch}: {network.n_chunks / seconds:.0f} chunks/s, {network.waited_s / seconds:.0%} of the time"
-            f" waiting for decoding, {network.n_chunks / network.n_calls:.0f} chunks a call,"
-            f" {network.n_chunks / network.busy_s:.0f} chunks/s in the network"
+            f"batch {batch}: {batcher.n_chunks / seconds:.0f} chunks/s, {batcher.waited_s / seconds:.0%} of the time"
+            f" waiting for decoding, {batcher.n_chunks / batcher.n_calls:.0f} chunks a call,"
+            f" {batcher.n_chunks / batcher.busy_s:.0f} chunks/s in the network"
         )
 
 

@@ -9,6 +9,16 @@ from genrestream.inference.shipped import DEFAULT_MODEL
 MAX_JOBS, MAX_BATCH, MAX_SHARDS = 1024, 8192, 100_000
 
 
+def check_per_track(per_track: float) -> None:
+    """Make sure that a part of a file can be so many seconds long.
+
+    Raises:
+        OptionError: It is neither 0, which stands for all of the file, nor from 1 s to a day.
+    """
+    if per_track != 0:
+        check_number("per_track", per_track, 1, 86_400, "0 for all, or from 1 to 86400 seconds")
+
+
 @dataclasses.dataclass(frozen=True)
 class ScanConfig:
     """Which files are classified, how, and where the table is.
@@ -47,14 +57,17 @@ class ScanConfig:
     quiet: bool = False
 
     def __post_init__(self) -> None:
-        if self.per_track != 0:
-            check_number("per_track", self.per_track, 1, 86_400, "0 for all, or from 1 to 86400 seconds")
+        check_per_track(self.per_track)
         if self.jobs is not None:
             check_number("jobs", self.jobs, 1, MAX_JOBS, f"from 1 to {MAX_JOBS}")
         check_number("batch", self.batch, 0, MAX_BATCH, f"from 0 to {MAX_BATCH}")
         _ = self.part
         if self.ray and self.watch:
             raise UsageError("--ray and --watch: cannot be used together; run the scan again instead")
+        if self.ray and self.prune:
+            raise UsageError(
+                "--ray and --prune: cannot be used together; leave out --prune, rows of files that are gone stay"
+            )
 
     @property
     def part(self) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Playlists of a table: an M3U8 file for each genre."""
+"""Playlists from a table: an M3U8 file for each genre."""
 
 import os
 import re
@@ -14,12 +14,12 @@ from genrestream.library.table.track import Track
 
 
 def write_playlists(tracks: Iterable[Track], config: PlaylistConfig, problem: Callable[[str], None]) -> dict[str, int]:
-    """Write a playlist for each genre that a file is named with.
+    """Write a playlist for each genre that a file has.
 
     Args:
         tracks: The table's rows.
         config: What is listed, and where.
-        problem: Is called with each file that no playlist can name.
+        problem: Is called with one line for each file that a playlist cannot hold.
 
     Returns:
         How many files each playlist lists, by its path.
@@ -54,9 +54,9 @@ def write_playlists(tracks: Iterable[Track], config: PlaylistConfig, problem: Ca
 def _entry(track: Track, folder: Path | None) -> bytes:
     path = os.path.relpath(track.path, folder) if folder else track.path
     title = os.path.splitext(os.path.basename(track.path))[0]
-    if path.startswith("#"):  # else it were a comment
+    if path.startswith("#"):  # otherwise it would be read as a comment
         path = os.path.join(".", path)
-    # Bytes: a name that is no UTF-8 is written as it is, which is what players open.
+    # Bytes, so that a name that is not UTF-8 is written unchanged: players open exactly these bytes.
     return os.fsencode(f"#EXTINF:{round(track.duration_s or -1)},{title}\n{path}\n")
 
 

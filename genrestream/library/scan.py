@@ -17,7 +17,7 @@ from genrestream.library.table.database import Database, Plan, copied
 from genrestream.library.table.names import absolute
 from genrestream.library.table.track import Found, Track, from_dict
 from genrestream.library.walk import Choice, files_below
-from genrestream.library.work.network import Network
+from genrestream.library.work.batcher import Batcher
 from genrestream.library.work.pool import Answer, Pool
 from genrestream.library.work.settings import WorkerSettings
 from genrestream.streaming.config import n_cores
@@ -56,7 +56,7 @@ class Summary:
         n_missing: Rows of files that are gone.
         n_moved: Rows whose file has another name now.
         n_problems: Folders that could not be read.
-        network: The network for all workers, where there was one.
+        batcher: The network for all workers, where there was one.
     """
 
     n_found: int = 0
@@ -67,7 +67,7 @@ class Summary:
     n_missing: int = 0
     n_moved: int = 0
     n_problems: int = 0
-    network: Network | None = None
+    batcher: Batcher | None = None
 
 
 class Scan:
@@ -100,16 +100,17 @@ class Scan:
     def workers(self) -> Iterator[None]:
         """Have the workers in the block; they start with the first file that has to be classified."""
         settings = WorkerSettings(self._config.model, self._config.per_track, self._config.batch > 0)
-        network = None
+        batcher = None
         with contextlib.ExitStack() as stack:
             if self._config.batch:
                 from genrestream.inference.program import Program  # without --batch only the workers have a network
 
                 program = Program(self._model, (self._config.batch, 1))
                 n_samples = self._model.card.frontend.n_samples
-                network = Network(program, self._config.batch, n_samples, lambda error: pool.fail(error))
-                self.summary.network = network
-            pool = stack.enter_context(Pool(settings, self._config.jobs or n_cores(), network))
+                batcher = Batcher(program, self._config.batch, n_samples, lambda error: pool.fail(error))
+                stack.callback(batcher.close)
+                self.summary.batcher = batcher
+            pool = stack.enter_context(Pool(settings, self._config.jobs or n_cores(), batcher))
             self._pool = pool
             yield
 

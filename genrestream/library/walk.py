@@ -33,6 +33,14 @@ class Choice:
             return True
         return any(fnmatch.fnmatch(name, one) or fnmatch.fnmatch(path, one) for one in self.exclude)
 
+    def leaves_out_below(self, root: str, path: str) -> bool:
+        """Whether a path below a root, or a folder between the two, is left out; the root itself never is."""
+        while os.path.basename(path) and len(path) > len(root):
+            if self.leaves_out(path):
+                return True
+            path = os.path.dirname(path)
+        return False
+
     def has(self, root: str, path: str) -> bool:
         """Whether a file belongs to the part: by its path below the root, which is the same on all machines."""
         number, n = self.part

@@ -8,6 +8,7 @@ Between two stages a few items wait at most. XLA, NumPy and FFmpeg release the i
 use all cores.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
@@ -90,10 +91,8 @@ class Pipeline:
 
     def _chunks(self, blocks: Iterable[tuple[Block, SourceState]]) -> Iterator[tuple[MeasuredChunk, SourceState]]:
         for block, state in blocks:
-            try:
+            with named(self._source.name):
                 chunks = self._session.chunks(*block)
-            except AudioError as error:  # samples have no name, their source has
-                raise AudioError(f"{self._source.name}: {error}") from error
             for chunk in chunks:
                 yield chunk, state
         for chunk in self._session.last_chunks():
@@ -108,8 +107,22 @@ class Pipeline:
         return self._session.infer(chunk) if not self._ahead.is_stopped else ("silence", chunk.chunk.waveform[:0])
 
 
-def joined(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Yield blocks, short ones of one format together; if reading fails, what came before is still yielded."""
+@contextlib.contextmanager
+def named(source: str) -> Iterator[None]:
+    """Put the source's name before an error of its samples, which have no name."""
+    try:
+        yield
+    except AudioError as error:
+        raise AudioError(f"{source}: {error}") from error
+
+
+def joined(blocks: Iterable[Block], seconds: float = JOINED_S) -> Iterator[Block]:
+    """Yield blocks, short ones of one format together; if reading fails, what came before is still yielded.
+
+    Args:
+        blocks: Blocks of any length.
+        seconds: The least length of a yielded block, except before a change of format and at the end.
+    """
     waiting: list[np.ndarray] = []
     n_waiting, rate, failure = 0, 0, None
     try:
@@ -119,7 +132,7 @@ def joined(blocks: Iterable[Block]) -> Iterator[Block]:
                 waiting, n_waiting = [], 0
             waiting.append(block)
             n_waiting, rate = n_waiting + block.shape[1], its_rate
-            if n_waiting >= JOINED_S * rate:
+            if n_waiting >= seconds * rate:
                 yield np.concatenate(waiting, axis=1), rate
                 waiting, n_waiting = [], 0
     except Exception as error:

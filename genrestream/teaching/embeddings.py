@@ -22,6 +22,7 @@ from genrestream.features.frontend import features
 from genrestream.files import replacing, writing
 from genrestream.inference.checkpoint import Checkpoint
 from genrestream.inference.network import bind, load_weights
+from genrestream.streaming.pipeline import named
 from genrestream.streaming.session import MeasuredChunk, Session, StreamConfig
 
 VERSION = 1  # of what is kept; another one makes kept features be computed again
@@ -125,11 +126,10 @@ def chunks_of(path: Path, model: Checkpoint, n_most: int) -> np.ndarray:
     session = Session(model.card, _no_network, StreamConfig(), str(path))
     spaced = _Spaced(n_most)
     with AudioSource(path) as source:
-        try:
-            for block, sample_rate in source:
-                spaced.take(session.chunks(block, sample_rate))
-        except AudioError as error:
-            raise error if str(path) in str(error) else AudioError(f"{path}: {error}") from error
+        for block, sample_rate in source:
+            with named(str(path)):
+                chunks = session.chunks(block, sample_rate)
+            spaced.take(chunks)
     spaced.take(session.last_chunks())
     if not spaced.kept:
         raise AudioError(f"{path}: no sound in it that is long and loud enough")

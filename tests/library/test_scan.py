@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -147,6 +148,17 @@ def test_batches_give_the_same_answers(tmp_path):
     for (path, probs, classified_s), (its_path, its_probs, its_heard_s) in zip(ours, theirs, strict=True):
         assert (path, classified_s) == (its_path, its_heard_s)
         assert json.loads(probs) == pytest.approx(json.loads(its_probs), abs=1e-4)
+
+
+def test_a_scan_with_batches_leaves_no_thread(tmp_path, cache):
+    from genrestream.cli.library.progress import Progress
+    from genrestream.library.config import ScanConfig
+    from genrestream.library.scan import scan as scanned_here
+
+    song = encode(tmp_path / "song.wav", music(4), 16_000, "pcm_s16le")
+    config = ScanConfig(db=str(tmp_path / "library.sqlite"), model="cnn", batch=2, jobs=1)
+    assert scanned_here([str(song)], config, Progress(quiet=True), lambda _: None).n_classified == 1
+    assert not [thread for thread in threading.enumerate() if thread.name == "batcher"]
 
 
 def test_only_the_middle_is_classified(tmp_path, default):
@@ -325,6 +337,7 @@ def test_another_model_or_length_needs_another_table(messy, scanned):
         ([".", "--shard", "3/2"], "--shard 3/2: must be I/N with I from 1 to N, such as 2/8"),
         ([".", "--per-track", "0.5"], "--per-track 0.5: must be 0 for all, or from 1 to 86400 seconds"),
         ([".", "--model", "nosuch"], "--model nosuch: no such model"),
+        ([".", "--ray", "auto", "--prune"], "--ray and --prune: cannot be used together; leave out --prune"),
         (["nowhere"], "nowhere: no such file or directory; name a folder of music"),
         ([".", "--db", "nowhere/x.sqlite"], "nowhere/x.sqlite: there is no folder nowhere"),
     ],

@@ -88,6 +88,13 @@ def test_short_blocks_are_joined_and_formats_are_not_mixed():
     ]
 
 
+def test_blocks_are_joined_to_any_length():
+    blocks = [(np.full((1, 1_000), number, np.float32), 8_000) for number in range(9)]
+    got = list(joined(iter(blocks), 0.25))
+    assert [block.shape[1] for block, _ in got] == [2_000] * 4 + [1_000]
+    assert (np.concatenate([block for block, _ in got], 1) == np.concatenate([block for block, _ in blocks], 1)).all()
+
+
 def test_loading_goes_on_in_the_background(cache):
     model = genrestream.load("musicnn", wait=False)
     with model.stream(METAL) as stream:

@@ -106,6 +106,24 @@ def test_the_stream_sees_what_was_taught(taught, folder):
     np.testing.assert_allclose(own, heard, atol=5e-3)
 
 
+def test_the_stages_of_a_cluster_take_it(taught, folder, tmp_path):
+    """Its network has more outputs than it has labels: those of other music."""
+    pytest.importorskip("pyarrow", reason="pyarrow, of the extra parquet, is missing")
+    pytest.importorskip("fsspec", reason="fsspec, of the extra ray, is missing")
+    from genrestream.library.cluster.stages import Decode, Infer, StageSettings
+    from genrestream.library.table import files
+
+    card = checkpoint.read(taught.path).card
+    assert card.n_logits > len(card.labels)
+    table, song = tmp_path / "table.parquet", folder / "loud" / "album 3" / "song.wav"
+    table.mkdir()
+    marks = {"model": "mine", "model_version": "0", "version": "0"}
+    settings = StageSettings("mine", 30.0, 1, str(table), "0", marks)
+    batch = {"path": np.array([str(song)], object), "size": np.array([1]), "mtime_ns": np.array([1])}
+    assert Infer(settings)(Decode(settings).decoded(batch))["n_failed"].tolist() == [0]
+    assert [row.genre for row in files.read(str(table))] == ["loud"]
+
+
 @pytest.fixture
 def run(capsys, taught):
     def command(*arguments: object) -> tuple[int, str, str]:

@@ -1,6 +1,7 @@
 """What a compiled program depends on besides the model, as far as it can be told without importing jax."""
 
 import functools
+import importlib.util
 import os
 import platform
 
@@ -12,6 +13,11 @@ def settings() -> list[str]:
     return sorted(
         f"{name}={value}" for name, value in os.environ.items() if name.startswith(("JAX_", "XLA_")) and value
     )
+
+
+def has_device() -> bool:
+    """Whether a package is installed that lets JAX use a GPU or TPU; which one is there, only JAX can tell."""
+    return any(importlib.util.find_spec(name) for name in ("jax_plugins", "libtpu"))
 
 
 def processor() -> str:

@@ -1,10 +1,10 @@
-"""Files wherever they are: local paths, or addresses such as ``s3://bucket/music`` that fsspec reads."""
+"""Files of any filesystem: local paths, or addresses such as ``s3://bucket/music`` that fsspec reads."""
 
 import contextlib
 import datetime
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from genrestream.audio.formats import scheme
@@ -16,12 +16,12 @@ from genrestream.library.walk import Choice, files_below
 
 
 def place_of(path: str) -> str:
-    """Return a path in the form that tables have: absolute, or the address as it is."""
+    """Return a path as tables hold it: absolute, or the address unchanged."""
     return path if scheme(path) else absolute(path)
 
 
 def files_of(place: str, choice: Choice, problem: Callable[[str, str], None]) -> Iterator[Found]:
-    """Yield the music below a folder of any filesystem; see ``walk.files_below``.
+    """Yield the music below a folder of any filesystem, the same files as ``walk.files_below``.
 
     Raises:
         UsageError: A package for this kind of address is missing.
@@ -38,8 +38,18 @@ def files_of(place: str, choice: Choice, problem: Callable[[str, str], None]) ->
     for name, about in sorted(found.items()):
         path = filesystem.unstrip_protocol(name)
         is_music = os.path.splitext(name)[1].lower() in music_suffixes()
-        if is_music and not choice.leaves_out(name) and choice.has(root, name):
+        if name == root or (is_music and not choice.leaves_out_below(root, name) and choice.has(root, name)):
             yield Found(path, int(about.get("size") or 0), _mtime_ns(about))
+
+
+def files_below_all(places: Sequence[str], choice: Choice, problem: Callable[[str, str], None]) -> Iterator[Found]:
+    """Yield the music below several folders, as ``files_of`` does; a file that lies below two of them comes once."""
+    seen = set[str]()
+    for place in map(place_of, places):
+        for found in files_of(place, choice, problem):
+            if found.path not in seen:
+                seen.add(found.path)
+                yield found
 
 
 def opened(place: str) -> tuple[Any, str]:
@@ -58,7 +68,7 @@ def opened(place: str) -> tuple[Any, str]:
 
 @contextlib.contextmanager
 def local_copy(path: str) -> Iterator[str]:
-    """Have a file on this machine: itself, or a copy while the block lasts.
+    """Yield a path on this machine: the file itself, or a copy that is deleted after the block.
 
     Raises:
         AudioError: It cannot be fetched.
@@ -77,7 +87,7 @@ def local_copy(path: str) -> Iterator[str]:
 
 
 def _mtime_ns(about: dict[str, Any]) -> int:
-    """Return when a file was changed, as far as its filesystem tells."""
+    """Return when a file was changed, in nanoseconds since 1970; 0 if its filesystem does not tell."""
     for name in ("mtime", "LastModified", "last_modified", "updated", "created"):
         value = about.get(name)
         if isinstance(value, int | float):

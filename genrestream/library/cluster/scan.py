@@ -8,12 +8,12 @@ from typing import Any
 
 from genrestream.errors import OutputError, UsageError, first_line
 from genrestream.inference import checkpoint, shipped
-from genrestream.library.cluster.places import files_of, opened, place_of
-from genrestream.library.cluster.stages import Decode, Look, StageSettings, as_item
+from genrestream.library.cluster.places import files_below_all, place_of
+from genrestream.library.cluster.stages import Decode, Infer, StageSettings, as_item
+from genrestream.library.cluster.table import known_files
 from genrestream.library.config import ScanConfig
-from genrestream.library.scan import IN_ORDER, Summary, Watcher, marks
+from genrestream.library.scan import IN_ORDER, Summary, Watcher, marks, settings_of
 from genrestream.library.table.names import to_text
-from genrestream.library.table.parquet import KEYS, read_keys
 from genrestream.library.table.track import Found
 from genrestream.library.walk import Choice
 
@@ -26,13 +26,13 @@ except ImportError as error:
 
 FILES_AT_ONCE = 16  # in a task, and in a Parquet file
 MAX_BLOCKS = 20_000
-GPU_BATCH = 256  # chunks in one call, where --batch does not say it
+GPU_BATCH = 256  # chunks in one call, without --batch
 
 
 def scan_on_ray(folders: Sequence[str], config: ScanConfig, watcher: Watcher) -> Summary:
     """Scan folders of any filesystem on a Ray cluster into a folder of Parquet files.
 
-    Files that have a row already are not classified again, so a run that was ended goes on.
+    Files that have a row already are not classified again, so the same call resumes a run that was stopped.
 
     Args:
         folders: Paths that all machines have, or addresses that fsspec reads (``s3://``, ``gs://``, ``hdfs://``).
@@ -40,8 +40,9 @@ def scan_on_ray(folders: Sequence[str], config: ScanConfig, watcher: Watcher) ->
         watcher: Takes the progress.
 
     Raises:
-        UsageError: The table is no .parquet, there is no such cluster or model, or the model is stateful.
-        OutputError: The pipeline failed.
+        UsageError: The table is no .parquet or was made in another way, there is no such cluster or model, or the
+            model is stateful.
+        OutputError: The pipeline failed, or the table cannot be read or written.
     """
     if not folders:
         raise UsageError("no folder; name what to scan, such as /shared/music or s3://bucket/music")
@@ -53,7 +54,7 @@ def scan_on_ray(folders: Sequence[str], config: ScanConfig, watcher: Watcher) ->
             f"--model {config.model}: is {IN_ORDER}; on Ray a file's chunks have no order, scan without --ray"
         )
     output = place_of(config.db)
-    known = _known(output, marks(model)["model_version"], config.retry)
+    known = known_files(output, settings_of(model, config), config.retry)
     summary, found = Summary(), list[Found]()
 
     def problem(_: str, line: str) -> None:
@@ -61,11 +62,10 @@ def scan_on_ray(folders: Sequence[str], config: ScanConfig, watcher: Watcher) ->
         watcher.problem(line)
 
     choice = Choice(config.exclude, config.follow_symlinks, config.part)
-    for place in map(place_of, folders):
-        for one in files_of(place, choice, problem):
-            summary.n_found += 1
-            if known.get(to_text(one.path)) != (one.size, one.mtime_ns):
-                found.append(one)
+    for one in files_below_all(folders, choice, problem):
+        summary.n_found += 1
+        if known.get(to_text(one.path)) != (one.size, one.mtime_ns):
+            found.append(one)
     summary.n_unchanged = summary.n_found - len(found)
     watcher.begin(len(found), summary.n_unchanged)
     if found:
@@ -86,19 +86,19 @@ def _run(
     n_blocks = min(MAX_BLOCKS, math.ceil(len(found) / FILES_AT_ONCE))
     try:
         files = ray.data.from_items([as_item(one) for one in found], override_num_blocks=n_blocks)
-        # The two stages ask for different shares, or Ray would join them into one. Of a file's time on a CPU three
-        # quarters go into the network.
+        # The two stages ask for different shares, or Ray would join them into one. On a CPU the network takes three
+        # quarters of a file's time.
         decode: Any = Decode(settings).decoded
         chunks = files.map_batches(decode, batch_size=FILES_AT_ONCE, num_cpus=1 if n_gpus else 0.25)
-        looked: Any = chunks.map_batches(
-            Look,
+        inferred: Any = chunks.map_batches(
+            Infer,
             fn_constructor_args=(settings,),
             batch_size=FILES_AT_ONCE,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=n_most),
             num_gpus=1 if n_gpus else None,
             num_cpus=None if n_gpus else 0.75,
         )
-        for row in looked.iter_rows():
+        for row in inferred.iter_rows():
             summary.n_classified += row["n"] - row["n_failed"]
             summary.n_failed += row["n_failed"]
             watcher.advance(row["n"])
@@ -120,25 +120,3 @@ def _connect(address: str) -> None:
         raise UsageError(
             f"--ray {address}: there is no such cluster ({first_line(error)}); start one with 'ray start --head'"
         ) from error
-
-
-def _known(output: str, model_version: str, retry: bool) -> dict[str, tuple[int, int]]:
-    """Return size and time of each file that has a row.
-
-    Raises:
-        UsageError: The table was made with another model.
-    """
-    filesystem, folder = opened(output)
-    try:
-        filesystem.makedirs(folder, exist_ok=True)
-        names = sorted(name for name in filesystem.ls(folder, detail=False) if name.endswith(".parquet"))
-        known: dict[str, tuple[int, int]] = {}
-        for name in names:
-            with filesystem.open(name, "rb") as file:
-                for path, size, mtime_ns, version, error in read_keys(file, KEYS):
-                    if version != model_version:
-                        raise UsageError(f"{output}: was made with another model; name another table")
-                    known[path] = (-1, -1) if retry and error else (size, mtime_ns)
-        return known
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be read or written ({first_line(error)})") from error

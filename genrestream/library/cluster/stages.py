@@ -1,7 +1,7 @@
-"""The two stages of the pipeline, each some files at a time: decode on CPUs, then look, vote and write.
+"""The two stages of the pipeline, each with some files at a time: decode on CPUs, then infer, vote and write.
 
-Some files become one Parquet file whose name follows from theirs. A stage that is done twice, because a machine died,
-writes the same file again.
+The files of a call become one Parquet file, named by a digest of their paths. A stage that is repeated because a
+machine died writes the same file again.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ class Decode:
     """Paths to chunks: a task on a CPU.
 
     Args:
-        settings: What to do.
+        settings: The settings of both stages.
     """
 
     def __init__(self, settings: StageSettings):
@@ -99,11 +99,11 @@ class Decode:
         return about, b"" if about["error"] else b"".join(samples)
 
 
-class Look:
+class Infer:
     """Chunks to rows in a Parquet file: an actor with one loaded model.
 
     Args:
-        settings: What to do.
+        settings: The settings of both stages.
     """
 
     def __init__(self, settings: StageSettings):
@@ -113,12 +113,12 @@ class Look:
             self._program = Program(model, (settings.batch, 1) if settings.batch > 1 else (1,))
 
     def __call__(self, batch: Batch) -> Batch:
-        """Write the rows of some files; return how many they are and which failed."""
+        """Write the rows of some files; return how many they are and how many failed."""
         abouts = [json.loads(str(about)) for about in batch["about"]]
         n_samples = self._card.frontend.n_samples
         waveforms = [np.frombuffer(one, np.float32).reshape(-1, n_samples) for one in batch["samples"]]
         rows, start = [], 0
-        logits = self._looked(waveforms, abouts)
+        logits = self._inferred(waveforms, abouts)
         for path, size, ns, about, chunks in zip(
             batch["path"], batch["size"], batch["mtime_ns"], abouts, waveforms, strict=True
         ):
@@ -130,12 +130,12 @@ class Look:
         n_failed = sum(bool(row.get("error")) for row in rows)
         return {"n": np.array([len(rows)]), "n_failed": np.array([n_failed])}
 
-    def _looked(self, waveforms: list[np.ndarray], abouts: list[dict[str, Any]]) -> np.ndarray:
-        """Return the logits of all chunks, shape (n_chunks, n_classes), those of silent ones zero."""
+    def _inferred(self, waveforms: list[np.ndarray], abouts: list[dict[str, Any]]) -> np.ndarray:
+        """Return the logits of all chunks, shape (n_chunks, n_outputs), those of silent ones zero."""
         samples = np.concatenate(waveforms)
         sounds = np.array([not chunk[4] for about in abouts if not about["error"] for chunk in about["chunks"]], bool)
         places, n = np.flatnonzero(sounds), self._settings.batch
-        logits = np.zeros((len(samples), len(self._card.labels) + len(self._card.states)), np.float32)
+        logits = np.zeros((len(samples), self._card.n_logits + len(self._card.states)), np.float32)
         for first in range(0, len(places), n):
             some = places[first : first + n]
             chunks = np.zeros((n, samples.shape[1]), np.float32)

@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from genrestream.audio.chunks import MIN_PIECE_S
-from genrestream.audio.source import AudioSource, Block
+from genrestream.audio.source import AudioSource
 from genrestream.errors import AudioError
 from genrestream.library.table.track import Found, classified_track
+from genrestream.streaming.pipeline import joined, named
 from genrestream.streaming.session import MeasuredChunk, Session
 
-GATHERED_S = 4.0  # blocks of a few milliseconds cost more in Python than in what is done with them
+JOINED_S = 4.0  # a block of a few milliseconds costs more in Python calls than in computation
 
 
 class Excerpt:
@@ -19,7 +18,7 @@ class Excerpt:
 
     Args:
         found: The file.
-        duration_s: Its length in seconds where it is known.
+        duration_s: Its length in seconds if known.
         per_track: Seconds to classify from the middle; 0 classifies all.
         session: A new session.
     """
@@ -37,41 +36,40 @@ class Excerpt:
             AudioError: It cannot be opened, decoded or used.
         """
         with AudioSource(self._found.path, window=self._window) as self._source:
-            for block, rate in gathered(iter(self._source)):
-                try:
-                    yield from self._session.chunks(block, rate)
-                except AudioError as error:  # samples have no name, their file has
-                    raise AudioError(f"{self._found.path}: {error}") from error
+            for block, rate in joined(self._source, JOINED_S):
+                with named(self._found.path):
+                    chunks = self._session.chunks(block, rate)
+                yield from chunks
             yield from self._session.last_chunks()
 
     def row(self) -> dict[str, Any]:
-        """Return what the session says now, as fields of the row.
+        """Return the session's verdict so far, as fields of the row.
 
         Raises:
-            AudioError: Too little was there to be classified.
+            AudioError: There is too little audio to classify.
         """
         self._session.settle()
         return row_of(self._session, self.problems, self._window, self._session.position_s)
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What of the file was damaged, one line each."""
+        """The damage that was found in the file, one line each."""
         return tuple(self._source.problems) if self._source else ()
 
 
 def row_of(
     session: Session, problems: tuple[str, ...], part: tuple[float, float] | None, classified_s: float
 ) -> dict[str, Any]:
-    """Return what a session says of a file, as fields of its row.
+    """Return a session's verdict on a file, as fields of its row.
 
     Args:
-        session: It has decided on all chunks.
-        problems: What of the file was damaged.
+        session: A session that has decided on all chunks.
+        problems: The damage that was found in the file, one line each.
         part: The window that was classified; None for all of it.
         classified_s: Seconds that were classified.
 
     Raises:
-        AudioError: Too little was there to be classified.
+        AudioError: There is too little audio to classify.
     """
     verdict = session.verdict(problems)
     if verdict.n_chunks == 0:
@@ -86,18 +84,3 @@ def window(duration_s: float | None, per_track: float) -> tuple[float, float] | 
         return None
     start_s = 0.0 if duration_s is None else (duration_s - per_track) / 2
     return start_s, start_s + per_track
-
-
-def gathered(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Yield blocks of some seconds made of many small ones of one format."""
-    held: list[np.ndarray] = []
-    form, n_held = (0, 0), 0
-    for block, rate in blocks:
-        if held and (form != (len(block), rate) or n_held >= GATHERED_S * rate):
-            yield np.concatenate(held, axis=1), form[1]
-            held, n_held = [], 0
-        form = len(block), rate
-        held.append(block)
-        n_held += block.shape[1]
-    if held:
-        yield np.concatenate(held, axis=1), form[1]

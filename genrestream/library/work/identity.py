@@ -1,4 +1,4 @@
-"""What a file sounds like, by its bytes: a digest of the audio stream's packets, which no tag changes."""
+"""The identity of a file's audio: a digest of the audio stream's packets, which tags do not change."""
 
 import hashlib
 
@@ -9,13 +9,14 @@ from genrestream.audio.formats import RawFormat
 from genrestream.audio.reading import opening
 from genrestream.errors import AudioError
 
-DIGEST_SIZE = 16  # bytes: two of a billion different songs are alike with a probability of 1e-21
+MAX_STRETCH = 10  # a damaged time is not the end: packets that fill less than a tenth of the time are counted instead
+DIGEST_SIZE = 16  # bytes: that any two of a billion songs have the same digest has a probability of 1e-21
 
 
 def identify(path: str) -> tuple[str, float | None]:
-    """Return the digest of a file's audio, 32 hexadecimal digits, and its length in seconds where packets tell it.
+    """Return the digest of a file's audio, 32 hexadecimal digits, and its length in seconds, or None if unknown.
 
-    Nothing is decoded. A file that breaks off is known by what is there.
+    Nothing is decoded. Of a file that breaks off, the packets up to there count.
 
     Raises:
         AudioError: It cannot be opened, or holds no audio.
@@ -37,7 +38,8 @@ def _add(container: InputContainer, digest: hashlib.blake2b, path: str) -> float
     stream = container.streams.best("audio")
     if stream is None:
         raise AudioError(f"{path}: has no audio stream; give a file with sound")
-    n_ticks = last = 0  # the sum of all packets' lengths, and where the last one ends: either may be lacking
+    n_ticks = last = 0  # the sum of all packets' lengths, and where the last one ends: either may be missing
+    n_packets = n_timed = 0
     packets = container.demux(stream)
     while True:
         try:
@@ -45,18 +47,21 @@ def _add(container: InputContainer, digest: hashlib.blake2b, path: str) -> float
                 if packet.size:
                     digest.update(packet)
                     n_ticks += packet.duration or 0
+                    n_packets, n_timed = n_packets + 1, n_timed + bool(packet.duration)
                     last = max(last, (packet.pts or 0) + (packet.duration or 0))
             break
         except IndexError:  # PyAV: a packet of a stream that appeared after opening
             packets = container.demux(stream)
         except (av.error.FFmpegError, OSError):  # cut short: the decoder says so
             break
-    n_ticks = max(n_ticks, last - (stream.start_time or 0))
+    span = last - (stream.start_time or 0)
+    if not n_timed or span * n_timed <= MAX_STRETCH * n_ticks * n_packets:
+        n_ticks = max(n_ticks, span)
     return float(n_ticks * stream.time_base) if stream.time_base else 0.0
 
 
 def _next(opened: opening.Opened) -> InputContainer | None:
-    """Return the next link of a chained stream; None where there is none."""
+    """Return the next link of a chained stream; None if there is none."""
     for link in opened.links:
         if not isinstance(link, AudioError):
             opened.container.close()

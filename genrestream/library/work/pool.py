@@ -10,31 +10,32 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from genrestream.library.table.track import Found
-from genrestream.library.work.network import Network
+from genrestream.library.work.batcher import Batcher
 from genrestream.library.work.settings import WorkerError, WorkerSettings, environment
 from genrestream.library.work.wire import receive, send
 
 N_AT_ONCE = 2  # files that a worker has, so that it never waits for the next one
-STUCK_S, SLOWEST_BYTES_S = 120.0, 1e6
+MAX_DEATHS = 3  # in a row, of workers that have files and began none
+STUCK_S, SLOWEST_BYTES_S, DAY_S = 120.0, 1e6, 86_400.0
 START_S = 600.0  # it may compile the model, on a slow disk and a busy machine
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a worker says of a file.
+    """What a worker found out about a file.
 
     Attributes:
         found: The file.
-        audio_hash: The digest of its audio; empty where it could not be read.
-        duration_s: Its length in seconds where known.
-        row: What was classified, as fields of its row; None where it was known already, or failed.
-        error: Why it failed; empty where it did not.
+        audio_hash: The digest of its audio; empty if it could not be read.
+        duration_s: Its length in seconds if known.
+        row: The verdict, as fields of its row; None if the audio was known already, or failed.
+        error: Why it failed; empty if it did not.
     """
 
     found: Found
@@ -50,15 +51,16 @@ class Pool:
     Args:
         settings: Their settings.
         n_workers: How many.
-        network: The network for all of them, where they send chunks.
+        batcher: Takes their chunks if they have no network of their own.
     """
 
-    def __init__(self, settings: WorkerSettings, n_workers: int, network: Network | None = None):
-        self._settings, self._network = settings, network
+    def __init__(self, settings: WorkerSettings, n_workers: int, batcher: Batcher | None = None):
+        self._settings, self._batcher = settings, batcher
         self._messages: queue.SimpleQueue[tuple[_Process, dict[str, Any] | None]] = queue.SimpleQueue()
         self._workers: list[_Process] = []
         self._n_workers = n_workers
         self._failure: BaseException | None = None
+        self._n_deaths = 0
 
     def __enter__(self) -> "Pool":
         return self
@@ -73,7 +75,7 @@ class Pool:
         return [worker.pid for worker in self._workers]
 
     def fail(self, error: BaseException) -> None:
-        """End the run with this error: the network cannot go on."""
+        """End the run with this error, which the network raised."""
         self._failure = error
         self._messages.put((_NOBODY, None))
 
@@ -85,26 +87,28 @@ class Pool:
             is_known: Whether there is a row already for this digest, so that the file need not be classified.
 
         Raises:
-            WorkerError: The workers cannot be started, or one died before it did anything.
+            WorkerError: The workers cannot be started, or die before they begin a file.
             GenrestreamError: The network failed.
         """
         left = _Left(files)
+        self._n_deaths = -len(self._workers)  # one that died since the last call, without a file, does not count
         if not self._workers and left.has_more():
             self._begin()
         while left.has_more() or any(worker.files for worker in self._workers):
             for worker in self._workers:
-                while worker.is_ready and len(worker.files) < N_AT_ONCE and left.has_more():
+                while left.has_more() and worker.has_place(left.is_next_alone):
                     worker.give(*left.take())
             if answer := self._next_answer(left, is_known):
+                self._n_deaths = 0
                 yield answer
 
     def _next_answer(self, left: "_Left", is_known: Callable[[str], bool]) -> Answer | None:
-        """Take one message of a worker; return the answer on a file where it completes one."""
+        """Take one message of a worker; return the answer on a file if it completes one."""
         worker, message = self._next_message()
         if self._failure:
             raise self._failure
         if worker not in self._workers:
-            return None  # its last words came after its end
+            return None  # from a worker that was replaced meanwhile
         if message is None:
             return self._died(worker, left)
         if "ready" in message:
@@ -119,72 +123,91 @@ class Pool:
 
     def _next_message(self) -> tuple["_Process", dict[str, Any] | None]:
         while True:
-            for worker in self._workers if self._messages.empty() else ():  # what it said already counts
+            for worker in self._workers if self._messages.empty() else ():  # a message that waits is a sign of life
                 worker.end_if_stuck()
             with contextlib.suppress(queue.Empty):
                 return self._messages.get(timeout=min(10.0, STUCK_S))
 
     def _begin(self) -> None:
-        """Start the first worker. It may compile the model, which the others then find in the cache."""
-        self._workers.append(_Process(self._settings, self._messages, self._network))
+        """Start a worker. The first one may compile the model, which the others then find in the cache."""
+        self._workers.append(_Process(self._settings, self._messages, self._batcher))
 
     def _died(self, worker: "_Process", left: "_Left") -> Answer | None:
-        """Replace a worker that ended; the file that it was at gets an error, the others are given out again."""
+        """Replace a worker that ended; the file that it was at gets an error, the others are given out again.
+
+        If it was at several, nobody knows which one it was: each is given out again, and taken alone.
+        """
         reason = worker.end(wait_s=5.0)  # it closed its pipe, so it is ending
         self._workers.remove(worker)
         if not worker.is_ready:
             raise WorkerError(worker.failure or f"a worker process {reason} before it was ready; give fewer --jobs")
+        suspects = worker.suspects
+        self._n_deaths += bool(worker.files) and not suspects
+        if self._n_deaths == MAX_DEATHS:
+            line = f"{MAX_DEATHS} worker processes in a row ended before they began a file, the last one {reason}"
+            raise WorkerError(f"{line}; free memory or processes, or give fewer --jobs")
         self._begin()
-        file = worker.files.pop(worker.at, None)
-        left.give_back(one.found for one in worker.files.values())
+        file = worker.files.pop(suspects[0]) if len(suspects) == 1 else None
+        for number, other in worker.files.items():
+            left.give_back(other.found, other.is_alone or number in suspects)
         if file is None:
             return None
         line = f"{file.found.path}: the process that decoded it {reason}; scan with --retry to try it again"
         return Answer(file.found, file.audio_hash, file.duration_s, error=line)
 
 
-class _Left:
-    """The files that no worker has yet, numbered."""
-
-    def __init__(self, files: Iterator[Found]):
-        self._files, self._again, self._numbers = files, list[Found](), itertools.count()
-
-    def has_more(self) -> bool:
-        """Whether there is another one."""
-        if not self._again and (one := next(self._files, None)):
-            self._again.append(one)
-        return bool(self._again)
-
-    def take(self) -> tuple[int, Found]:
-        """Return the next one and its number."""
-        return next(self._numbers), self._again.pop()
-
-    def give_back(self, files: Iterable[Found]) -> None:
-        """Take files back that were given to a worker in vain."""
-        self._again.extend(files)
-
-
 @dataclasses.dataclass
 class _InWork:
     found: Found
+    is_alone: bool = False  # its worker has no other file: if the worker dies, this one is why
     audio_hash: str = ""
     duration_s: float | None = None
     began_s: float = math.inf
 
+    def limit_s(self, per_track: float) -> float:
+        """Return how long one step may take: a working one is far faster, on a slow disk and a busy machine, too.
+
+        Of the file's length, which it may misstate, no more counts than is classified, and a day at most.
+        """
+        audio_s = min(self.duration_s or 0.0, per_track or DAY_S)
+        return STUCK_S + self.found.size / SLOWEST_BYTES_S + audio_s
+
+
+class _Left:
+    """The files that no worker has yet, numbered."""
+
+    def __init__(self, files: Iterator[Found]):
+        self._files, self._again, self._numbers = files, list[_InWork](), itertools.count()
+
+    def has_more(self) -> bool:
+        """Whether there is another one."""
+        if not self._again and (one := next(self._files, None)):
+            self._again.append(_InWork(one))
+        return bool(self._again)
+
     @property
-    def limit_s(self) -> float:
-        """How long one step may take: a working one is far faster, on a slow disk and a busy machine, too."""
-        return STUCK_S + self.found.size / SLOWEST_BYTES_S + (self.duration_s or 0.0)
+    def is_next_alone(self) -> bool:
+        """Whether the next one must be a worker's only one."""
+        return self._again[-1].is_alone
+
+    def take(self) -> tuple[int, _InWork]:
+        """Return the next one and its number."""
+        return next(self._numbers), self._again.pop()
+
+    def give_back(self, found: Found, is_alone: bool) -> None:
+        """Take a file back whose worker died."""
+        self._again.append(_InWork(found, is_alone))
 
 
 class _Process:
     """A worker's process, and the thread that reads what it says."""
 
-    def __init__(self, settings: WorkerSettings, messages: "queue.SimpleQueue[Any]", network: Network | None):
+    def __init__(self, settings: WorkerSettings, messages: "queue.SimpleQueue[Any]", batcher: Batcher | None):
         self.files: dict[int, _InWork] = {}
-        self.is_ready, self.failure, self.at = False, "", -1
-        self._stuck, self._last_s = "", time.monotonic()  # of the last message, to it or from it
-        self._messages, self._network, self._turn = messages, network, threading.Lock()
+        self.is_ready, self.failure, self._per_track = False, "", settings.per_track
+        self._stuck, self._stuck_at = "", -1
+        self._last_s = time.monotonic()  # of the last message, to it or from it
+        self._messages, self._batcher, self._turn = messages, batcher, threading.Lock()
         command = [sys.executable, "-m", "genrestream.library.work.worker", json.dumps(dataclasses.asdict(settings))]
         try:
             self._process = subprocess.Popen(
@@ -206,9 +229,9 @@ class _Process:
         while message := receive(self._process.stdout):
             self._last_s = time.monotonic()
             fields, body = message
-            if "chunk" in fields and self._network:
+            if "chunk" in fields and self._batcher:
                 number = fields["chunk"]
-                self._network.look(
+                self._batcher.infer(
                     np.frombuffer(body, np.float32),
                     lambda logits, number=number: self._send({"logits": number}, logits.tobytes()),
                 )
@@ -225,35 +248,48 @@ class _Process:
         with self._turn, contextlib.suppress(OSError, ValueError):  # a dead worker is noticed by its reader
             send(self._process.stdin, fields, body)
 
-    def give(self, number: int, found: Found) -> None:
+    def has_place(self, is_alone: bool) -> bool:
+        """Whether it can take another file, one that must be its only one or not."""
+        is_alone = is_alone or any(file.is_alone for file in self.files.values())
+        return self.is_ready and len(self.files) < (1 if is_alone else N_AT_ONCE)
+
+    def give(self, number: int, file: _InWork) -> None:
         """Give it a file."""
-        self.files[number] = _InWork(found)
-        self._send({"file": number, **dataclasses.asdict(found)})
+        self.files[number] = file
+        self._send({"file": number, **dataclasses.asdict(file.found)})
 
     def begin(self, number: int) -> None:
         """Note that it begins a step of a file now."""
-        self.at, self.files[number].began_s = number, time.monotonic()
+        self.files[number].began_s = time.monotonic()
+
+    @property
+    def suspects(self) -> list[int]:
+        """The files of which one may be why it ended: the one that took too long, or all that it had begun."""
+        if self._stuck:
+            return [self._stuck_at] if self._stuck_at in self.files else []
+        return [number for number, file in self.files.items() if file.began_s < math.inf]
 
     def end_if_stuck(self) -> None:
-        """Kill it where it takes far too long for a file, or says nothing for as long as all its files may take.
+        """Kill it if it takes far too long for a file, or sends nothing for as long as all its files may take.
 
         Some decoders never return from a damaged file.
         """
         now_s = time.monotonic()
-        slow = [number for number, file in self.files.items() if now_s - file.began_s > file.limit_s]
-        if slow:
-            self._end_stuck(slow[0], self.files[slow[0]].limit_s)
-        silence_s = sum(file.limit_s for file in self.files.values()) if self.is_ready else START_S
+        limits_s = {number: file.limit_s(self._per_track) for number, file in self.files.items()}
+        for number, limit_s in limits_s.items():
+            if now_s - self.files[number].began_s > limit_s:
+                self._end_stuck(number, limit_s)
+        silence_s = sum(limits_s.values()) if self.is_ready else START_S
         if silence_s and now_s - self._last_s > silence_s:
-            self._end_stuck(self.at if self.at in self.files else min(self.files, default=-1), silence_s)
+            self._end_stuck(min(self.files, default=-1), silence_s)
 
     def _end_stuck(self, number: int, limit_s: float) -> None:
         if not self._stuck:
-            self.at, self._stuck = number, f"took more than {limit_s:.0f} s and was ended"
+            self._stuck_at, self._stuck = number, f"took more than {limit_s:.0f} s and was ended"
             self._process.kill()
 
     def answer(self, message: dict[str, Any], is_known: Callable[[str], bool]) -> Answer | None:
-        """Take a message; return the file's answer where it is complete."""
+        """Take a message; return the file's answer if it is complete."""
         number = message["file"]
         file = self.files[number]
         file.began_s = math.inf  # its next step may wait for another file
@@ -267,7 +303,7 @@ class _Process:
         return Answer(file.found, file.audio_hash, file.duration_s, message.get("row"), message.get("error", ""))
 
     def end(self, wait_s: float = 0.0) -> str:
-        """End the process where it does not end by itself in so many seconds; return how it ended, in words."""
+        """Wait so many seconds for the process to end, then kill it; return how it ended, in words."""
         code = None
         try:
             code = self._process.wait(wait_s)
@@ -277,7 +313,7 @@ class _Process:
         with contextlib.suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()
-        self._reader.join(timeout=1)  # it may wait for a network that has ended
+        self._reader.join(timeout=1)  # it may wait for the batcher
         if code is None:
             return "was ended"
         if self._stuck:

@@ -2,20 +2,18 @@
 
 import contextlib
 import dataclasses
-import importlib.util
 import os
 from collections.abc import Iterator
 
 from genrestream.errors import GenrestreamError
+from genrestream.inference.engines.machine import has_device
 
 # The matrix products of the conditioning are small: BLAS threads would only wait for each other.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-# JAX's packages for GPUs and TPUs: where one is installed, each worker would take the device's memory for itself.
-DEVICES = ("jax_cuda12_plugin", "jax_cuda13_plugin", "jax_rocm60_plugin", "jax_rocm7_plugin", "libtpu")
 
 
 class WorkerError(GenrestreamError):
-    """A worker could not be started, or ended where it should not."""
+    """A worker could not be started, or ended too early."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +23,7 @@ class WorkerSettings:
     Attributes:
         model: Name or folder of the model.
         per_track: Seconds to classify of a file, from the middle; 0 for all.
-        sends_chunks: Whether chunks go to one network for all workers, and not through one of its own.
+        sends_chunks: Whether chunks go to one network for all workers, and not through a network of its own.
     """
 
     model: str
@@ -34,17 +32,19 @@ class WorkerSettings:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a worker: it computes on the CPU, on one thread."""
-    has_device = any(importlib.util.find_spec(name) for name in DEVICES)
-    return {**os.environ, **ONE_THREAD, **({"JAX_PLATFORMS": "cpu"} if has_device else {})}
+    """Return the environment of a worker: it computes on the CPU, on one thread.
+
+    On a GPU or TPU each worker would take the device's memory for itself.
+    """
+    return {**os.environ, **ONE_THREAD, **({"JAX_PLATFORMS": "cpu"} if has_device() else {})}
 
 
 @contextlib.contextmanager
 def alone_on_one_core() -> Iterator[None]:
-    """Let XLA see one core while it starts, so that it makes one thread to compute with; after it all cores are free.
+    """Let XLA see one core while it starts, so that it computes on one thread; afterwards all cores may be used.
 
-    Where the system cannot do this (macOS, Windows), XLA takes all cores for each chunk, which is slower with many
-    workers, and gives the same answers.
+    If the system cannot do this (macOS, Windows), XLA uses all cores for each chunk: slower with many workers, with the
+    same answers.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield

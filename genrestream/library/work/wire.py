@@ -1,4 +1,4 @@
-"""Messages through a pipe: a few fields as JSON, and bytes beside them where there are samples."""
+"""Messages through a pipe: a few fields as JSON, and bytes after them if there are samples."""
 
 import json
 import struct
@@ -14,14 +14,14 @@ def send(pipe: IO[bytes], fields: dict[str, Any], body: bytes | memoryview = b""
     Raises:
         OSError: The other side is gone.
     """
-    text = json.dumps(fields).encode()  # ASCII: a name that is no UTF-8 travels as it is
+    text = json.dumps(fields).encode()  # ASCII: a name that is not UTF-8 stays as it is
     pipe.write(HEAD.pack(len(text), len(body)) + text)
     pipe.write(body)
     pipe.flush()
 
 
 def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
-    """Return the next message; None where the other side is gone."""
+    """Return the next message; None if the other side is gone."""
     try:
         head = pipe.read(HEAD.size)
         if len(head) < HEAD.size:

@@ -5,9 +5,9 @@ It reads tasks from standard input and writes answers to standard output (see ``
     {"file": N, "path", "size", "mtime_ns"}   ->  {"file": N, "hash", "duration_s"}  or  {"file": N, "error"}
                                                   and {"file": N, "at"} before it, as before each step
     {"classify": N}                               ->  {"file": N, "row"}                 or  {"file": N, "error"}
-    {"drop": N}                                   the audio of the file is known
+    {"drop": N}                                   the file's audio is known already
 
-It has a network of its own; with ``--batch`` it has none, sends the chunks, and decodes on while they are looked at::
+It has a network of its own; with ``--batch`` it has none, sends the chunks, and decodes further ones meanwhile::
 
     {"chunk": M} + samples, float32           <-
     {"logits": M} + logits, float32           ->
@@ -38,14 +38,14 @@ from genrestream.streaming.config import StreamConfig
 from genrestream.streaming.session import Session
 
 N_THREADS = 2  # of a worker that sends its chunks: one file is decoded while another waits for its logits
-MAX_AHEAD = 32  # chunks of a file without logits; more would only fill memory
+MAX_AHEAD = 32  # chunks of a file that may wait for their logits; more would only fill memory
 
 
 def main() -> None:
     """Work until standard input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the scan, which ends this process
     inlet, outlet = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not get between the messages
+    os.dup2(2, 1)  # what a library prints must not mix with the messages
     settings = WorkerSettings(**json.loads(sys.argv[1]))
     try:
         with alone_on_one_core():
@@ -70,13 +70,13 @@ class _Worker:
         self._card, self._program = model.card, None
         if not settings.sends_chunks:
             self._program = Program(model, (1,))
-            self._program(np.zeros((1, self._card.frontend.n_samples), np.float32))  # what the first call makes, now
+            self._program(np.zeros((1, self._card.frontend.n_samples), np.float32))  # the first call compiles
         self._files: dict[int, _File] = {}
         self._chunks: dict[int, Future[np.ndarray]] = {}
         self._numbers = itertools.count()
 
     def run(self, inlet: BinaryIO) -> None:
-        """Take messages until there are no more, and end the process: what is in work then is of no use."""
+        """Take messages until there are no more, then end the process; unfinished files are dropped."""
         self._send({"ready": True})
         tasks = ThreadPoolExecutor(N_THREADS if self._settings.sends_chunks else 1)
         while message := receive(inlet):
@@ -95,12 +95,12 @@ class _Worker:
                 os._exit(0)  # the scan is gone
 
     def _do(self, task: dict[str, Any]) -> None:
-        """Do a task; whatever goes wrong with a file becomes its answer, and the next file follows."""
+        """Do a task; an error becomes the file's answer, and the worker goes on with the next file."""
         if "drop" in task:
             del self._files[task["drop"]]
             return
         number, path = task["file"] if "file" in task else task["classify"], task.get("path", "")
-        self._send({"file": number, "at": True})  # should the process die now, this file is why
+        self._send({"file": number, "at": True})  # if the process dies now, this file may be why
         try:
             if "classify" in task:
                 file = self._files.pop(number)

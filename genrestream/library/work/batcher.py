@@ -1,5 +1,6 @@
 """One network for all workers: chunks of many files in one call of a fixed shape (``--batch``)."""
 
+import contextlib
 import queue
 import threading
 import time
@@ -8,23 +9,24 @@ from collections.abc import Callable
 import numpy as np
 
 GATHER_S = 0.02  # how long a call waits for more chunks, while workers decode
+POLL_S = 0.1  # how often a thread that waits looks whether the batcher has ended
 
-Answer = Callable[[np.ndarray], None]
+OnLogits = Callable[[np.ndarray], None]
 
 
-class Network:
+class Batcher:
     """A thread that gathers chunks, calls the network, and hands the logits back.
 
     Args:
         logits_of: Chunks, shape (batch, n_samples), to logits, shape (batch, n_classes).
-        batch: Chunks in a call; where fewer wait, the rest is zeros.
+        batch: Chunks in a call; if fewer wait, the rest is zeros.
         n_samples: Length of a chunk.
-        failed: Is called with what the network raised, if it does; it ends with that.
+        failed: Is called with what the network raised, if it does; the thread ends then.
 
     Attributes:
-        n_chunks: Chunks that were looked at.
+        n_chunks: Chunks that went through the network.
         n_calls: Calls of the network.
-        waited_s: Seconds without a chunk to look at.
+        waited_s: Seconds spent waiting for chunks.
         busy_s: Seconds in the network.
     """
 
@@ -37,19 +39,26 @@ class Network:
     ):
         self._logits_of, self._batch, self._n_samples, self._failed = logits_of, batch, n_samples, failed
         # Full, it makes the readers wait, these the workers' pipes, and those the workers: memory stays bounded.
-        self._chunks: queue.Queue[tuple[np.ndarray, Answer] | None] = queue.Queue(maxsize=4 * batch)
+        self._chunks: queue.Queue[tuple[np.ndarray, OnLogits]] = queue.Queue(maxsize=4 * batch)
         self.n_chunks = self.n_calls = 0
         self.waited_s = self.busy_s = 0.0
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._has_ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
         self._thread.start()
 
-    def look(self, samples: np.ndarray, answer: Answer) -> None:
-        """Take a chunk, shape (n_samples,); ``answer`` is called with its logits from the network's thread."""
-        self._chunks.put((samples, answer))
+    def infer(self, samples: np.ndarray, on_logits: OnLogits) -> None:
+        """Take a chunk, shape (n_samples,); ``on_logits`` is called with its logits from the batcher's thread.
+
+        Waits while the queue is full. After the end the chunk is dropped.
+        """
+        while not self._has_ended.is_set():
+            with contextlib.suppress(queue.Full):
+                self._chunks.put((samples, on_logits), timeout=POLL_S)
+                return
 
     def close(self) -> None:
-        """End the thread."""
-        self._chunks.put(None)
+        """End the thread, after the call that it is in; chunks that wait are dropped."""
+        self._has_ended.set()
         self._thread.join()
 
     def _run(self) -> None:
@@ -62,25 +71,24 @@ class Network:
                 logits = self._logits_of(samples)
                 self.busy_s += time.perf_counter() - began
                 self.n_chunks, self.n_calls = self.n_chunks + len(taken), self.n_calls + 1
-                for one, (_, answer) in zip(logits, taken, strict=False):
-                    answer(one)
+                for one, (_, on_logits) in zip(logits, taken, strict=False):
+                    on_logits(one)
         except BaseException as error:
+            self._has_ended.set()
             self._failed(error)
 
-    def _gather(self) -> list[tuple[np.ndarray, Answer]]:
+    def _gather(self) -> list[tuple[np.ndarray, OnLogits]]:
         """Return the next chunks, at most a batch; none at the end."""
         began, taken = time.perf_counter(), []
-        until = None
-        while len(taken) < self._batch:
+        until = began
+        while len(taken) < self._batch and not self._has_ended.is_set():
             try:
-                left_s = None if until is None else max(0.0, until - time.perf_counter())
-                one = self._chunks.get(timeout=left_s)
+                one = self._chunks.get(timeout=max(0.0, until - time.perf_counter()) if taken else POLL_S)
             except queue.Empty:
-                break
-            if one is None:
-                self._chunks.put(None)
-                break
+                if taken:
+                    break
+                continue
+            until = until if taken else time.perf_counter() + GATHER_S
             taken.append(one)
-            until = until or time.perf_counter() + GATHER_S
         self.waited_s += time.perf_counter() - began
-        return taken
+        return [] if self._has_ended.is_set() else taken
