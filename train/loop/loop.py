@@ -168,8 +168,8 @@ class _Run:
             elif self.number % self.config.save_steps == 0:
                 self.saved.save(self.number, state, self.iterator, figures=self.progress.figures)
                 self.progress.start_clock()
-            if self._must_stop():
-                self._stop(state)
+            if number := self._signal():
+                self._stop(state, number)
         self.saved.wait()
         return self.saved.best(state) if self.config.patience else self.step.weights(state)
 
@@ -208,19 +208,24 @@ class _Run:
         self.saved.save(self.number, state, self.iterator, scores)
         self.progress.start_clock()
 
-    def _must_stop(self) -> bool:
-        """Whether a signal came, such as that of a machine that is taken away; all hosts agree on the step."""
-        if jax.process_count() > 1:
-            return multihost_utils.reached_preemption_sync_point(self.number)
-        return bool(self.signals.received)
+    def _signal(self) -> int:
+        """Return the number of the signal that ends the run, 0 for none; all hosts return the same.
 
-    def _stop(self, state: TrainState) -> None:
+        A signal may reach one host only, such as that of a machine that is taken away. The hosts ask each other after
+        the steps where they have just waited for the devices anyway.
+        """
+        mine = next(iter(self.signals.received), 0)
+        if jax.process_count() == 1:
+            return mine
+        return 0 if self.figures else int(multihost_utils.process_allgather(np.array(mine)).max())
+
+    def _stop(self, state: TrainState, number: int) -> None:
         if self.saved.latest_step != self.number:
             if self.figures:
                 self._fetch()
             self.saved.save(self.number, state, self.iterator, figures=self.progress.figures)
         self.saved.wait()
-        raise StoppedError(self.signals.exit_code, f"stopped; step {self.number} is saved, go on with --resume")
+        raise StoppedError(128 + number, f"stopped; step {self.number} is saved, go on with --resume")
 
     def _is_done(self) -> bool:
         """Whether validation has not become better for ``patience`` epochs."""

@@ -226,6 +226,7 @@ def main(config_type: type[Config], trainer: Trainer[Config] = fit) -> None:
 
 def _join_the_others() -> None:
     """Find the other processes; by itself jax reads only the coordinator's address from the environment."""
+    jax.config.update("jax_enable_preemption_service", False)  # it swallows SIGTERM, which the training loop handles
     try:
         numbers = [int(os.environ[name]) if name in os.environ else None for name in PROCESS_VARIABLES]
         jax.distributed.initialize(num_processes=numbers[0], process_id=numbers[1])

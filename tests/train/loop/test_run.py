@@ -146,8 +146,8 @@ CALM = ("--gain-db", 0, "--noise", 0, "--speed", 0, "--equalise-db", 0, "--disto
         "--spec-masks", 0, "--mixup", 0, "--dropout", 0, "--n-epochs", 1)  # fmt: skip
 
 
-def train_in_two_processes(data, output, caches):
-    """Train on two hosts, which are processes of this machine."""
+def started_in_two_processes(data, output, caches, *more):
+    """Start a training on two hosts, which are processes of this machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -158,12 +158,22 @@ def train_in_two_processes(data, output, caches):
             "JAX_NUM_PROCESSES": "2",
             "JAX_PROCESS_ID": str(number),
         }
-        command = arguments(data, output, *CALM, "--cache", cache, "--distributed")
+        command = arguments(data, output, *CALM, "--cache", cache, "--distributed", *more)
         processes.append(
             subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, text=True, stderr=subprocess.PIPE)
         )
+    return processes
+
+
+def ended(processes, code=0):
+    """Wait for processes, and return what they wrote to standard error."""
     errors = [process.communicate(timeout=400)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], errors
+    assert [process.returncode for process in processes] == [code] * len(processes), errors
+    return errors
+
+
+def train_in_two_processes(data, output, caches, *more):
+    ended(started_in_two_processes(data, output, caches, *more))
 
 
 def test_two_processes_train_on_shards_as_one_does_on_the_folder(data, tmp_path):
@@ -231,6 +241,23 @@ def test_a_signal_saves_the_last_step_and_ends(data, tmp_path, number, code):
     assert stopped
     assert steps(output)[-1] == int(stopped[1])
     assert not (output / "model").exists()
+
+
+def test_a_signal_to_one_of_two_processes_saves_and_ends_both(data, tmp_path):
+    output, caches, options = tmp_path / "run", [tmp_path / "a", tmp_path / "b"], ("--n-epochs", 3, "--save-steps", 1)
+    processes = started_in_two_processes(data, output, caches, *options)
+    while not steps(output):
+        assert [process.poll() for process in processes] == [None, None]
+        time.sleep(0.005)
+    processes[1].send_signal(signal.SIGTERM)
+    errors = ended(processes, 128 + signal.SIGTERM)
+    assert all(f"stopped; step {steps(output)[-1]} is saved, go on with --resume\n" in error for error in errors)
+    assert not (output / "model").exists()
+    train_in_two_processes(data, output, caches, *options, "--resume")
+    train_in_two_processes(data, tmp_path / "whole", caches, *options)
+    for name, array in weights(tmp_path / "whole").items():
+        np.testing.assert_array_equal(weights(output)[name], array, err_msg=name)
+    assert metrics(output) == metrics(tmp_path / "whole")
 
 
 def test_a_run_keeps_its_options_and_says_what_comes_next(data, whole, tmp_path):
