@@ -47,7 +47,7 @@ from train.loop.config import RunConfig, crops_of, identity, n_crops_of, n_steps
 from train.loop.expected import expected
 from train.loop.loop import Validation, train
 from train.loop.sharding import keep_memory, use_every_core
-from train.loop.state_checkpoints import check_same_run
+from train.loop.state_checkpoints import accepted, check_same_run
 from train.loop.step import Network
 
 EVALUATION_BATCH = 64
@@ -118,7 +118,7 @@ def shared_batches(config: RunConfig, examples: Any, seed: int, is_dealt: bool =
 
 
 def seed_of(seed: int, host: int) -> int:
-    """Return a host's own seed, so that no two augment alike."""
+    """Return a host's own seed, so that no two hosts augment in the same way."""
     return int(np.random.SeedSequence((seed, host)).generate_state(1)[0])
 
 
@@ -138,7 +138,7 @@ def validation_of(split: Split, cache: AudioCache, example: FrontendConfig, batc
     labels = np.array([genres.index(track.genre) for track in tracks])
     if not is_dealt(split):
         return Validation(batching.once(chunks, EVALUATION_BATCH), labels)
-    # All hosts need the same number of batches; a host pads with a chunk that it surely has, of weight 0.
+    # All hosts need the same number of batches; a host pads with a chunk that every host has, of weight 0.
     nothing: Any = examples.chunks(split.train, genres, cache, example, hop_s=example.chunk_s)[0]
     n_missing = max(hosts.told(len(chunks))) - len(chunks)
     padding = grain.MapDataset.source([nothing | {"weight": np.float32(0), "track": np.int32(0)}] * n_missing)
@@ -178,9 +178,11 @@ def _train_part(config: Config, split: Split, cache: AudioCache, folder: Path, t
         return
     with saving(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    if jax.process_index() == 0:
-        write_text(folder / settings.FILE, settings.to_toml(config))
-    with locked(folder) if jax.process_index() == 0 else contextlib.nullcontext():
+    is_first = jax.process_index() == 0
+    with locked(folder) if is_first else contextlib.nullcontext():
+        accepted(folder, config.loop.resume, identity(config, split))
+        if is_first:
+            write_text(folder / settings.FILE, settings.to_toml(config))
         trainer(config, split, cache, folder)
 
 

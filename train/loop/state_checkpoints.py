@@ -1,6 +1,6 @@
 """A run's checkpoints: all that training needs to go on. The latest two and the best are kept.
 
-The training stands only while its arrays are copied; a thread writes them.
+Training pauses only while the arrays are copied; a thread writes them.
 
 ::
 
@@ -11,6 +11,7 @@ The training stands only while its arrays are copied; a thread writes them.
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import io
 import shutil
@@ -71,10 +72,7 @@ class Saved:
             self._path.mkdir(parents=True, exist_ok=True)
             for part in self._path.glob("*.part"):
                 shutil.rmtree(part, ignore_errors=True)
-        found = sorted(int(one.name) for one in self._path.iterdir() if one.name.isdecimal())
-        if found and not resume:
-            raise UsageError(f"--output {folder}: holds a run already; go on with --resume, or name another folder")
-        self._scores = self._whole(found)
+        self._scores = self._whole(accepted(folder, resume, identity))
         self._writer = concurrent.futures.ThreadPoolExecutor(1)
         self._written: concurrent.futures.Future[None] | None = None  # of the last save, until it was waited for
 
@@ -159,12 +157,9 @@ class Saved:
         scores, damaged = {}, []
         for step in found:
             try:
-                about = sealed.verify(self._path / str(step) / FILE).about
+                scores[step] = sealed.verify(self._path / str(step) / FILE).about["scores"]
             except sealed.DamagedError as error:
                 damaged.append(str(error))
-                continue
-            check_same_run(self.folder, about["identity"], self._identity)
-            scores[step] = about["scores"]
         if damaged and not scores:
             raise CheckpointError(f"{damaged[-1]}, and no other checkpoint is whole; start again in another folder")
         if damaged and jax.process_index() == 0:
@@ -206,6 +201,27 @@ class Saved:
         for step in old:
             del self._scores[step]
         return old
+
+
+def accepted(folder: Path, resume: bool, identity: str) -> list[int]:
+    """Return the steps that are saved in a run's folder, after making sure that the run may go on there.
+
+    Args:
+        folder: The run's folder; it is not changed.
+        resume: Whether there may be some.
+        identity: What the run's weights follow from.
+
+    Raises:
+        UsageError: There are some, and they are not to be resumed or are of another run.
+    """
+    path = folder / FOLDER
+    found = sorted(int(one.name) for one in path.iterdir() if one.name.isdecimal()) if path.is_dir() else []
+    if found and not resume:
+        raise UsageError(f"--output {folder}: holds a run already; go on with --resume, or name another folder")
+    for step in found:
+        with contextlib.suppress(sealed.DamagedError):  # damage is reported where the file is read
+            check_same_run(folder, sealed.about(path / str(step) / FILE)["identity"], identity)
+    return found
 
 
 def check_same_run(folder: Path, found: object, identity: str) -> None:

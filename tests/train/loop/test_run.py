@@ -330,11 +330,12 @@ def test_two_trainings_in_one_folder(data, whole, tmp_path):
     output = tmp_path / "run"
     shutil.copytree(whole, output)
     with locked(output):
-        run = train(data, output, "--resume", code=2)
+        run = train(data, output, "--resume", "--learning-rate", 9, code=2)
     assert run.stderr == (
         f"--output {output}: process {os.getpid()} trains in it; wait for it or stop it, or name another folder\n"
     )
     assert metrics(output) == metrics(whole)
+    assert (output / "config.toml").read_bytes() == (whole / "config.toml").read_bytes()
 
 
 def test_a_damaged_checkpoint_is_left_out(data, whole, tmp_path):
@@ -352,10 +353,12 @@ def test_a_damaged_checkpoint_is_left_out(data, whole, tmp_path):
 
 @pytest.mark.parametrize("other", [("--n-filters", 4, 4), ("--fold", 1)])
 def test_another_run_is_not_resumed(data, whole, tmp_path, other):
+    """Nor is anything in its folder changed."""
     shutil.copytree(whole, tmp_path / "run")
-    assert "holds a run already" in said(train(data, tmp_path / "run", code=2))
+    assert "holds a run already" in said(train(data, tmp_path / "run", *other, code=2))
     run = train(data, tmp_path / "run", "--resume", *other, code=2)
     assert "holds a run with another network, data, split, seed" in said(run)
+    assert (tmp_path / "run" / "config.toml").read_bytes() == (whole / "config.toml").read_bytes()
 
 
 def test_a_batch_must_fit_the_devices(data, tmp_path):
