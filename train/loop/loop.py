@@ -120,15 +120,15 @@ def train(
     """
     iterator = iter(batches)
     try:
-        saved = Saved(folder, step, config.resume, identity)
-        resumed = saved.load(iterator)
-        with (
-            signals_received() as signals,
-            Progress(folder, n_steps, saved.latest_step, resumed.figures, config.log) as progress,
-            Profile(folder, saved.latest_step, config.profile) as profile,
-        ):
-            run = _Run(step, iterator, n_steps, config, validation, saved, progress, signals, profile)
-            return run(resumed.state)
+        with Saved(folder, step, config.resume, identity) as saved:
+            resumed = saved.load(iterator)
+            with (
+                signals_received() as signals,
+                Progress(folder, n_steps, saved.latest_step, resumed.figures, config.log) as progress,
+                Profile(folder, saved.latest_step, config.profile) as profile,
+            ):
+                run = _Run(step, iterator, n_steps, config, validation, saved, progress, signals, profile)
+                return run(resumed.state)
     finally:
         iterator.close()  # a grain iterator that is not closed leaves its threads and processes behind
 

@@ -18,6 +18,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import grain
@@ -54,6 +55,8 @@ class Resumed:
 class Saved:
     """The checkpoints in a run's folder; the first host writes them, all hosts read them.
 
+    A context manager: when it ends, nothing is being written any more.
+
     Args:
         folder: The run's folder.
         step: What is trained.
@@ -75,6 +78,16 @@ class Saved:
         self._scores = self._whole(accepted(folder, resume, identity))
         self._writer = concurrent.futures.ThreadPoolExecutor(1)
         self._written: concurrent.futures.Future[None] | None = None  # of the last save, until it was waited for
+
+    def __enter__(self) -> "Saved":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.shutdown()
+        if self._written and (failure := self._written.exception()):  # an error of the training came before it
+            print(f"warning: {failure}", file=sys.stderr)
 
     @property
     def latest_step(self) -> int:
