@@ -8,6 +8,7 @@
     └── shards.index                a sealed file: genre, artist, fold and length of each track; written last
 """
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -95,10 +96,9 @@ def _write_shard(path: Path, records: Iterator[bytes]) -> None:
     try:
         from array_record.python.array_record_module import ArrayRecordWriter  # there is none for Windows
 
-        writer = ArrayRecordWriter(str(path), OPTIONS)
-        for record in records:
-            writer.write(record)
-        writer.close()
+        with contextlib.closing(ArrayRecordWriter(str(path), OPTIONS)) as writer:
+            for record in records:
+                writer.write(record)
     except (ImportError, RuntimeError) as error:
         raise OutputError(f"{path}: cannot be written ({error}); make room or name another place") from error
 
@@ -109,7 +109,7 @@ def _entry(track: Track, cache: AudioCache) -> dict[str, Any]:
 
 
 class Shards(AudioCache):
-    """An audio cache that reads the tracks of shards where they are; other tracks are decoded as ever.
+    """An audio cache that reads the tracks of shards where they are; other tracks are decoded as usual.
 
     Args:
         sample_rate: Rate of the waveforms, in Hz.
