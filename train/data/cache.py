@@ -82,7 +82,7 @@ class AudioCache:
         """Decode what is not in the cache yet, or is damaged there (one warning on stderr).
 
         Args:
-            tracks: The tracks; if they are dealt to several hosts, each decodes its own, and all must call this.
+            tracks: The tracks; if they are assigned to several hosts, each decodes its own, and all must call this.
             n_workers: Processes to decode in, 0 for this one; by the number of tracks and cores where not given.
 
         Raises:
@@ -118,7 +118,7 @@ class AudioCache:
             for number, track in enumerate(tracks)
             if hosts.is_here(track)
         }
-        every = hosts.told({"names": [track.name for track in tracks], "files": mine})
+        every = hosts.all_gathered({"names": [track.name for track in tracks], "files": mine})
         if any(one["names"] != every[0]["names"] for one in every):
             raise UsageError("--data: the processes see different tracks; give all of them the same folder")
         for number, said in ((int(number), said) for one in every for number, said in one["files"].items()):

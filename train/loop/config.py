@@ -214,7 +214,7 @@ def identity(config: RunConfig, split: Split) -> str:
         distributed=False,
         dry_run=False,
     )
-    # Tracks that are dealt to hosts have an order of each host's own.
+    # Where tracks are assigned to hosts, each host has an order of its own.
     sides = [
         [track.name if track.host is None else (track.name, track.host) for track in side]
         for side in (split.train, split.validation, split.test)

@@ -64,21 +64,21 @@ class Validation:
     Attributes:
         batches: Chunks in order, with ``track``, their track's number; the same each time they are iterated over.
         labels: The label of each track.
-        is_dealt: Whether each host has chunks of its own, as many batches as the others.
+        is_assigned: Whether each host has chunks of its own, as many batches as the others.
     """
 
     batches: Any
     labels: np.ndarray
-    is_dealt: bool = False
+    is_assigned: bool = False
 
     def score(self, step: Step, weights: Weights) -> dict[str, float]:
         """Return the tracks' accuracy and loss by the mean vote over their chunks."""
         votes = np.zeros((len(self.labels), step.n_classes))
         n_votes = np.zeros(len(self.labels))
         for batch in self.batches:
-            placed = step.to_devices(batch) if self.is_dealt else step.to_all_devices(batch)
+            placed = step.to_devices(batch) if self.is_assigned else step.to_all_devices(batch)
             probs = np.asarray(step.probs(weights, placed))
-            if self.is_dealt:
+            if self.is_assigned:
                 batch = gathered({name: placed[name] for name in ("track", "weight")})
             np.add.at(votes, batch["track"], probs * batch["weight"][:, None])
             np.add.at(n_votes, batch["track"], batch["weight"])

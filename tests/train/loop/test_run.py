@@ -25,7 +25,7 @@ from train.cnn import Config
 from train.command import settings
 from train.command.lock import locked
 from train.data import sealed
-from train.data.hosts import dealt
+from train.data.hosts import assigned
 from train.data.load import load, read_all
 from train.input.batching import batches
 from train.input.examples import crops, n_crops
@@ -201,7 +201,7 @@ def test_each_of_two_processes_decodes_and_draws_from_its_own_tracks(data, tmp_p
     parts = tyro.conf.OmitArgPrefixes
     config = tyro.cli(Config, args=arguments(data, output, *CALM, "--cache", tmp_path / "c")[3:], config=(parts,))
     split, cache = load(config.data, 8_000)
-    host_of = {track.name: track.host for track in dealt(read_all(data).tracks, 2)}
+    host_of = {track.name: track.host for track in assigned(read_all(data).tracks, 2)}
     frontend = config.design.frontend
     halves = []
     for host in range(2):
