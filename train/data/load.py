@@ -31,7 +31,7 @@ def load(
         n_hosts: Hosts of which each decodes its own tracks; shards need no decoding, and each host reads all of them.
 
     Raises:
-        UsageError: There is no music to train on, or too much of it is unreadable, or it cannot be divided so.
+        UsageError: There is no music to train on, or too much of it is unreadable, or it cannot be divided in this way.
         OutputError: The cache cannot be written.
     """
     config = dataclasses.replace(config, data=local(config.data), more=tuple(map(local, config.more)))
@@ -107,7 +107,7 @@ def decoded(
     copies = [(a.name, b.name) for a, b in identical_files(filled.tracks, cache)]
     found = dataclasses.replace(dataset, tracks=tuple(filled.tracks), duplicates=(*dataset.duplicates, *copies))
     if lost := sorted({*dataset.genres} - {*found.genres}):
-        raise UsageError(f"{config.data}: no track of genre {lost[0]} is readable; mend or remove its tracks")
+        raise UsageError(f"{config.data}: no track of genre {lost[0]} is readable; repair or remove its tracks")
     return found, filled
 
 

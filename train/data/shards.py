@@ -1,4 +1,4 @@
-"""Shards: decoded music in a few large files, written once by ``train.shard`` and read at any place by grain.
+"""Shards: decoded music in a few large files, written once by ``train.shard`` and read by grain from any place.
 
 ::
 
@@ -26,7 +26,7 @@ from train.data.tracks import Dataset, Track
 INDEX = "shards.index"
 N_SAMPLES = 1 << 16  # in a record: a chunk of 3 s at 16 kHz lies in one or two
 OPTIONS = "group_size:1,uncompressed"  # each record is read by itself
-ADVICE = "copy the shards again, or make them again with python -m train.shard"
+ADVICE = "copy the shards again, or write them again with python -m train.shard"
 
 
 def is_here(folder: Path) -> bool:

@@ -51,7 +51,7 @@ def expected(config: RunConfig, split: Split, cache: AudioCache) -> list[str]:
 
 
 def clock(seconds: float) -> str:
-    """Return a time in words that suit its length."""
+    """Return a time in a unit that fits its length."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

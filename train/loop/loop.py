@@ -28,14 +28,14 @@ FETCH_STEPS = 20  # figures are fetched only so often, or the device would wait 
 
 @dataclasses.dataclass(frozen=True)
 class LoopConfig:
-    """How long training goes on, and what it saves.
+    """How long the training lasts, and what it saves.
 
     Attributes:
         n_epochs: Passes over the training chunks.
         patience: Stop after so many epochs without a better validation accuracy, and keep the best weights; 0 to
             train all epochs and keep the last.
         save_steps: Steps from one checkpoint to the next; there is one at the end of each epoch too.
-        resume: Go on from the latest checkpoint in the output folder.
+        resume: Continue from the latest checkpoint in the output folder.
         log: Where figures go beside metrics.jsonl; wandb and mlflow must be installed.
         profile: Record what the devices do in ten steps, for TensorBoard or Perfetto.
     """
@@ -228,6 +228,6 @@ class _Run:
         raise StoppedError(128 + number, f"stopped; step {self.number} is saved, go on with --resume")
 
     def _is_done(self) -> bool:
-        """Whether validation has not become better for ``patience`` epochs."""
+        """Whether the validation accuracy has not risen for ``patience`` epochs."""
         best = self.saved.best_step
         return bool(self.config.patience and best) and self.number - best >= self.config.patience * self.epoch_steps

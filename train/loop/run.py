@@ -51,7 +51,7 @@ from train.loop.state_checkpoints import accepted, check_same_run
 from train.loop.step import Network
 
 EVALUATION_BATCH = 64
-ALSO = "Also: --config FILE reads options from TOML, as config.toml of a run; --smoke trains a minute on made-up music."
+ALSO = "Also: --config FILE reads options from a TOML file, such as a run's; --smoke is a short run on synthetic music."
 PROCESS_VARIABLES = ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 
 Config = TypeVar("Config", bound=RunConfig)
@@ -187,7 +187,7 @@ def _train_part(config: Config, split: Split, cache: AudioCache, folder: Path, t
 
 
 def _parts(config: Config) -> list[tuple[Config, Path]]:
-    if not config.validates:  # no track may lie idle
+    if not config.validates:  # every track is used
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, validate=False))
     if not config.folds:
         return [(config, config.output)]

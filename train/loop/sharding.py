@@ -41,7 +41,7 @@ def keep_memory() -> None:
 
 
 def gathered(weights: Weights) -> dict[str, np.ndarray]:
-    """Return whole arrays on every host, though parts of them may lie on others; every host must call it."""
+    """Return whole arrays on every host, though parts of them may be on others; every host must call it."""
     if jax.process_count() > 1:
         weights = jax.jit(lambda arrays: arrays, out_shardings=NamedSharding(mesh(), PartitionSpec()))(weights)
     return {name: np.asarray(array) for name, array in weights.items()}

@@ -1,4 +1,4 @@
-"""A run's checkpoints: all that training needs to go on. The latest two and the best are kept.
+"""A run's checkpoints: all that the training needs to continue. The latest two and the best are kept.
 
 Training pauses only while the arrays are copied; a thread writes them.
 
@@ -35,13 +35,13 @@ from train.loop.step import Step
 
 FOLDER = "state"
 FILE = "checkpoint"
-N_LATEST = 2  # the second is what a run goes on from if the first is damaged
+N_LATEST = 2  # a run continues from the second if the first is damaged
 Figures = dict[str, np.ndarray]  # of the steps of an epoch, by name, shape (n_steps,)
 
 
 @dataclasses.dataclass(frozen=True)
 class Resumed:
-    """Where training goes on.
+    """Where the training continues.
 
     Attributes:
         state: The state after the last step that was saved.
@@ -60,7 +60,7 @@ class Saved:
     Args:
         folder: The run's folder.
         step: What is trained.
-        resume: Whether there may be some already, to go on from.
+        resume: Whether there may be some already, to continue from.
         identity: What the run's weights follow from. Only the same run is resumed.
 
     Raises:
@@ -200,7 +200,7 @@ class Saved:
         try:
             part.mkdir()
             sealed.write(part / FILE, about, [content.getvalue()])
-            if place.exists():  # damaged, or it would have been gone on from
+            if place.exists():  # damaged, or the run would have continued from it
                 shutil.rmtree(place)
             part.rename(place)
         except BaseException:
@@ -217,7 +217,7 @@ class Saved:
 
 
 def accepted(folder: Path, resume: bool, identity: str) -> list[int]:
-    """Return the steps that are saved in a run's folder, after making sure that the run may go on there.
+    """Return the steps that are saved in a run's folder, after making sure that the run may continue there.
 
     Args:
         folder: The run's folder; it is not changed.
@@ -238,7 +238,7 @@ def accepted(folder: Path, resume: bool, identity: str) -> list[int]:
 
 
 def check_same_run(folder: Path, found: object, identity: str) -> None:
-    """Make sure that a run goes on with its own options.
+    """Make sure that a run continues with its own options.
 
     Raises:
         UsageError: What the folder holds is of another run.

@@ -210,7 +210,7 @@ class Step:
 
     def _averaged(self, state: TrainState, now: Weights) -> Weights:
         """Return the moving average of the weights after a step; empty where none is kept."""
-        # Early in training the average follows faster, or the initial weights would stay in it for long.
+        # Early in training the average follows faster, or the initial weights would count in it for too long.
         decay = jnp.minimum(self.config.average_decay, (1 + state.step) / (10 + state.step))
         return {name: decay * old + (1 - decay) * now[name] for name, old in state.average.items()}
 

@@ -41,7 +41,7 @@ def trace(model: checkpoint.Checkpoint) -> list[Path]:
     Other files in their folder, such as of a hop that was usual before, are removed.
 
     Raises:
-        UsageError: The model is none of the shipped ones.
+        UsageError: The model is not one of the shipped ones.
     """
     card, weights = model.card, unpacked(load_weights(model))
     chunk = np.zeros((1, card.frontend.n_samples), np.float32)

@@ -126,7 +126,7 @@ DAMAGES = {
 def test_damage_is_one_line_at_the_start(shards, tmp_path, damage):
     copy = copied(shards, tmp_path)
     damage(copy)
-    with pytest.raises(UsageError, match=r"copy.*; copy the shards again, or make them again") as raised:
+    with pytest.raises(UsageError, match=r"copy.*; copy the shards again, or write them again") as raised:
         Shards(RATE, tmp_path / "cache", copy)
     assert "\n" not in str(raised.value)
 
@@ -137,7 +137,7 @@ def test_a_flipped_bit_is_found_when_it_is_read(shards, tmp_path):
     content[1000] ^= 1
     (copy / "audio-00000.array_record").write_bytes(content)
     cache = Shards(RATE, tmp_path / "cache", copy)
-    with pytest.raises(DamagedError, match=r"copy: .* cannot be read .*make them again"):
+    with pytest.raises(DamagedError, match=r"copy: .* cannot be read .*write them again"):
         cache.waveform(cache.dataset.tracks[0])
 
 

@@ -64,7 +64,7 @@ class TensorBoard:
 
 
 class WandB:
-    """Weights & Biases; a run that is resumed goes on in the same run there."""
+    """Weights & Biases; a resumed run continues the same run there."""
 
     def __init__(self, folder: Path, first_step: int):
         wandb = _imported("wandb")

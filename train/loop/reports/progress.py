@@ -33,7 +33,7 @@ class Progress:
     Args:
         folder: The run's folder.
         n_steps: Steps in all.
-        resumed_step: Where it goes on; reports of later steps are removed, since those steps are done again.
+        resumed_step: Where it continues; reports of later steps are removed, since those steps are done again.
         figures: Those of the steps since the end of the last epoch, by name, shape (n_steps,).
         loggers: What the figures are also written to.
 
