@@ -46,7 +46,7 @@ class Config:
     Attributes:
         checkpoints: Runs (folders with fold*/model), models' folders, or names of shipped models.
         data: The folder of labelled tracks.
-        more: Further ones; the figures are of the first, and those of the others stand beside them.
+        more: Further ones; the main figures are of the first, and those of the others are given with them.
         split: Score the tracks that the models' cards hold out, or those of a published list, or all.
         output: The report's folder.
         hop_s: Seconds from one chunk's start to the next one's.

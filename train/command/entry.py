@@ -7,7 +7,7 @@ from genrestream.cli.exits import exit_code
 
 
 class StoppedError(KeyboardInterrupt):
-    """A signal asked a run to end, and all that it had was saved.
+    """A signal asked a run to end, and its last step was saved.
 
     Args:
         exit_code: Of the process: 128 + the signal's number.

@@ -19,7 +19,7 @@ BEYOND_THE_NUMBER = 1 << 20  # Windows locks bytes, which nobody else can read t
 def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a run's folder, which holds the number of this process, until the block ends.
 
-    A file system that knows no locks, as some of networks, gives none: the run goes on without.
+    Where the file system has no locks, as on some networks, the run goes on without one.
 
     Raises:
         UsageError: Another process trains in the folder.

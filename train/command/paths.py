@@ -33,4 +33,4 @@ def check_folder(option: str, *paths: Path) -> None:
     """
     for address in map(address_of, paths):
         if address.partition(":")[0].lower() in WEB:
-            raise UsageError(f"{option} {address}: is no folder; copy its files to one of this machine")
+            raise UsageError(f"{option} {address}: is not a folder; copy its files to one of this machine")

@@ -18,7 +18,7 @@ def provenance() -> dict[str, str]:
 
 
 def folder_name(path: Path) -> str:
-    """Return a folder's own name, which tells nothing of the disk that it is on."""
+    """Return a folder's own name, without the path to it."""
     return path.resolve().name
 
 

@@ -1,6 +1,6 @@
 """Folders on object stores, such as ``s3://`` and ``gs://``, by fsspec: copied to this machine, and back to the store.
 
-A training reads and writes files of this machine. What it reads is copied once; what it writes is copied as it goes on.
+A training reads and writes files of this machine. What it reads is copied once, what it writes during the run.
 """
 
 import contextlib
@@ -108,7 +108,7 @@ class _Store:
         """Return what is there.
 
         Raises:
-            UsageError: It cannot be read, or holds what is no file's name here.
+            UsageError: It cannot be read, or a name there is not a valid file name here.
         """
         with self._reading():
             self._files.invalidate_cache()
@@ -119,7 +119,7 @@ class _Store:
                 continue
             name = path[len(self._root) :].lstrip("/")
             if not name or ".." in PurePosixPath(name).parts or "\\" in name:
-                raise UsageError(f"{self.address}: {path!r} is no file's name on this machine; rename it")
+                raise UsageError(f"{self.address}: {path!r} is not a valid file name on this machine; rename it")
             listing[name] = hashlib.sha256(repr(sorted(about.items())).encode()).hexdigest()
         return listing
 

@@ -1,6 +1,6 @@
 """Options as a TOML file: ``--config FILE`` reads one, and each run writes its own as ``config.toml``.
 
-A file's options stand before those of the command line, which therefore win.
+Options of the command line win over those of the file.
 """
 
 import dataclasses
@@ -21,7 +21,8 @@ MAX_BYTES = 1 << 20
 def to_toml(config: Any) -> str:
     """Return all options of a config, those of its parts in tables.
 
-    A part that may be missing, such as a front end's level, is no option but a word of the command line, and left out.
+    A part that may be missing, such as a front end's level, is left out: the command line takes it as a
+    word, not as an option.
     """
     return "\n".join(_lines(config, "")).strip() + "\n"
 
@@ -53,7 +54,7 @@ def with_file(arguments: list[str], kind: type) -> list[str]:
         kind: The dataclass of the command's options.
 
     Raises:
-        UsageError: The file is missing or no TOML, or names an option that the command has not.
+        UsageError: The file is missing or is not TOML, or names an option that the command does not have.
     """
     for at, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
@@ -70,7 +71,7 @@ def _arguments(file: Path, kind: type) -> list[str]:
     for name, value in _leaves(_table(file)):
         name = name.replace("-", "_")
         if name not in known:
-            raise UsageError(f"{OPTION} {file}: {name} is no option of this command; --help lists them")
+            raise UsageError(f"{OPTION} {file}: {name} is not an option of this command; --help lists them")
         option = name.replace("_", "-")
         if isinstance(value, bool):
             found.append(f"--{option}" if value else f"--no-{option}")

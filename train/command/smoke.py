@@ -1,4 +1,4 @@
-"""``--smoke``: a training of a minute on made-up music, to see whether the installation and the devices work."""
+"""``--smoke``: a short training on synthetic music, to check whether the installation and the devices work."""
 
 import tempfile
 import wave

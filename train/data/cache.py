@@ -8,7 +8,6 @@ import concurrent.futures.process
 import dataclasses
 import functools
 import multiprocessing
-import os
 import signal
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from genrestream.audio.chunks import MIN_PIECE_S
 from genrestream.errors import AudioError, OutputError, UsageError
 from genrestream.files import writing
 from genrestream.inference.cache_folder import cache_folder
+from genrestream.streaming.config import n_cores
 from train.data import hosts, sealed
 from train.data.decode import waveform_blocks
 from train.data.digests import REMEDY, Digests
@@ -82,7 +82,7 @@ class AudioCache:
         """Decode what is not in the cache yet, or is damaged there (one warning on stderr).
 
         Args:
-            tracks: The tracks; if they are dealt to several hosts, each decodes its own, and all must call this.
+            tracks: The tracks; if they are assigned to several hosts, each decodes its own, and all must call this.
             n_workers: Processes to decode in, 0 for this one; by the number of tracks and cores where not given.
 
         Raises:
@@ -118,7 +118,7 @@ class AudioCache:
             for number, track in enumerate(tracks)
             if hosts.is_here(track)
         }
-        every = hosts.told({"names": [track.name for track in tracks], "files": mine})
+        every = hosts.all_gathered({"names": [track.name for track in tracks], "files": mine})
         if any(one["names"] != every[0]["names"] for one in every):
             raise UsageError("--data: the processes see different tracks; give all of them the same folder")
         for number, said in ((int(number), said) for one in every for number, said in one["files"].items()):
@@ -259,7 +259,7 @@ def _quantised(floats: IO[bytes], scale: float) -> Iterator[bytes]:
 def _spread(function: Callable[[Any], str], jobs: list, n_workers: int | None) -> Iterator[str]:
     """Apply a function to all jobs, in order, over processes where there are enough."""
     if n_workers is None:
-        n_workers = min(os.cpu_count() or 1, len(jobs) // TRACKS_A_WORKER)
+        n_workers = min(n_cores(), len(jobs) // TRACKS_A_WORKER)
     console = Console(stderr=True)
     shown = {"description": "decoding", "total": len(jobs), "console": console, "disable": not sys.stderr.isatty()}
     if n_workers < 2 or len(jobs) < 2:

@@ -49,7 +49,7 @@ class Digests:
         return self.__dict__ | {"_known": {}}  # a worker process needs those of its tracks only
 
     def save(self) -> None:
-        """Keep what is known for the next start; what another process wrote in between stays."""
+        """Keep what is known for the next start; what another process wrote in the meantime stays."""
         if self._is_saved:
             return
         self._known = self._read() | self._known
@@ -68,7 +68,7 @@ class Digests:
             return {}
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             if warns:
-                print(f"warning: {self._path}: is damaged or of an older version, and is made again", file=sys.stderr)
+                print(f"warning: {self._path}: is damaged or of an older version; written again", file=sys.stderr)
             return {}
 
 

@@ -1,4 +1,4 @@
-"""Several hosts, each with a part of the music: who has a track, and what they tell each other.
+"""Several hosts, each with a part of the music: who has which track, and what they exchange.
 
 jax is imported where it is used: the processes that decode need none.
 """
@@ -13,8 +13,8 @@ import numpy as np
 from train.data.tracks import Track
 
 
-def dealt(tracks: Sequence[Track], n_hosts: int) -> tuple[Track, ...]:
-    """Return the tracks, each with its host: those of a genre by turns."""
+def assigned(tracks: Sequence[Track], n_hosts: int) -> tuple[Track, ...]:
+    """Return the tracks, each with its host: the hosts take turns in each genre."""
     order = sorted(range(len(tracks)), key=lambda number: tracks[number].genre)
     host_of = {number: place % n_hosts for place, number in enumerate(order)}
     return tuple(dataclasses.replace(track, host=host_of[number]) for number, track in enumerate(tracks))
@@ -29,11 +29,11 @@ def is_here(track: Track) -> bool:
     return track.host == jax.process_index()
 
 
-def told(mine: Any) -> list[Any]:
-    """Return what each host has to say, in order; all of them must call it.
+def all_gathered(mine: Any) -> list[Any]:
+    """Return what each host passes, in order; all of them must call it.
 
     Args:
-        mine: What this one says, as JSON takes it.
+        mine: What this host passes, as JSON takes it.
     """
     from jax.experimental import multihost_utils
 

@@ -31,7 +31,7 @@ def load(
         n_hosts: Hosts of which each decodes its own tracks; shards need no decoding, and each host reads all of them.
 
     Raises:
-        UsageError: There is no music to train on, or too much of it is unreadable, or it cannot be divided so.
+        UsageError: There is no music to train on, or too much of it is unreadable, or it cannot be divided in this way.
         OutputError: The cache cannot be written.
     """
     config = dataclasses.replace(config, data=local(config.data), more=tuple(map(local, config.more)))
@@ -39,12 +39,12 @@ def load(
         raise UsageError(f"--more: --data {config.data} holds shards of one dataset; give folders of music")
     cache = _cache(sample_rate, config.cache, config.data if shards.is_here(config.data) else None)
     dataset = cache.dataset if isinstance(cache, Shards) else read_all(config.data, config.more)
-    if is_dealt := n_hosts > 1 and not isinstance(cache, Shards):
-        dataset = dataclasses.replace(dataset, tracks=hosts.dealt(dataset.tracks, n_hosts))
+    if is_assigned := n_hosts > 1 and not isinstance(cache, Shards):
+        dataset = dataclasses.replace(dataset, tracks=hosts.assigned(dataset.tracks, n_hosts))
     dataset, filled = decoded(dataset, cache, config, n_workers)
     split = divide(dataset, config)
-    if is_dealt:
-        check_dealt(split, n_hosts)
+    if is_assigned:
+        check_assigned(split, n_hosts)
     for line in [*dataset.left_out, *filled.unreadable.values(), *unplaced(split, config)]:
         print(f"left out: {printable(line)}", file=sys.stderr)
     return split, cache
@@ -107,7 +107,7 @@ def decoded(
     copies = [(a.name, b.name) for a, b in identical_files(filled.tracks, cache)]
     found = dataclasses.replace(dataset, tracks=tuple(filled.tracks), duplicates=(*dataset.duplicates, *copies))
     if lost := sorted({*dataset.genres} - {*found.genres}):
-        raise UsageError(f"{config.data}: no track of genre {lost[0]} is readable; mend or remove its tracks")
+        raise UsageError(f"{config.data}: no track of genre {lost[0]} is readable; repair or remove its tracks")
     return found, filled
 
 
@@ -139,7 +139,7 @@ def unplaced(split: Split, config: DataConfig) -> list[str]:
     return [line] if names else []
 
 
-def check_dealt(split: Split, n_hosts: int) -> None:
+def check_assigned(split: Split, n_hosts: int) -> None:
     """Check that each host can train on each genre.
 
     Raises:

@@ -66,6 +66,16 @@ def write(path: Path, about: dict[str, Any], content: Iterable[bytes]) -> None:
         file.write(_packed(Header(about, n_bytes, hashed.hexdigest())))
 
 
+def about(path: Path) -> dict[str, Any]:
+    """Return what the writer said about the file; its content is not checked.
+
+    Raises:
+        DamagedError: The header is damaged or the file cut short, or it cannot be read.
+    """
+    with _opened(path) as (header, _):
+        return header.about
+
+
 def verify(path: Path) -> Header:
     """Return the header after the content was checked too, in constant memory.
 

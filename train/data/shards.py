@@ -1,4 +1,4 @@
-"""Shards: decoded music in a few large files, written once by ``train.shard`` and read at any place by grain.
+"""Shards: decoded music in a few large files, written once by ``train.shard`` and read by grain from any place.
 
 ::
 
@@ -8,6 +8,7 @@
     └── shards.index                a sealed file: genre, artist, fold and length of each track; written last
 """
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from train.data.tracks import Dataset, Track
 INDEX = "shards.index"
 N_SAMPLES = 1 << 16  # in a record: a chunk of 3 s at 16 kHz lies in one or two
 OPTIONS = "group_size:1,uncompressed"  # each record is read by itself
-ADVICE = "copy the shards again, or make them again with python -m train.shard"
+ADVICE = "copy the shards again, or write them again with python -m train.shard"
 
 
 def is_here(folder: Path) -> bool:
@@ -95,10 +96,9 @@ def _write_shard(path: Path, records: Iterator[bytes]) -> None:
     try:
         from array_record.python.array_record_module import ArrayRecordWriter  # there is none for Windows
 
-        writer = ArrayRecordWriter(str(path), OPTIONS)
-        for record in records:
-            writer.write(record)
-        writer.close()
+        with contextlib.closing(ArrayRecordWriter(str(path), OPTIONS)) as writer:
+            for record in records:
+                writer.write(record)
     except (ImportError, RuntimeError) as error:
         raise OutputError(f"{path}: cannot be written ({error}); make room or name another place") from error
 
@@ -109,7 +109,7 @@ def _entry(track: Track, cache: AudioCache) -> dict[str, Any]:
 
 
 class Shards(AudioCache):
-    """An audio cache that reads the tracks of shards where they are; other tracks are decoded as ever.
+    """An audio cache that reads the tracks of shards where they are; other tracks are decoded as usual.
 
     Args:
         sample_rate: Rate of the waveforms, in Hz.

@@ -31,7 +31,7 @@ class Split:
         validation: Tracks to score after each epoch; may be empty.
         test: Tracks to score at the end; empty where everything is trained on.
         genres: The label set, in order.
-        left_out: Tracks on no side, since no list has them.
+        left_out: Tracks that are on no side because no list has them.
     """
 
     train: list[Track]

@@ -50,7 +50,7 @@ class System:
     warning: str = ""
 
     def learning_curves(self) -> list[list[dict[str, Any]]]:
-        """Return the lines of each ``metrics.jsonl`` that lies beside a model of the first seed."""
+        """Return the lines of each ``metrics.jsonl`` beside a model of the first seed."""
         files = [part.model.path.parent / METRICS_FILE for part in self.seeds[0]]
         return [_lines(file) for file in files if file.is_file()]
 

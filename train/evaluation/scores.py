@@ -133,7 +133,7 @@ def joined(parts: Sequence[Scored]) -> Scored:
         twice = next(name for name in tracks if tracks.count(name) > 1)
         raise UsageError(f"{twice}: is held out by two folds; a track is scored once, by one model")
     if any((part.genres, part.chunk_s) != (first.genres, first.chunk_s) for part in parts):
-        raise UsageError("folds with different genres or chunk lengths cannot be joined; train them alike")
+        raise UsageError("folds with different genres or chunk lengths cannot be joined; train them the same way")
     shifts = np.cumsum([0, *(len(part.tracks) for part in parts)])
     return Scored(
         first.genres,

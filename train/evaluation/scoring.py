@@ -85,7 +85,7 @@ def _listen(
         return
     samples, sample_rate = decoded(track, longest_s)
     if distortion:
-        seed = zlib.crc32(track.name.encode())  # one for all channels: two alike stay alike
+        seed = zlib.crc32(track.name.encode())  # one for all channels: identical ones stay identical
         samples = np.stack([distortion(one, sample_rate, np.random.default_rng(seed)) for one in samples])
     session = model.session(hop_s=hop_s)
     predictions = session.push(samples.T, sample_rate) + session.flush()

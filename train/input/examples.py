@@ -111,7 +111,7 @@ class _Draw:
     def _share_of_history(self, track: Track, waveform: np.ndarray, rng: np.random.Generator) -> float:
         """Return the power of a piece of the track, divided by the crop's; 1 for half of the crops, as at a start.
 
-        The piece stands for the seconds that a stream has received so far; any place in the track will do.
+        The piece stands for the seconds that a stream has received so far; any place in the track is suitable.
         """
         if rng.random() < 0.5 or not self.frontend.level:
             return 1.0

@@ -3,12 +3,12 @@
 import concurrent.futures
 import dataclasses
 import multiprocessing
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from genrestream.inference import checkpoint
 from train.command.provenance import folder_name, provenance
@@ -40,9 +40,15 @@ def export(
         checkpoint.write(folder, card, arrays, licences)
         return
     # Orbax waits for all processes of the run when it saves, so that the first host saves in a separate process.
-    os.environ["JAX_PLATFORMS"] = "cpu"  # the training still holds the devices
     with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
-        alone.submit(checkpoint.write, folder, card, arrays, licences).result()
+        alone.submit(_write_on_cpu, folder, card, arrays, licences).result()
+
+
+def _write_on_cpu(
+    folder: Path, card: checkpoint.Card, arrays: Mapping[str, np.ndarray], licences: Sequence[Path]
+) -> None:
+    jax.config.update("jax_platforms", "cpu")  # the process that trained still holds the devices
+    checkpoint.write(folder, card, arrays, licences)
 
 
 def card_of(config: RunConfig, split: Split, facts: Mapping[str, Any], **changes: Any) -> checkpoint.Card:

@@ -39,7 +39,7 @@ class Design:
 
     @property
     def is_stateful(self) -> bool:
-        """Whether the network goes on from chunk to chunk of a stream."""
+        """Whether the network carries its state from chunk to chunk of a stream."""
         return getattr(self.config, "stateful", False)
 
     def network(self, n_classes: int, seed: int) -> Network:
@@ -79,7 +79,7 @@ class RunConfig(abc.ABC):
     """
 
     step_type: ClassVar[type[Step]] = Step
-    is_trained_in_steps: ClassVar[bool] = False  # all of it, so that its time can be told
+    is_trained_in_steps: ClassVar[bool] = False  # all of it, so that its time can be predicted
 
     output: Path
     data: DataConfig
@@ -214,7 +214,7 @@ def identity(config: RunConfig, split: Split) -> str:
         distributed=False,
         dry_run=False,
     )
-    # Tracks that are dealt to hosts have an order of each host's own.
+    # Where tracks are assigned to hosts, each host has an order of its own.
     sides = [
         [track.name if track.host is None else (track.name, track.host) for track in side]
         for side in (split.train, split.validation, split.test)

@@ -34,15 +34,16 @@ def expected(config: RunConfig, split: Split, cache: AudioCache) -> list[str]:
     elements: list[Any] = [crops[number % len(crops)] for number in range(config.step.batch_size)]
     batch = step.to_devices({name: np.stack([one[name] for one in elements]) for name in ("inputs", "label", "weight")})
     state = step.start()
-    memory = step.train.lower(state, batch).compile().memory_analysis()
+    compiled = step.train.lower(state, batch).compile()
+    memory = compiled.memory_analysis()
     if memory is not None:
         n_bytes = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
         lines.append(f"{n_bytes / 1e6:,.0f} MB of memory on each of {jax.device_count()} devices")
-    state, figures = step.train(state, batch)
+    state, figures = compiled(state, batch)
     jax.block_until_ready(figures)
     begin = time.perf_counter()
     for _ in range(N_TIMED):
-        state, figures = step.train(state, batch)
+        state, figures = compiled(state, batch)
         jax.block_until_ready(figures)
     step_s = (time.perf_counter() - begin) / N_TIMED
     lines.append(f"{step_s:.2f} s a step, {clock(total * step_s)} in all, without validation and waiting for data")
@@ -50,7 +51,7 @@ def expected(config: RunConfig, split: Split, cache: AudioCache) -> list[str]:
 
 
 def clock(seconds: float) -> str:
-    """Return a time in words that suit its length."""
+    """Return a time in a unit that fits its length."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

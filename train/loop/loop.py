@@ -28,14 +28,14 @@ FETCH_STEPS = 20  # figures are fetched only so often, or the device would wait 
 
 @dataclasses.dataclass(frozen=True)
 class LoopConfig:
-    """How long training goes on, and what it saves.
+    """How long the training lasts, and what it saves.
 
     Attributes:
         n_epochs: Passes over the training chunks.
         patience: Stop after so many epochs without a better validation accuracy, and keep the best weights; 0 to
             train all epochs and keep the last.
         save_steps: Steps from one checkpoint to the next; there is one at the end of each epoch too.
-        resume: Go on from the latest checkpoint in the output folder.
+        resume: Continue from the latest checkpoint in the output folder.
         log: Where figures go beside metrics.jsonl; wandb and mlflow must be installed.
         profile: Record what the devices do in ten steps, for TensorBoard or Perfetto.
     """
@@ -64,21 +64,21 @@ class Validation:
     Attributes:
         batches: Chunks in order, with ``track``, their track's number; the same each time they are iterated over.
         labels: The label of each track.
-        is_dealt: Whether each host has chunks of its own, as many batches as the others.
+        is_assigned: Whether each host has chunks of its own, as many batches as the others.
     """
 
     batches: Any
     labels: np.ndarray
-    is_dealt: bool = False
+    is_assigned: bool = False
 
     def score(self, step: Step, weights: Weights) -> dict[str, float]:
         """Return the tracks' accuracy and loss by the mean vote over their chunks."""
         votes = np.zeros((len(self.labels), step.n_classes))
         n_votes = np.zeros(len(self.labels))
         for batch in self.batches:
-            placed = step.to_devices(batch) if self.is_dealt else step.to_all_devices(batch)
+            placed = step.to_devices(batch) if self.is_assigned else step.to_all_devices(batch)
             probs = np.asarray(step.probs(weights, placed))
-            if self.is_dealt:
+            if self.is_assigned:
                 batch = gathered({name: placed[name] for name in ("track", "weight")})
             np.add.at(votes, batch["track"], probs * batch["weight"][:, None])
             np.add.at(n_votes, batch["track"], batch["weight"])
@@ -120,15 +120,15 @@ def train(
     """
     iterator = iter(batches)
     try:
-        saved = Saved(folder, step, config.resume, identity)
-        resumed = saved.load(iterator)
-        with (
-            signals_received() as signals,
-            Progress(folder, n_steps, saved.latest_step, resumed.figures, config.log) as progress,
-            Profile(folder, saved.latest_step, config.profile) as profile,
-        ):
-            run = _Run(step, iterator, n_steps, config, validation, saved, progress, signals, profile)
-            return run(resumed.state)
+        with Saved(folder, step, config.resume, identity) as saved:
+            resumed = saved.load(iterator)
+            with (
+                signals_received() as signals,
+                Progress(folder, n_steps, saved.latest_step, resumed.figures, config.log) as progress,
+                Profile(folder, saved.latest_step, config.profile) as profile,
+            ):
+                run = _Run(step, iterator, n_steps, config, validation, saved, progress, signals, profile)
+                return run(resumed.state)
     finally:
         iterator.close()  # a grain iterator that is not closed leaves its threads and processes behind
 
@@ -168,8 +168,8 @@ class _Run:
             elif self.number % self.config.save_steps == 0:
                 self.saved.save(self.number, state, self.iterator, figures=self.progress.figures)
                 self.progress.start_clock()
-            if self._must_stop():
-                self._stop(state)
+            if number := self._signal():
+                self._stop(state, number)
         self.saved.wait()
         return self.saved.best(state) if self.config.patience else self.step.weights(state)
 
@@ -208,21 +208,26 @@ class _Run:
         self.saved.save(self.number, state, self.iterator, scores)
         self.progress.start_clock()
 
-    def _must_stop(self) -> bool:
-        """Whether a signal came, such as that of a machine that is taken away; all hosts agree on the step."""
-        if jax.process_count() > 1:
-            return multihost_utils.reached_preemption_sync_point(self.number)
-        return bool(self.signals.received)
+    def _signal(self) -> int:
+        """Return the number of the signal that ends the run, 0 for none; all hosts return the same.
 
-    def _stop(self, state: TrainState) -> None:
+        A signal may reach one host only, such as that of a machine that is taken away. The hosts ask each other after
+        the steps where they have just waited for the devices anyway.
+        """
+        mine = next(iter(self.signals.received), 0)
+        if jax.process_count() == 1:
+            return mine
+        return 0 if self.figures else int(multihost_utils.process_allgather(np.array(mine)).max())
+
+    def _stop(self, state: TrainState, number: int) -> None:
         if self.saved.latest_step != self.number:
             if self.figures:
                 self._fetch()
             self.saved.save(self.number, state, self.iterator, figures=self.progress.figures)
         self.saved.wait()
-        raise StoppedError(self.signals.exit_code, f"stopped; step {self.number} is saved, go on with --resume")
+        raise StoppedError(128 + number, f"stopped; step {self.number} is saved, go on with --resume")
 
     def _is_done(self) -> bool:
-        """Whether validation has not become better for ``patience`` epochs."""
+        """Whether the validation accuracy has not risen for ``patience`` epochs."""
         best = self.saved.best_step
         return bool(self.config.patience and best) and self.number - best >= self.config.patience * self.epoch_steps

@@ -47,11 +47,11 @@ from train.loop.config import RunConfig, crops_of, identity, n_crops_of, n_steps
 from train.loop.expected import expected
 from train.loop.loop import Validation, train
 from train.loop.sharding import keep_memory, use_every_core
-from train.loop.state_checkpoints import check_same_run
+from train.loop.state_checkpoints import accepted, check_same_run
 from train.loop.step import Network
 
 EVALUATION_BATCH = 64
-ALSO = "Also: --config FILE reads options from TOML, as config.toml of a run; --smoke trains a minute on made-up music."
+ALSO = "Also: --config FILE reads options from a TOML file, such as a run's; --smoke is a short run on synthetic music."
 PROCESS_VARIABLES = ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 
 Config = TypeVar("Config", bound=RunConfig)
@@ -76,11 +76,11 @@ def fit(
         network: The network to start from; the config's where not given.
         pretrained: The model that the network's weights come from, for the card.
     """
-    seed = seed_of(config.seed, jax.process_index()) if is_dealt(split) else config.seed
+    seed = seed_of(config.seed, jax.process_index()) if is_assigned(split) else config.seed
     crops, n_crops = crops_of(config, split, cache, seed), n_crops_of(config, split, cache)
     weights = train(
         step_of(config, split, n_crops, network),
-        shared_batches(config, crops, seed, is_dealt(split)),
+        shared_batches(config, crops, seed, is_assigned(split)),
         n_steps(config, n_crops),
         config.loop,
         folder,
@@ -90,19 +90,19 @@ def fit(
     export(folder / "model", config, split, weights, pretrained)
 
 
-def is_dealt(split: Split) -> bool:
+def is_assigned(split: Split) -> bool:
     """Whether each host has tracks of its own."""
     return any(track.host is not None for track in split.train)
 
 
-def shared_batches(config: RunConfig, examples: Any, seed: int, is_dealt: bool = False) -> Any:
+def shared_batches(config: RunConfig, examples: Any, seed: int, is_assigned: bool = False) -> Any:
     """Return the batches, of each of them this host's part.
 
     Args:
         config: The options of the run.
         examples: An epoch of examples.
         seed: Seed of their order.
-        is_dealt: Whether they are this host's own, and not those of all hosts.
+        is_assigned: Whether they are this host's own, and not those of all hosts.
     """
     host, n_hosts = jax.process_index(), jax.process_count()
     if config.step.batch_size % n_hosts:
@@ -113,12 +113,12 @@ def shared_batches(config: RunConfig, examples: Any, seed: int, is_dealt: bool =
         seed,
         config.n_workers,
         prefetch=8,
-        shard=(0, 1) if is_dealt else (host, n_hosts),
+        shard=(0, 1) if is_assigned else (host, n_hosts),
     )
 
 
 def seed_of(seed: int, host: int) -> int:
-    """Return a host's own seed, so that no two augment alike."""
+    """Return a host's own seed, so that no two hosts augment in the same way."""
     return int(np.random.SeedSequence((seed, host)).generate_state(1)[0])
 
 
@@ -136,14 +136,14 @@ def validation_of(split: Split, cache: AudioCache, example: FrontendConfig, batc
         return None
     chunks = examples.chunks(tracks, genres, cache, example, hop_s=example.chunk_s)
     labels = np.array([genres.index(track.genre) for track in tracks])
-    if not is_dealt(split):
+    if not is_assigned(split):
         return Validation(batching.once(chunks, EVALUATION_BATCH), labels)
-    # All hosts need the same number of batches; a host pads with a chunk that it surely has, of weight 0.
+    # All hosts need the same number of batches; a host pads with a chunk that every host has, of weight 0.
     nothing: Any = examples.chunks(split.train, genres, cache, example, hop_s=example.chunk_s)[0]
-    n_missing = max(hosts.told(len(chunks))) - len(chunks)
+    n_missing = max(hosts.all_gathered(len(chunks))) - len(chunks)
     padding = grain.MapDataset.source([nothing | {"weight": np.float32(0), "track": np.int32(0)}] * n_missing)
     chunks = grain.MapDataset.concatenate([part for part in (chunks, padding) if len(part)])
-    return Validation(batching.once(chunks, batch_size // jax.process_count()), labels, is_dealt=True)
+    return Validation(batching.once(chunks, batch_size // jax.process_count()), labels, is_assigned=True)
 
 
 def run(config: Config, trainer: Trainer[Config]) -> None:
@@ -178,14 +178,16 @@ def _train_part(config: Config, split: Split, cache: AudioCache, folder: Path, t
         return
     with saving(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    if jax.process_index() == 0:
-        write_text(folder / settings.FILE, settings.to_toml(config))
-    with locked(folder) if jax.process_index() == 0 else contextlib.nullcontext():
+    is_first = jax.process_index() == 0
+    with locked(folder) if is_first else contextlib.nullcontext():
+        accepted(folder, config.loop.resume, identity(config, split))
+        if is_first:
+            write_text(folder / settings.FILE, settings.to_toml(config))
         trainer(config, split, cache, folder)
 
 
 def _parts(config: Config) -> list[tuple[Config, Path]]:
-    if not config.validates:  # no track may lie idle
+    if not config.validates:  # every track is used
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, validate=False))
     if not config.folds:
         return [(config, config.output)]
@@ -226,6 +228,7 @@ def main(config_type: type[Config], trainer: Trainer[Config] = fit) -> None:
 
 def _join_the_others() -> None:
     """Find the other processes; by itself jax reads only the coordinator's address from the environment."""
+    jax.config.update("jax_enable_preemption_service", False)  # it swallows SIGTERM, which the training loop handles
     try:
         numbers = [int(os.environ[name]) if name in os.environ else None for name in PROCESS_VARIABLES]
         jax.distributed.initialize(num_processes=numbers[0], process_id=numbers[1])

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from genrestream.streaming.config import n_cores
 from train.loop.state import Weights
 
 # Options of glibc's malloc, in bytes: how much memory may be free before some goes back to the system; how much more
@@ -24,8 +25,7 @@ def use_every_core(batch_size: int) -> None:
     """
     if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "") or "JAX_NUM_CPU_DEVICES" in os.environ:
         return
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    n_devices = max(n for n in range(1, n_cores + 1) if batch_size % n == 0)
+    n_devices = max(n for n in range(1, n_cores() + 1) if batch_size % n == 0)
     jax.config.update("jax_num_cpu_devices", n_devices)
 
 
@@ -41,7 +41,7 @@ def keep_memory() -> None:
 
 
 def gathered(weights: Weights) -> dict[str, np.ndarray]:
-    """Return whole arrays on every host, though parts of them may lie on others; every host must call it."""
+    """Return whole arrays on every host, though parts of them may be on others; every host must call it."""
     if jax.process_count() > 1:
         weights = jax.jit(lambda arrays: arrays, out_shardings=NamedSharding(mesh(), PartitionSpec()))(weights)
     return {name: np.asarray(array) for name, array in weights.items()}

@@ -1,6 +1,6 @@
-"""A run's checkpoints: all that training needs to go on. The latest two and the best are kept.
+"""A run's checkpoints: all that the training needs to continue. The latest two and the best are kept.
 
-The training stands only while its arrays are copied; a thread writes them.
+Training pauses only while the arrays are copied; a thread writes them.
 
 ::
 
@@ -11,12 +11,14 @@ The training stands only while its arrays are copied; a thread writes them.
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import io
 import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import grain
@@ -33,13 +35,13 @@ from train.loop.step import Step
 
 FOLDER = "state"
 FILE = "checkpoint"
-N_LATEST = 2  # the second is what a run goes on from if the first is damaged
+N_LATEST = 2  # a run continues from the second if the first is damaged
 Figures = dict[str, np.ndarray]  # of the steps of an epoch, by name, shape (n_steps,)
 
 
 @dataclasses.dataclass(frozen=True)
 class Resumed:
-    """Where training goes on.
+    """Where the training continues.
 
     Attributes:
         state: The state after the last step that was saved.
@@ -53,10 +55,12 @@ class Resumed:
 class Saved:
     """The checkpoints in a run's folder; the first host writes them, all hosts read them.
 
+    A context manager: when it ends, nothing is being written any more.
+
     Args:
         folder: The run's folder.
         step: What is trained.
-        resume: Whether there may be some already, to go on from.
+        resume: Whether there may be some already, to continue from.
         identity: What the run's weights follow from. Only the same run is resumed.
 
     Raises:
@@ -71,12 +75,19 @@ class Saved:
             self._path.mkdir(parents=True, exist_ok=True)
             for part in self._path.glob("*.part"):
                 shutil.rmtree(part, ignore_errors=True)
-        found = sorted(int(one.name) for one in self._path.iterdir() if one.name.isdecimal())
-        if found and not resume:
-            raise UsageError(f"--output {folder}: holds a run already; go on with --resume, or name another folder")
-        self._scores = self._whole(found)
+        self._scores = self._whole(accepted(folder, resume, identity))
         self._writer = concurrent.futures.ThreadPoolExecutor(1)
         self._written: concurrent.futures.Future[None] | None = None  # of the last save, until it was waited for
+
+    def __enter__(self) -> "Saved":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.shutdown()
+        if self._written and (failure := self._written.exception()):  # an error of the training came before it
+            print(f"warning: {failure}", file=sys.stderr)
 
     @property
     def latest_step(self) -> int:
@@ -159,12 +170,9 @@ class Saved:
         scores, damaged = {}, []
         for step in found:
             try:
-                about = sealed.verify(self._path / str(step) / FILE).about
+                scores[step] = sealed.verify(self._path / str(step) / FILE).about["scores"]
             except sealed.DamagedError as error:
                 damaged.append(str(error))
-                continue
-            check_same_run(self.folder, about["identity"], self._identity)
-            scores[step] = about["scores"]
         if damaged and not scores:
             raise CheckpointError(f"{damaged[-1]}, and no other checkpoint is whole; start again in another folder")
         if damaged and jax.process_index() == 0:
@@ -192,7 +200,7 @@ class Saved:
         try:
             part.mkdir()
             sealed.write(part / FILE, about, [content.getvalue()])
-            if place.exists():  # damaged, or it would have been gone on from
+            if place.exists():  # damaged, or the run would have continued from it
                 shutil.rmtree(place)
             part.rename(place)
         except BaseException:
@@ -208,8 +216,29 @@ class Saved:
         return old
 
 
+def accepted(folder: Path, resume: bool, identity: str) -> list[int]:
+    """Return the steps that are saved in a run's folder, after making sure that the run may continue there.
+
+    Args:
+        folder: The run's folder; it is not changed.
+        resume: Whether there may be some.
+        identity: What the run's weights follow from.
+
+    Raises:
+        UsageError: There are some, and they are not to be resumed or are of another run.
+    """
+    path = folder / FOLDER
+    found = sorted(int(one.name) for one in path.iterdir() if one.name.isdecimal()) if path.is_dir() else []
+    if found and not resume:
+        raise UsageError(f"--output {folder}: holds a run already; go on with --resume, or name another folder")
+    for step in found:
+        with contextlib.suppress(sealed.DamagedError):  # damage is reported where the file is read
+            check_same_run(folder, sealed.about(path / str(step) / FILE)["identity"], identity)
+    return found
+
+
 def check_same_run(folder: Path, found: object, identity: str) -> None:
-    """Make sure that a run goes on with its own options.
+    """Make sure that a run continues with its own options.
 
     Raises:
         UsageError: What the folder holds is of another run.

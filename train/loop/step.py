@@ -169,15 +169,7 @@ class Step:
 
     def _train(self, state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
         keys = jax.random.split(jax.random.fold_in(self.key, state.step), 3)
-        x = batch["inputs"] if self.frontend is None else features(batch["inputs"], self.frontend)
-        x, targets = spec_augment(x, keys[0], self.augment), jax.nn.one_hot(batch["label"], self.n_classes)
-        if self.augment.mixup:
-            # Each device draws all shares, since drawing is a loop: XLA's CPU devices can wait for each other endlessly
-            # when one exchanges values inside a loop and another does so after it.
-            shares = jax.lax.with_sharding_constraint(mixup_shares(keys[1], len(x), self.augment), self._whole)
-            neighbour_counts = jnp.roll(batch["weight"], 1) > 0
-            x, targets = mixup(x, targets, jnp.where(neighbour_counts, shares, 1.0))
-        targets = optax.losses.smooth_labels(targets, self.config.label_smoothing)
+        x, targets = self._augmented(batch, keys[0], keys[1])
 
         def loss_of(params: Weights) -> tuple[jax.Array, tuple[jax.Array, Weights]]:
             # Sharded weights are gathered here; XLA would gather each where it is used, which may be in a loop.
@@ -192,21 +184,38 @@ class Step:
         updates, rules = self.optimizer.update(gradients, rules, state.params)
         params: Any = optax.apply_updates(state.params, updates)
         statistics = state.statistics | statistics
-        # Early in training the average follows faster, or the initial weights would stay in it for long.
-        decay = jnp.minimum(self.config.average_decay, (1 + state.step) / (10 + state.step))
-        now = {name: (params | statistics)[name] for name in state.average}
-        average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.average, now)
         after = TrainState(
             step=state.step + 1,
             params=params,
             statistics=statistics,
-            average=average,
+            average=self._averaged(state, params | statistics),
             optimizer=jax.tree.leaves(rules),
         )
         figures = {"loss": loss, "weights_norm": optax.tree.norm(params)}
         figures |= self.scores(logits, targets, batch["weight"])
         figures |= {"gradient_norm": optax.tree.norm(gradients), "learning_rate": self.schedule(state.step)}
         return jax.lax.with_sharding_constraint(after, jax.tree.map(self._sharding, after)), figures
+
+    def _augmented(self, batch: Batch, mask_key: jax.Array, mixup_key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Return the features with SpecAugment and mixup, and the targets: smoothed, shape (batch, n_classes)."""
+        x, targets = self._features(batch), jax.nn.one_hot(batch["label"], self.n_classes)
+        x = spec_augment(x, mask_key, self.augment)
+        if self.augment.mixup:
+            # Each device draws all shares, since drawing is a loop: XLA's CPU devices can wait for each other endlessly
+            # when one exchanges values inside a loop and another does so after it.
+            shares = jax.lax.with_sharding_constraint(mixup_shares(mixup_key, len(x), self.augment), self._whole)
+            neighbour_counts = jnp.roll(batch["weight"], 1) > 0
+            x, targets = mixup(x, targets, jnp.where(neighbour_counts, shares, 1.0))
+        return x, optax.losses.smooth_labels(targets, self.config.label_smoothing)
+
+    def _averaged(self, state: TrainState, now: Weights) -> Weights:
+        """Return the moving average of the weights after a step; empty where none is kept."""
+        # Early in training the average follows faster, or the initial weights would count in it for too long.
+        decay = jnp.minimum(self.config.average_decay, (1 + state.step) / (10 + state.step))
+        return {name: decay * old + (1 - decay) * now[name] for name, old in state.average.items()}
+
+    def _features(self, batch: Batch) -> jax.Array:
+        return batch["inputs"] if self.frontend is None else features(batch["inputs"], self.frontend)
 
     @property
     def _rules(self) -> Any:
@@ -217,6 +226,6 @@ class Step:
         return jax.tree.map(lambda array: array.astype(dtype) if array.dtype == jnp.float32 else array, tree)
 
     def _probs(self, weights: Weights, batch: Batch) -> jax.Array:
-        x = batch["inputs"] if self.frontend is None else features(batch["inputs"], self.frontend)
+        x = self._features(batch)
         logits = self.network.infer(weights, x).reshape(len(x), -1, self.n_classes)
         return jax.nn.softmax(logits[:, -1])

@@ -16,7 +16,7 @@ from genrestream.models.layers.attention import Block
 from genrestream.models.transformer import Transformer, drawn
 from train.loop.step import Step
 
-FLAT = 1e-2  # added to a patch's variance, so that silence is not blown up
+FLAT = 1e-2  # added to a patch's variance, so that silence is not amplified
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class MaskedConfig(Sizes):
 
 
 class Masked(nnx.Module):
-    """The network to pre-train and a decoder, which is thrown away later.
+    """The network to pre-train and a decoder, which is discarded later.
 
     Args:
         config: The share of masked patches, and the decoder's size.

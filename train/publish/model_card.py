@@ -62,7 +62,7 @@ def _what(card: Card) -> Iterator[str]:
     if card.states:
         yield f"- **Kinds of chunk:** {', '.join(card.states)}; only music votes"
     weights = f", with the weights of `{card.weights_of}`" if card.weights_of else ""
-    carried = ", stateful: it goes on from chunk to chunk of a stream" if card.is_stateful else ""
+    carried = ", stateful: it carries its state from chunk to chunk of a stream" if card.is_stateful else ""
     yield f"- **Network:** `genrestream.models`, `{card.model}`{weights}{carried}"
     yield (
         f"- **Input:** {frontend.kind} features of chunks of {frontend.chunk_s:g} s, mono, {frontend.sample_rate:,} Hz"

@@ -44,7 +44,7 @@ class Config:
 def publish(config: Config) -> checkpoint.Checkpoint:
     """Write the model of all tracks with its folds' calibration and figures, its README.md, and its traced functions.
 
-    The last only in the folder of the shipped models.
+    Traced functions are written only in the folder of the shipped models.
 
     Raises:
         UsageError: The run has no report, the report is not of held-out tracks, or the model is too large to ship.

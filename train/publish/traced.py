@@ -38,8 +38,10 @@ class Config:
 def trace(model: checkpoint.Checkpoint) -> list[Path]:
     """Write a shipped model's functions for files and for live listening at its usual hop; return the files.
 
+    Other files in their folder, such as of a hop that was usual before, are removed.
+
     Raises:
-        UsageError: The model is none of the shipped ones.
+        UsageError: The model is not one of the shipped ones.
     """
     card, weights = model.card, unpacked(load_weights(model))
     chunk = np.zeros((1, card.frontend.n_samples), np.float32)
@@ -49,6 +51,8 @@ def trace(model: checkpoint.Checkpoint) -> list[Path]:
         n_new = -(-hop // config.hop_length)
         _, kept = jax.jit(batch_function(card))(weights, chunk)
         files.append(_write(model, "next", n_new, next_function(card, n_new), weights, chunk, kept, np.int32(1)))
+    for old in {*files[0].parent.iterdir()} - {*files}:
+        old.unlink()
     return files
 
 

@@ -7,7 +7,7 @@ what is named is counted on another::
     python -m train.study.wide --data ../shared/data/gtzan --score ../shared/data/songs     # four minutes
 
 A label that is a genre of the data gets the threshold with the best F1, genres weighing the same, but none at which
-more than ``MAX_WRONG`` of the other genres' tracks have it. Of the other labels there is no truth: each gets the
+more than ``MAX_WRONG`` of the other genres' tracks have it. The other labels have no ground truth: each gets the
 threshold of its parent, or where it has none the median of those chosen, but none at which more than ``MAX_UNTRUE`` of
 all tracks have it.
 """
@@ -38,7 +38,7 @@ from train.publish import model_card
 from train.publish.run import without_private_paths
 
 CHECKPOINT = Path("checkpoints/wide")
-# AudioSet's tree, but swing is jazz (of GTZAN's and the songs' genres, jazz has most of it), flamenco stands alone, and
+# AudioSet's tree, but swing is jazz (of GTZAN's and the songs' genres, jazz has most of it), flamenco is a root, and
 # beatboxing, a technique, is left out.
 FAMILIES = {
     "rock": ("metal", "punk", "grunge", "progressive", "rock and roll", "psychedelic"),
@@ -53,7 +53,7 @@ FAMILIES = {
     "Asian": ("Carnatic", "Bollywood"),
 }
 TREE = {child: parent for parent, children in FAMILIES.items() for child in children}
-CLASSES = {  # a parent stands before its children
+CLASSES = {  # a parent comes before its children
     "pop": "Pop music", "hiphop": "Hip hop music",
     "rock": "Rock music", "metal": "Heavy metal", "punk": "Punk rock", "grunge": "Grunge",
     "progressive": "Progressive rock", "rock and roll": "Rock and roll", "psychedelic": "Psychedelic rock",
@@ -140,7 +140,7 @@ def chosen(probs: dict[str, np.ndarray], genres: np.ndarray) -> dict[str, float]
     known = {label: _best(probs[label], _is_of(label, genres), weights) for label in CLASSES if label in genres}
     median = float(np.median([*known.values()]))
     thresholds: dict[str, float] = {}
-    for label in CLASSES:  # a parent stands before its children
+    for label in CLASSES:  # a parent comes before its children
         parents = thresholds.get(TREE.get(label, ""), 0.0)
         usual = max(parents or median, _exceeded_by(MAX_UNTRUE, probs[label], weights))
         thresholds[label] = round(max(parents, known.get(label, usual)), 3)

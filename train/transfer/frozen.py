@@ -39,7 +39,7 @@ class Views:
     Attributes:
         n_chunks: Chunks as the stream cuts them, at most, spread over the track.
         n_crops: Augmented crops.
-        n_poor: Degraded chunks, at most: by turns with a telephone's band and with noise.
+        n_poor: Degraded chunks, at most: alternately with a telephone's band and with noise.
     """
 
     n_chunks: int = 10

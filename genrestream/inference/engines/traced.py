@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from genrestream.files import replacing
 from genrestream.inference import shipped
 from genrestream.inference.checkpoint import Checkpoint, Like
 from genrestream.inference.engines.packing import from_bytes, to_bytes
@@ -56,7 +57,8 @@ def write_traced(file: Path, traced: Traced) -> None:
     arrays |= {f"{INPUT}{number}": one for number, one in enumerate(traced.inputs)}
     arrays |= {f"{RESULT}{number}": one for number, one in enumerate(traced.results)}
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(zlib.compress(to_bytes(arrays), 9))
+    with replacing(file) as whole:
+        whole.write(zlib.compress(to_bytes(arrays), 9))
 
 
 def read_traced(file: Path) -> Traced:

@@ -95,7 +95,7 @@ def test_a_store_that_fails_is_one_line(store, monkeypatch):
     with pytest.raises(UsageError, match="nowhere://x: Protocol not known: nowhere; or mount the bucket"):
         remote.local(Path("nowhere://x"))
     put(store, "../../evil", b"x")
-    with pytest.raises(UsageError, match="is no file's name on this machine"):
+    with pytest.raises(UsageError, match="is not a valid file name on this machine"):
         remote.local(store)
 
     def refuse(*_, **__):
@@ -124,7 +124,7 @@ def test_paths_of_this_machine_are_what_they_are(tmp_path):
     "made", [lambda path: DataConfig(path), lambda path: Config(data=DataConfig(Path()), output=path)]
 )
 def test_a_web_page_is_no_folder(made):
-    with pytest.raises(UsageError, match="https://host/music: is no folder"):
+    with pytest.raises(UsageError, match="https://host/music: is not a folder"):
         made(Path("https://host/music"))
 
 

@@ -35,8 +35,8 @@ def test_the_command_line_wins_and_the_tables_are_free(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("n_epoch = 3", "n_epoch is no option of this command; --help lists them"),
-        ("[step]\nlearning_rates = 3", "learning_rates is no option"),
+        ("n_epoch = 3", "n_epoch is not an option of this command; --help lists them"),
+        ("[step]\nlearning_rates = 3", "learning_rates is not an option"),
         ("a = = 3", "cannot be read"),
         (None, r"cannot be read \(No such file"),
     ],

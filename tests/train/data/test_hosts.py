@@ -1,4 +1,4 @@
-"""Tracks dealt to hosts; what two real processes make of them is in tests/train/loop/test_run.py."""
+"""Tracks assigned to hosts; what two real processes make of them is in tests/train/loop/test_run.py."""
 
 from collections import Counter
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from genrestream.errors import UsageError
-from train.data.hosts import dealt, is_here
-from train.data.load import check_dealt
+from train.data.hosts import assigned, is_here
+from train.data.load import check_assigned
 from train.data.splits import Split
 from train.data.tracks import Track
 
@@ -17,9 +17,9 @@ def tracks(**n_of):
 
 
 @pytest.mark.parametrize("n_hosts", [2, 3])
-def test_each_genre_is_dealt_evenly_in_the_order_of_the_tracks(n_hosts):
+def test_each_genre_is_assigned_evenly_in_the_order_of_the_tracks(n_hosts):
     plain = tracks(rock=7, jazz=5)[::-1]
-    given = dealt(plain, n_hosts)
+    given = assigned(plain, n_hosts)
     assert [track.name for track in given] == [track.name for track in plain]
     for genre in ("rock", "jazz"):
         counts = Counter(track.host for track in given if track.genre == genre)
@@ -31,11 +31,11 @@ def test_a_host_has_its_own_tracks_and_those_of_all():
     """This process is host 0 of one."""
     plain = tracks(rock=4)
     assert all(map(is_here, plain))
-    assert [track.name for track in filter(is_here, dealt(plain, 2))] == ["rock0", "rock2"]
+    assert [track.name for track in filter(is_here, assigned(plain, 2))] == ["rock0", "rock2"]
 
 
 def test_each_host_needs_each_genre():
-    given = list(dealt(tracks(jazz=2, rock=4), 3))
+    given = list(assigned(tracks(jazz=2, rock=4), 3))
     with pytest.raises(UsageError, match="genre jazz has tracks to train on for 2 of 3 processes; use fewer"):
-        check_dealt(Split(given, [], [], ("jazz", "rock")), 3)
-    check_dealt(Split(list(dealt(given, 2)), [], [], ("jazz", "rock")), 2)
+        check_assigned(Split(given, [], [], ("jazz", "rock")), 3)
+    check_assigned(Split(list(assigned(given, 2)), [], [], ("jazz", "rock")), 2)

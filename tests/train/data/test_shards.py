@@ -1,8 +1,10 @@
 """Shards give the same tracks, crops and batches as the folder that they were made from."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +13,10 @@ from genrestream.errors import UsageError
 from genrestream.features.config import LogMelConfig
 from tests.conftest import ROOT, encode, music
 from train.augment.config import AugmentConfig
+from train.data.cache import AudioCache
 from train.data.load import load, read_all
 from train.data.sealed import DamagedError
-from train.data.shards import N_SAMPLES, Shards
+from train.data.shards import N_SAMPLES, Shards, write
 from train.data.splits import SIDES
 from train.data.tracks import DataConfig
 from train.input import batching, examples
@@ -123,7 +126,7 @@ DAMAGES = {
 def test_damage_is_one_line_at_the_start(shards, tmp_path, damage):
     copy = copied(shards, tmp_path)
     damage(copy)
-    with pytest.raises(UsageError, match=r"copy.*; copy the shards again, or make them again") as raised:
+    with pytest.raises(UsageError, match=r"copy.*; copy the shards again, or write them again") as raised:
         Shards(RATE, tmp_path / "cache", copy)
     assert "\n" not in str(raised.value)
 
@@ -134,7 +137,7 @@ def test_a_flipped_bit_is_found_when_it_is_read(shards, tmp_path):
     content[1000] ^= 1
     (copy / "audio-00000.array_record").write_bytes(content)
     cache = Shards(RATE, tmp_path / "cache", copy)
-    with pytest.raises(DamagedError, match=r"copy: .* cannot be read .*make them again"):
+    with pytest.raises(DamagedError, match=r"copy: .* cannot be read .*write them again"):
         cache.waveform(cache.dataset.tracks[0])
 
 
@@ -151,6 +154,18 @@ def test_what_shards_cannot_do(folder, shards, tmp_path):
     assert (
         "--shard-mb 0.0: must be positive" in shard(folder, tmp_path / "new", tmp_path, "--shard-mb", 0, code=2).stderr
     )
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the open files are read from /proc")
+def test_no_shard_stays_open_where_a_track_cannot_be_read(folder, tmp_path):
+    dataset, cache = read_all(folder), AudioCache(RATE, tmp_path / "cache")
+    filled = cache.fill(dataset.tracks)
+    cache.file(filled.tracks[-1].path).unlink()
+    with pytest.raises(OSError, match="No such file") as raised:
+        write(tmp_path / "out", dataset, filled, cache, shard_mb=100)
+    assert raised.tb  # which keeps alive what was not closed
+    (shard,) = (tmp_path / "out").iterdir()
+    assert str(shard) not in map(os.path.realpath, Path("/proc/self/fd").iterdir())
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no ulimit here")

@@ -25,7 +25,7 @@ from train.cnn import Config
 from train.command import settings
 from train.command.lock import locked
 from train.data import sealed
-from train.data.hosts import dealt
+from train.data.hosts import assigned
 from train.data.load import load, read_all
 from train.input.batching import batches
 from train.input.examples import crops, n_crops
@@ -146,8 +146,8 @@ CALM = ("--gain-db", 0, "--noise", 0, "--speed", 0, "--equalise-db", 0, "--disto
         "--spec-masks", 0, "--mixup", 0, "--dropout", 0, "--n-epochs", 1)  # fmt: skip
 
 
-def train_in_two_processes(data, output, caches):
-    """Train on two hosts, which are processes of this machine."""
+def started_in_two_processes(data, output, caches, *more):
+    """Start a training on two hosts, which are processes of this machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -158,12 +158,22 @@ def train_in_two_processes(data, output, caches):
             "JAX_NUM_PROCESSES": "2",
             "JAX_PROCESS_ID": str(number),
         }
-        command = arguments(data, output, *CALM, "--cache", cache, "--distributed")
+        command = arguments(data, output, *CALM, "--cache", cache, "--distributed", *more)
         processes.append(
             subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, text=True, stderr=subprocess.PIPE)
         )
+    return processes
+
+
+def ended(processes, code=0):
+    """Wait for processes, and return what they wrote to standard error."""
     errors = [process.communicate(timeout=400)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], errors
+    assert [process.returncode for process in processes] == [code] * len(processes), errors
+    return errors
+
+
+def train_in_two_processes(data, output, caches, *more):
+    ended(started_in_two_processes(data, output, caches, *more))
 
 
 def test_two_processes_train_on_shards_as_one_does_on_the_folder(data, tmp_path):
@@ -191,7 +201,7 @@ def test_each_of_two_processes_decodes_and_draws_from_its_own_tracks(data, tmp_p
     parts = tyro.conf.OmitArgPrefixes
     config = tyro.cli(Config, args=arguments(data, output, *CALM, "--cache", tmp_path / "c")[3:], config=(parts,))
     split, cache = load(config.data, 8_000)
-    host_of = {track.name: track.host for track in dealt(read_all(data).tracks, 2)}
+    host_of = {track.name: track.host for track in assigned(read_all(data).tracks, 2)}
     frontend = config.design.frontend
     halves = []
     for host in range(2):
@@ -231,6 +241,23 @@ def test_a_signal_saves_the_last_step_and_ends(data, tmp_path, number, code):
     assert stopped
     assert steps(output)[-1] == int(stopped[1])
     assert not (output / "model").exists()
+
+
+def test_a_signal_to_one_of_two_processes_saves_and_ends_both(data, tmp_path):
+    output, caches, options = tmp_path / "run", [tmp_path / "a", tmp_path / "b"], ("--n-epochs", 3, "--save-steps", 1)
+    processes = started_in_two_processes(data, output, caches, *options)
+    while not steps(output):
+        assert [process.poll() for process in processes] == [None, None]
+        time.sleep(0.005)
+    processes[1].send_signal(signal.SIGTERM)
+    errors = ended(processes, 128 + signal.SIGTERM)
+    assert all(f"stopped; step {steps(output)[-1]} is saved, go on with --resume\n" in error for error in errors)
+    assert not (output / "model").exists()
+    train_in_two_processes(data, output, caches, *options, "--resume")
+    train_in_two_processes(data, tmp_path / "whole", caches, *options)
+    for name, array in weights(tmp_path / "whole").items():
+        np.testing.assert_array_equal(weights(output)[name], array, err_msg=name)
+    assert metrics(output) == metrics(tmp_path / "whole")
 
 
 def test_a_run_keeps_its_options_and_says_what_comes_next(data, whole, tmp_path):
@@ -303,11 +330,12 @@ def test_two_trainings_in_one_folder(data, whole, tmp_path):
     output = tmp_path / "run"
     shutil.copytree(whole, output)
     with locked(output):
-        run = train(data, output, "--resume", code=2)
+        run = train(data, output, "--resume", "--learning-rate", 9, code=2)
     assert run.stderr == (
         f"--output {output}: process {os.getpid()} trains in it; wait for it or stop it, or name another folder\n"
     )
     assert metrics(output) == metrics(whole)
+    assert (output / "config.toml").read_bytes() == (whole / "config.toml").read_bytes()
 
 
 def test_a_damaged_checkpoint_is_left_out(data, whole, tmp_path):
@@ -325,10 +353,12 @@ def test_a_damaged_checkpoint_is_left_out(data, whole, tmp_path):
 
 @pytest.mark.parametrize("other", [("--n-filters", 4, 4), ("--fold", 1)])
 def test_another_run_is_not_resumed(data, whole, tmp_path, other):
+    """Nor is anything in its folder changed."""
     shutil.copytree(whole, tmp_path / "run")
-    assert "holds a run already" in said(train(data, tmp_path / "run", code=2))
+    assert "holds a run already" in said(train(data, tmp_path / "run", *other, code=2))
     run = train(data, tmp_path / "run", "--resume", *other, code=2)
     assert "holds a run with another network, data, split, seed" in said(run)
+    assert (tmp_path / "run" / "config.toml").read_bytes() == (whole / "config.toml").read_bytes()
 
 
 def test_a_batch_must_fit_the_devices(data, tmp_path):

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
+from genrestream.streaming.config import n_cores
 from tests.conftest import ROOT
 
-N_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-MOST_THAT_DIVIDE = max(n for n in range(1, N_CORES + 1) if 1680 % n == 0)
+MOST_THAT_DIVIDE = max(n for n in range(1, n_cores() + 1) if 1680 % n == 0)
 
 
 @pytest.mark.parametrize(

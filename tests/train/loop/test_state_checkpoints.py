@@ -153,6 +153,27 @@ def test_a_save_that_failed_is_told_by_the_next_one(folder, step):
     assert Saved(folder, step, True, "me").latest_step == 2
 
 
+def break_off(folder, step):
+    """Save step 3, and raise at once."""
+    with Saved(folder, step, True, "me") as checkpoints:
+        checkpoints.save(3, checkpoints.load(new_iterator()).state, new_iterator())
+        raise KeyError
+
+
+def test_when_a_training_breaks_off_its_last_save_is_awaited(folder, step):
+    with pytest.raises(KeyError):
+        break_off(folder, step)
+    assert sorted(path.name for path in (folder / "state").iterdir()) == ["2", "3"]
+
+
+def test_when_a_training_breaks_off_a_failed_save_is_told_too(folder, step, capsys):
+    (folder / "state" / "3").touch()  # no folder
+    with pytest.raises(KeyError):
+        break_off(folder, step)
+    assert "warning: " in (said := capsys.readouterr().err)
+    assert "step 3 cannot be saved" in said
+
+
 def test_a_folder_that_cannot_be_written_is_not_a_full_disk(folder, step):
     (folder / "state" / "3.part").touch()
     checkpoints = Saved(folder, step, True, "me")

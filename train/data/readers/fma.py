@@ -89,7 +89,7 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
         try:
             places = {name: header.index(column) for name, column in COLUMNS.items()}
         except ValueError as error:
-            raise UsageError(f"{file}: has not FMA's columns ({error}); unpack fma_metadata.zip again") from error
+            raise UsageError(f"{file}: does not have FMA's columns ({error}); unpack fma_metadata.zip again") from error
         for row in reader:
             if row and row[0].isdecimal() and len(row[0]) < 10:
                 is_whole = len(row) > max(places.values())

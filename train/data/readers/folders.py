@@ -20,7 +20,7 @@ SPLITS = (*SIDES, "none")
 
 
 def read(folder: Path) -> Dataset:
-    """Return the tracks that a folder holds, in whichever layout; nothing is decoded.
+    """Return the tracks that a folder holds, in any of the layouts; nothing is decoded.
 
     Raises:
         UsageError: It or its store cannot be read; it is missing or empty, has one genre only or one that cannot be a

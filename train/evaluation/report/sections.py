@@ -205,7 +205,7 @@ def _coverage(folder: Path, system: System, scored: Scored, figures: Figures) ->
         for points in zip(*curves.values(), strict=True)
     ]
     head = [column for name in curves for column in (f"{name}: get a genre", "of those right")]
-    text = "A track whose probability is less is called unsure; the model's card says from which one on it is named."
+    text = "A track with a lower probability is called unsure; the threshold is in the model's card."
     lines = ["### Sure and unsure", "", text, "", *table(["least probability", *head], rows)]
     return [*lines, f"![risk and coverage]({picture})", ""]
 

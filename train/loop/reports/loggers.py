@@ -3,7 +3,7 @@
 import contextlib
 import importlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -64,7 +64,7 @@ class TensorBoard:
 
 
 class WandB:
-    """Weights & Biases; a run that is resumed goes on in the same run there."""
+    """Weights & Biases; a resumed run continues the same run there."""
 
     def __init__(self, folder: Path, first_step: int):
         wandb = _imported("wandb")
@@ -99,28 +99,34 @@ class MLflow:
 LOGGERS: dict[str, Callable[[Path, int], Logger]] = {"tensorboard": TensorBoard, "wandb": WandB, "mlflow": MLflow}
 
 
-def opened(names: tuple[LoggerName, ...], folder: Path, first_step: int) -> list[Logger]:
-    """Open the loggers of a run.
+@contextlib.contextmanager
+def opened(names: tuple[LoggerName, ...], folder: Path, first_step: int) -> Iterator[list[Logger]]:
+    """Open the loggers of a run, and close all that were opened when the block ends or one of them does not open.
 
     Args:
         names: Which.
         folder: The run's folder.
-        first_step: The first step that they will be told of.
+        first_step: The first step that will be written.
 
     Raises:
         UsageError: One is not installed, or does not start.
         OutputError: The run's folder cannot be written.
     """
-    loggers = []
-    for name in dict.fromkeys(names):
-        with saving(folder):
-            try:
-                loggers.append(LOGGERS[name](folder, first_step))
-            except (OSError, UsageError):
-                raise
-            except Exception as error:  # wandb and mlflow raise errors of many types: no login, no server
-                raise UsageError(f"--log {name}: does not start ({first_line(error)})") from error
-    return loggers
+    with contextlib.ExitStack() as stack:
+        loggers = [_opened(name, folder, first_step, stack) for name in dict.fromkeys(names)]
+        yield loggers
+
+
+def _opened(name: LoggerName, folder: Path, first_step: int, stack: contextlib.ExitStack) -> Logger:
+    with saving(folder):
+        try:
+            logger = LOGGERS[name](folder, first_step)
+        except (OSError, UsageError):
+            raise
+        except Exception as error:  # wandb and mlflow raise errors of many types: no login, no server
+            raise UsageError(f"--log {name}: does not start ({first_line(error)})") from error
+    stack.callback(logger.close)
+    return logger
 
 
 def _imported(name: str) -> Any:

@@ -14,7 +14,7 @@ class Profile:
 
     Args:
         folder: The run's folder.
-        started: The step from which the run goes on.
+        started: The step from which the run continues.
         is_wanted: Whether to record at all.
     """
 
@@ -31,7 +31,7 @@ class Profile:
         self._stop()
 
     def stepped(self, step: int, figures: Any) -> None:
-        """Take note that a step was started; ``figures`` are ready when it is done."""
+        """Record that a step was started; ``figures`` are ready when it is done."""
         if self._is_wanted and step == self._first:
             jax.profiler.start_trace(self._folder)
             self._runs = True

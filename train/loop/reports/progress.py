@@ -4,6 +4,7 @@ Loss and accuracy of the training hold label smoothing, mixup and augmentation, 
 former may be worse than the latter without anything being wrong.
 """
 
+import contextlib
 import json
 import math
 import time
@@ -32,7 +33,7 @@ class Progress:
     Args:
         folder: The run's folder.
         n_steps: Steps in all.
-        resumed_step: Where it goes on; reports of later steps are removed, since those steps are done again.
+        resumed_step: Where it continues; reports of later steps are removed, since those steps are done again.
         figures: Those of the steps since the end of the last epoch, by name, shape (n_steps,).
         loggers: What the figures are also written to.
 
@@ -58,12 +59,12 @@ class Progress:
         self._kept: dict[str, list[float]] = {name: figures.get(name, np.array([])).tolist() for name in AVERAGED}
         self._is_compiled, self._n_chunks, self._spent_s, self._waited_s = False, 0, 0.0, 0.0
         self.start_clock()
-        self._loggers: list[Logger] = []
+        self._open, self._loggers = contextlib.ExitStack(), list[Logger]()
         self._best = -math.inf
         if self._is_first:
             with saving(folder):
                 self._remove_later_rows(resumed_step)
-            self._loggers = opened(loggers, folder, resumed_step + 1)
+            self._loggers = self._open.enter_context(opened(loggers, folder, resumed_step + 1))
 
     @property
     def figures(self) -> dict[str, np.ndarray]:
@@ -89,8 +90,7 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
-        for logger in self._loggers:
-            logger.close()
+        self._open.close()
 
     def start_clock(self) -> None:
         """Count the time from now on; the time before was not spent on steps."""

@@ -34,7 +34,7 @@ def arrays_of(pipeline: Pipeline) -> tuple[list[dict[str, Any]], Arrays]:
     """Return the members' configs and all weights by the names that ``models.classical.Classical`` has for them.
 
     Raises:
-        TypeError: The pipeline's model has no such form.
+        TypeError: The pipeline's model cannot be written in this form.
     """
     model = pipeline.named_steps["model"]
     if isinstance(model, VotingClassifier):

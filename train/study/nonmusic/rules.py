@@ -29,7 +29,7 @@ class Rule:
         package: A package of Debian 12.
         kind: speech or noise.
         include: Pattern that is found in a file's path.
-        exclude: Pattern that is not found in it, whatever the case of its letters; empty for none.
+        exclude: Pattern that is not found in it, in upper or lower case; empty for none.
         n_chunks: Most chunks to make of them.
     """
 

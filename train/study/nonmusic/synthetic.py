@@ -26,7 +26,7 @@ def coloured(rng: np.random.Generator, slope: int) -> np.ndarray:
 
 
 def band(waveform: np.ndarray, low_hz: float, high_hz: float) -> np.ndarray:
-    """Return a waveform without what lies outside a band."""
+    """Return a waveform without what is outside a band."""
     return np.asarray(signal.sosfilt(signal.butter(2, [low_hz, high_hz], "bandpass", fs=RATE, output="sos"), waveform))
 
 

@@ -117,7 +117,7 @@ def lines(songs: Songs, answers: dict[str, np.ndarray], domain: str) -> list[str
 
 
 def right_chunks(heads: Heads, mean: np.ndarray, domain: str) -> str:
-    """Say how many of the mean vote's mistakes at 30 s other weights of the chunks could mend at all."""
+    """Say how many of the mean vote's mistakes at 30 s other weights of the chunks could correct at all."""
     songs = heads.songs
     is_wrong = mean[:, LONG - 1].argmax(axis=1) != songs.labels
     places = np.flatnonzero(is_wrong & (songs.domains == domain) & (songs.lengths >= LONG))

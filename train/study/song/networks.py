@@ -151,7 +151,7 @@ def _log_votes(network: Any, chunks: Any, probs: Any, sharpness: Any) -> Any:
 
 
 def _step(network: Any, optimizer: Any, chunks: Any, probs: Any, sharpness: Any, labels: Any, lengths: Any) -> None:
-    """Take a step on the loss after each chunk, those of 1, 2, 4, … chunks alike."""
+    """Take a step on the loss after each chunk, those of 1, 2, 4, … chunks with equal weight."""
 
     def loss(network: Any) -> Any:
         log_votes = _log_votes(network, chunks, probs, sharpness)
