@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import random
 import shutil
 import sqlite3
+import tracemalloc
 
 import pytest
 
@@ -63,6 +65,39 @@ def test_tags_that_are_there_stay(tmp_path):
 )
 def test_a_delta_gives_the_old_bytes_back(old, new):
     assert restored(new, taken_away(old, new)) == old
+
+
+@pytest.mark.parametrize("grown", [100, -100, 0])
+def test_a_delta_of_a_large_file_takes_little_memory(grown):
+    audio, old_tag = random.Random(0).randbytes(20 << 20), b"t" * 200
+    old, new = old_tag + audio, b"n" * (200 + grown) + audio
+    tracemalloc.start()
+    undo = taken_away(old, new)
+    assert restored(new, undo) == old
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(undo) < 1000
+    assert peak < 3 * len(old)
+
+
+def test_a_delta_of_two_files_with_nothing_in_common_takes_little_memory():
+    old, new = random.Random(0).randbytes(10 << 20), random.Random(1).randbytes(10 << 20)
+    tracemalloc.start()
+    assert restored(new, taken_away(old, new)) == old
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * len(old)
+
+
+def test_a_delta_of_changes_on_each_page_is_small():
+    pages = [bytearray(random.Random(n).randbytes(4000)) for n in range(1000)]
+    old = b"header" + b"".join(pages)
+    for page in pages:
+        page[18:26] = b"\0" * 8
+    new = b"longer header" + b"".join(pages)
+    undo = taken_away(old, new)
+    assert restored(new, undo) == old
+    assert len(undo) < 16_000
 
 
 def test_a_damaged_log_is_no_answer():

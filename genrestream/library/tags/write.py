@@ -8,11 +8,9 @@ import time
 from pathlib import Path
 
 from genrestream.errors import AudioError
-from genrestream.library.tags.delta import restored, taken_away
+from genrestream.library.tags.delta import MAX_BYTES, restored, taken_away
 from genrestream.library.tags.formats import opened
 from genrestream.library.work.identity import identify
-
-MAX_BYTES = 4 << 30  # a larger file is left alone: it would be read into memory
 
 
 def with_genres(path: str, genres: list[str]) -> tuple[bytes, bytes, bytes]:
