@@ -81,14 +81,19 @@ def _tag(database: Database, config: TagConfig, track: Track, genres: list[str],
 
 
 def _write(database: Database, track: Track, genres: list[str]) -> None:
-    before_ns = os.stat(track.path).st_mtime_ns
-    before, after, undo = with_genres(track.path, genres)
+    change = with_genres(track.path, genres)
+    digests = sha256(change.before), sha256(change.after)
     with database.writing():  # before the file: a run that is killed in between can be taken back too
-        database.sql.execute(
+        number = database.sql.execute(
             "INSERT INTO tag_log (path, mtime_ns, before_sha256, after_sha256, undo) VALUES (?, ?, ?, ?, ?)",
-            (to_text(track.path), before_ns, sha256(before), sha256(after), undo),
-        )
-    status = replace(track.path, after)
+            (to_text(track.path), change.status.st_mtime_ns, *digests, change.undo),
+        ).lastrowid
+    try:
+        status = replace(track.path, change.after, change.status)
+    except AudioError:
+        with database.writing():
+            database.sql.execute("DELETE FROM tag_log WHERE number = ?", (number,))
+        raise
     _note(database, track.path, status)
 
 
@@ -122,7 +127,7 @@ def undo(database: Database, show: Say, problem: Say) -> Tally:
 
 
 def _undo(database: Database, path: str, mtime_ns: int, before: str, after: str, log: bytes) -> None:
-    body = content(path)
+    body, status = content(path)
     if sha256(body) == before:  # the run that was to write it was killed before it did
         return
     if sha256(body) != after:
@@ -133,7 +138,7 @@ def _undo(database: Database, path: str, mtime_ns: int, before: str, after: str,
         raise AudioError(f"{path}: cannot be taken back ({error}); left alone") from error
     if sha256(old) != before:
         raise AudioError(f"{path}: cannot be taken back (the log is damaged); left alone")
-    _note(database, path, replace(path, old, mtime_ns))
+    _note(database, path, replace(path, old, status, mtime_ns))
 
 
 def _note(database: Database, path: str, status: os.stat_result) -> None:
