@@ -14,7 +14,7 @@ from genrestream.inference.checkpoint import Checkpoint
 from genrestream.library.config import ScanConfig
 from genrestream.library.table import store
 from genrestream.library.table.database import Database, Plan, copied
-from genrestream.library.table.names import absolute
+from genrestream.library.table.names import absolute, to_text
 from genrestream.library.table.track import Found, Track, from_dict
 from genrestream.library.walk import Choice, files_below
 from genrestream.library.work.network import Network
@@ -195,10 +195,15 @@ class Scan:
     def _track(self, answer: Answer) -> Track:
         found = answer.found
         if is_changed(found):
-            return from_dict(self._fields(answer) | {"error": f"{found.path}: {CHANGED}"})
-        if answer.row is None and not answer.error and (known := self._database.known(answer.audio_hash)):
+            return self._failed(answer, f"{found.path}: {CHANGED}")
+        if answer.error:
+            return self._failed(answer, answer.error)
+        if answer.row is None and (known := self._database.known(answer.audio_hash)):
             return copied(known, found)
-        return from_dict(self._fields(answer) | (answer.row or {}) | {"error": answer.error})
+        return from_dict(self._fields(answer) | (answer.row or {}))
+
+    def _failed(self, answer: Answer, error: str) -> Track:
+        return from_dict(self._fields(answer) | {"error": to_text(error)})  # it names the path, which may be no UTF-8
 
     def _fields(self, answer: Answer) -> dict[str, Any]:
         known = {"audio_hash": answer.audio_hash, "duration_s": answer.duration_s}

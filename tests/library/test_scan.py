@@ -189,6 +189,11 @@ def test_a_name_that_is_no_utf8_has_a_row(tmp_path, default):
     assert "1 unchanged" in scan(folder, "--db", db).stdout
     command("playlist", db, "--output", tmp_path / "lists")
     assert os.fsencode(name) in (tmp_path / "lists" / "metal.m3u8").read_bytes()
+    with open(name, "wb") as damaged:
+        damaged.write(b"no music" * 100)
+    assert scan(folder, "--db", db).returncode == 1
+    ((error,),) = rows(db, "error")
+    assert error.startswith(rf"{folder}/caf\udce9.ogg: ")
 
 
 def test_a_file_that_is_replaced_while_it_is_read_is_classified_again(tmp_path, model):

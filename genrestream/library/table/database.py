@@ -104,7 +104,7 @@ class Database:
             fields |= {name: json.loads(fields[name] or "null") for name in JSON_COLUMNS}
             fields["path"], fields["missing"] = from_text(fields["path"]), bool(fields["missing"])
             return from_dict(fields)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise OutputError(f"{self.path}: is damaged, a row cannot be read ({error}); scan again") from error
 
     @contextlib.contextmanager

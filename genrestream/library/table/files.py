@@ -62,11 +62,12 @@ def read(path: str) -> Iterator[Track]:
     """
     try:
         for fields in FORMATS[suffix(path)][0](path):
-            fields["path"] = from_text(fields["path"])
+            if isinstance(name := fields.get("path"), str):
+                fields["path"] = from_text(name)
             yield from_dict(fields)
     except OSError as error:
         raise OutputError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()})") from error
-    except (ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
+    except (ValueError, TypeError, KeyError, RecursionError, csv.Error) as error:
         raise UsageError(f"{path}: is no table of genrestream ({error}); name another file") from error
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from genrestream.library.table.values import check
 from genrestream.streaming.predictions import Verdict
 
 ANSWER = ("music", "mix")  # the states that name genres
@@ -98,15 +99,15 @@ def from_dict(fields: Mapping[str, Any]) -> Track:
     """Return the row that ``to_dict`` made; fields that are missing or unknown are passed over.
 
     Raises:
-        ValueError, TypeError: A field has a value that it cannot have.
+        TypeError: A field has a value that it cannot have, or path, size or mtime_ns is missing.
     """
     known = {name: value for name, value in fields.items() if name in COLUMNS and value is not None}
+    check(known)
+    if lacking := [name for name in OF_FILE[:3] if name not in known]:
+        raise TypeError(f"a row has no {lacking[0]}")
     for name in ("genres", "segments"):
         known[name] = tuple(known.get(name, ()))
-    track = Track(**known)
-    if not isinstance(track.path, str) or not isinstance(track.size, int) or not isinstance(track.mtime_ns, int):
-        raise TypeError("path, size and mtime_ns must be a text and two whole numbers")
-    return track
+    return Track(**known)
 
 
 def to_json(value: Any) -> str:
