@@ -54,7 +54,7 @@ def write_playlists(tracks: Iterable[Track], config: PlaylistConfig, problem: Ca
 def _entry(track: Track, folder: Path | None) -> bytes:
     path = os.path.relpath(track.path, folder) if folder else track.path
     title = os.path.splitext(os.path.basename(track.path))[0]
-    if path.startswith("#"):  # else it were a comment
+    if path.startswith("#"):  # or it would be a comment
         path = os.path.join(".", path)
     # Bytes: a name that is no UTF-8 is written as it is, which is what players open.
     return os.fsencode(f"#EXTINF:{round(track.duration_s or -1)},{title}\n{path}\n")

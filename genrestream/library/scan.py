@@ -74,14 +74,14 @@ class Scan:
     """A scan of folders into an opened table.
 
     Args:
-        roots: What to search: absolute paths of folders and files.
-        config: How.
+        roots: Absolute paths of the folders and files to scan.
+        config: The options of the scan.
         model: What classifies them.
         database: The table.
         watcher: Takes the progress.
 
     Raises:
-        UsageError: The table was made in another way, or the model cannot take chunks of many files at once.
+        UsageError: The table was made with other settings, or the model cannot take chunks of many files at once.
     """
 
     def __init__(self, roots: list[str], config: ScanConfig, model: Checkpoint, database: Database, watcher: Watcher):
@@ -98,7 +98,7 @@ class Scan:
 
     @contextlib.contextmanager
     def workers(self) -> Iterator[None]:
-        """Have the workers in the block; they start with the first file that has to be classified."""
+        """Provide the workers in the block; they start with the first file that has to be classified."""
         settings = WorkerSettings(self._config.model, self._config.per_track, self._config.batch > 0)
         network = None
         with contextlib.ExitStack() as stack:
@@ -188,7 +188,7 @@ class Scan:
             self._watcher.advance(1)
 
     def _gone(self, path: str) -> None:
-        """Note a file that went away; it gets no row, so that the next scan classifies it when it is back."""
+        """Report a file that went away; it gets no row, so the next scan classifies it when it is back."""
         root = next(one for one in self._roots if _is_below(path, one))
         if root != path and not os.path.isdir(root):
             raise AudioError(f"{root}: went away while it was scanned; bring it back, and run the same again")
@@ -221,12 +221,12 @@ def scan(folders: Sequence[str], config: ScanConfig, watcher: Watcher, then: Cal
 
     Args:
         folders: Folders and files.
-        config: How.
+        config: The options of the scan.
         watcher: Takes the progress.
         then: Is called after the scan while the workers are there, for ``--watch``.
 
     Raises:
-        UsageError: There is no such folder or model, or the table is another program's or in use.
+        UsageError: There is no such folder or model, or the table belongs to another program or is in use.
         OutputError: The table cannot be written.
     """
     roots, model = roots_of(folders), checkpoint.read(shipped.find(config.model))

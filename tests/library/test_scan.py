@@ -293,7 +293,7 @@ def newer(path) -> None:
 BAD = {
     "foreign": (foreign, "is the database of another program; name another file for the table"),
     "newer": (newer, "is from a newer genrestream (format 99, this one reads 1); pip install -U genrestream"),
-    "text": (lambda path: path.write_text("no database " * 100), "is no table of genrestream; name another file"),
+    "text": (lambda path: path.write_text("no database " * 100), "is not a genrestream table; name another file"),
     "folder": (lambda path: path.mkdir(), "is a folder; name a file for the table"),
 }
 
@@ -316,7 +316,7 @@ def test_two_scans_of_one_table(tmp_path):
     with locked(str(tmp_path / "library.sqlite")):
         done = scan(tmp_path, "--db", tmp_path / "library.sqlite")
     assert done.returncode == 2
-    assert "another scan is writing this table; wait for its end, or name another table" in done.stderr
+    assert "another scan is writing this table; wait until it ends, or name another table" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

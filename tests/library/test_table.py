@@ -64,7 +64,7 @@ def refused(table, folder, cause):
     with pytest.raises(UsageError) as merged:
         merge((str(table),), str(folder / "all.sqlite"))
     for said in map(str, (listed.value, merged.value)):
-        assert said.startswith(f"{table}: is no table of genrestream (")
+        assert said.startswith(f"{table}: is not a genrestream table (")
         assert cause in said
         assert said.endswith("; name another file")
         assert len(said.splitlines()) == 1

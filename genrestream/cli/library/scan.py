@@ -21,7 +21,7 @@ def run(options: ScanOptions) -> int:
     After Ctrl-C, SIGTERM or SIGHUP what was classified is in the table, and the code is 128 + the signal.
 
     Raises:
-        UsageError: No folder is given, or the table is another program's, made in another way, or in use.
+        UsageError: No folder is given, or the table is of another program, made with other settings, or in use.
         OutputError: The table cannot be written.
         CheckpointError: The model cannot be loaded.
     """

@@ -12,7 +12,7 @@ from genrestream.lock import lock
 
 @contextlib.contextmanager
 def locked(table: str) -> Iterator[None]:
-    """Hold the lock of a table; its file ``TABLE.lock`` is there meanwhile.
+    """Hold the lock of a table; the file ``TABLE.lock`` exists meanwhile.
 
     Raises:
         UsageError: Another process holds it.
@@ -24,7 +24,7 @@ def locked(table: str) -> Iterator[None]:
             file = open(path, "a+b")  # noqa: SIM115 - it is closed below, where the lock ends
         if not lock(file.fileno()):
             file.close()
-            raise UsageError(f"{table}: another scan is writing this table; wait for its end, or name another table")
+            raise UsageError(f"{table}: another scan is writing this table; wait until it ends, or name another table")
         if _is_still(path, file):
             break
         file.close()  # its holder deleted it just now

@@ -13,12 +13,12 @@ ANSWER = ("music", "mix")  # the states that name genres
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """A file as it lies on the disk.
+    """A file on the disk.
 
     Attributes:
         path: Its absolute path.
         size: Its size in bytes.
-        mtime_ns: When it was changed last, in nanoseconds since 1970.
+        mtime_ns: Its modification time, in nanoseconds since 1970.
     """
 
     path: str
@@ -33,7 +33,7 @@ class Track:
     Attributes:
         path: Its absolute path.
         size: Its size in bytes when it was classified.
-        mtime_ns: When it had been changed last, in nanoseconds since 1970.
+        mtime_ns: Its modification time then, in nanoseconds since 1970.
         audio_hash: BLAKE2b of the packets of its audio stream, 32 hexadecimal digits; tags do not change it.
         duration_s: Its length in seconds.
         classified_s: Seconds that were classified.
@@ -91,12 +91,12 @@ class Track:
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Track))
 JSON_COLUMNS = ("genres", "probs", "votes", "segments")
-# What identifies the file, and not its sound: all else is the same for a copy.
+# These describe the file and not its audio: all others are the same for a copy.
 OF_FILE = ("path", "size", "mtime_ns", "missing")
 
 
 def from_dict(fields: Mapping[str, Any]) -> Track:
-    """Return the row that ``to_dict`` made; fields that are missing or unknown are passed over.
+    """Return the row that ``to_dict`` made; missing fields get their defaults, unknown ones are ignored.
 
     Raises:
         TypeError: A field has a value that it cannot have, or path, size or mtime_ns is missing.

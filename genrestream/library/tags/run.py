@@ -1,4 +1,4 @@
-"""Tags for all files of a table, with a log in the table that takes them back."""
+"""Tags for all files of a table, with a log in the table to undo them."""
 
 import dataclasses
 import os
@@ -26,7 +26,7 @@ class Tally:
         n_kept: Files that have a genre already.
         n_unsure: Files without a genre that is probable enough.
         n_failed: Files that were left alone, each named.
-        n_undone: Files that are as they were before.
+        n_undone: Files whose tag was undone.
     """
 
     n_written: int = 0
@@ -41,7 +41,7 @@ def tag(database: Database, config: TagConfig, show: Say, problem: Say) -> Tally
 
     Args:
         database: The table.
-        config: Which, and how.
+        config: Which files are tagged, and how.
         show: Is called with each change, a line or two.
         problem: Is called with each file that was left alone, and why.
 
@@ -98,7 +98,7 @@ def _write(database: Database, track: Track, genres: list[str]) -> None:
 
 
 def undo(database: Database, show: Say, problem: Say) -> Tally:
-    """Take back all that was written, the last first; a file that was changed since is left alone and named.
+    """Undo all changes, the newest first; a file that has changed since is left alone and named.
 
     Raises:
         OutputError: The table cannot be written.
@@ -128,7 +128,7 @@ def undo(database: Database, show: Say, problem: Say) -> Tally:
 
 def _undo(database: Database, path: str, mtime_ns: int, before: str, after: str, log: bytes) -> None:
     body, status = content(path)
-    if sha256(body) == before:  # the run that was to write it was killed before it did
+    if sha256(body) == before:  # the run was killed before it wrote the file
         return
     if sha256(body) != after:
         raise AudioError(f"{path}: was changed since it was tagged; left alone")
@@ -142,7 +142,7 @@ def _undo(database: Database, path: str, mtime_ns: int, before: str, after: str,
 
 
 def _note(database: Database, path: str, status: os.stat_result) -> None:
-    """Let the next scan know the file as it is now: its audio is the same."""
+    """Record the file's new size and time, so that the next scan does not classify it again."""
     with database.writing():
         database.sql.execute(
             "UPDATE tracks SET size = ?, mtime_ns = ? WHERE path = ?",

@@ -57,7 +57,7 @@ def with_genres(path: str, genres: list[str]) -> Change:
 
 
 def replace(path: str, body: bytes, read: os.stat_result, mtime_ns: int | None = None) -> os.stat_result:
-    """Replace a file as a whole; owner, rights and what else the system keeps of it stay.
+    """Replace a file in one step; owner, permissions and extended attributes stay.
 
     Args:
         path: The file; a link stays one.
@@ -123,7 +123,7 @@ def _copy_beside(path: str) -> Iterator[Path]:
 
 
 def _beside(path: str) -> Path:
-    """Return a hidden name in the file's own folder, the same each time: what a killed run left there is used again."""
+    """Return a hidden name in the file's own folder, always the same: what a killed run left is overwritten."""
     folder, name = os.path.split(os.path.realpath(path))
     stem, suffix = os.path.splitext(name)
     short = os.fsencode(stem)[:MAX_STEM_BYTES].decode(errors="ignore")
