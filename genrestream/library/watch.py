@@ -1,6 +1,7 @@
 """Folders that grow: what was added, changed or deleted since (``--watch``)."""
 
 import itertools
+import os
 from collections.abc import Iterator
 
 from genrestream.errors import UsageError, first_line
@@ -25,6 +26,9 @@ def changes(roots: list[str]) -> Iterator[set[str]]:
     Raises:
         UsageError: One is missing, or the system cannot watch it.
     """
+    for root in roots:
+        if not os.path.exists(root):
+            raise UsageError(f"{root}: no such file or directory; --watch needs one that is there")
     batches = watchfiles.watch(*roots, debounce=GATHERED_MS, step=QUIET_MS, rust_timeout=1, yield_on_timeout=True)
     try:
         first = next(batches)  # only this begins to watch; it comes after QUIET_MS, empty where nothing changed

@@ -11,7 +11,8 @@ from genrestream.library.config import PlaylistConfig
 from genrestream.library.merge import merge
 from genrestream.library.playlist import write_playlists
 from genrestream.library.table import files, store
-from genrestream.library.table.track import Track
+from genrestream.library.table.track import COLUMNS, Track
+from genrestream.library.table.values import RULES
 
 ROW = {
     "path": "/music/song.mp3", "size": 1, "mtime_ns": 2, "duration_s": 3.5, "genre": "rock", "probability": 0.9,
@@ -29,6 +30,10 @@ WRONG = [
     ("segments", {}), ("segments", ["x"]), ("segments", [{"start": 1}]),
     ("segments", [ROW["segments"][0] | {"end": "x"}]), ("missing", "no"),
 ]  # fmt: skip
+
+
+def test_each_column_has_a_rule():
+    assert set(RULES) == set(COLUMNS)
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)

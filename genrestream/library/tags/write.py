@@ -51,7 +51,7 @@ def with_genres(path: str, genres: list[str]) -> Change:
         if identify(str(copy))[0] != identify(path)[0]:
             raise AudioError(f"{path}: its audio would not stay bit for bit the same; left alone")
     undo = taken_away(before, after)
-    if restored(after, undo) != before:
+    if len(after) > MAX_BYTES or restored(after, undo) != before:
         raise AudioError(f"{path}: the change could not be taken back; left alone")
     return Change(before, after, undo, status)
 
