@@ -9,8 +9,8 @@ from tests.conftest import ROOT
 
 ORDER = {
     "genrestream": [
-        "errors", "files", "audio", "features", "models", "inference", "export", "voting", "streaming", "output",
-        "ways_out", "live", "api", "serve", "library", "teaching", "cli",
+        "errors", "files", "lock", "audio", "features", "models", "inference", "export", "voting", "streaming",
+        "output", "ways_out", "live", "api", "serve", "library", "teaching", "cli",
     ],
     "train": [
         "command", "data", "augment", "input", "loop", "pretrain", "transfer", "tabular", "evaluation", "publish",

@@ -9,9 +9,12 @@ import os
 import stat
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 DIGEST_SIZE = hashlib.sha256().digest_size
+MAX_BYTES = 1 << 30  # of all files of a folder
+PART, OLD_S = ".part", 3600  # a file that is being written, and when its writer was killed
 logger = logging.getLogger(__name__)
 
 
@@ -65,9 +68,9 @@ def read_private(file: Path) -> bytes | None:
 
 
 def write_private(file: Path, body: bytes, most: int) -> None:
-    """Write bytes with their digest, and delete the oldest files of the folder beyond ``most``."""
+    """Write bytes with their digest, and delete the oldest files of the folder beyond ``most`` or ``MAX_BYTES``."""
     try:
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as scratch:
+        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=PART, delete=False) as scratch:
             try:
                 scratch.write(hashlib.sha256(body).digest() + body)
                 scratch.close()
@@ -75,8 +78,18 @@ def write_private(file: Path, body: bytes, most: int) -> None:
             except BaseException:
                 os.unlink(scratch.name)
                 raise
-        kept = sorted(file.parent.glob(f"*{file.suffix}"), key=lambda each: each.stat().st_mtime)
-        for stale in kept[:-most]:
-            stale.unlink()
+        _tidy(file.parent, file.suffix, most)
     except OSError as error:  # another process may do the same, or the disk is full
         logger.debug("%s: not cached (%s)", file, error)
+
+
+def _tidy(folder: Path, suffix: str, most: int) -> None:
+    n_bytes = 0
+    newest_first = sorted(folder.glob(f"*{suffix}"), key=lambda each: each.stat().st_mtime, reverse=True)
+    for n, each in enumerate(newest_first):
+        n_bytes += each.stat().st_size
+        if n >= most or (n and n_bytes > MAX_BYTES):  # the newest one is in use
+            each.unlink()
+    for part in folder.glob(f"*{PART}"):
+        if part.stat().st_mtime < time.time() - OLD_S:
+            part.unlink()

@@ -1,4 +1,4 @@
-"""What a scan is asked to do."""
+"""Options of scan, tag, playlist and merge."""
 
 import dataclasses
 import re
@@ -89,7 +89,7 @@ class TagConfig:
         min_probability: Write only genres that are at least as probable.
         overwrite: Replace genres that are there; without it only files without a genre are tagged.
         dry_run: Print what would be written, and change nothing.
-        undo: Take back all that was written with this table, byte by byte.
+        undo: Undo all that was written with this table, byte for byte.
         quiet: Print errors only.
     """
 
@@ -108,7 +108,7 @@ class PlaylistConfig:
     """What is listed, and where.
 
     Attributes:
-        output: Write the playlists into this folder, which is made where it is missing.
+        output: Write the playlists into this folder; it is created if missing.
         min_probability: List only genres that are at least as probable.
         relative: Write paths relative to the folder of the playlists, for a library that is moved as a whole.
     """
@@ -123,10 +123,10 @@ class PlaylistConfig:
 
 @dataclasses.dataclass(frozen=True)
 class MergeConfig:
-    """Where to.
+    """Where the merged table is written.
 
     Attributes:
-        db: The joined table: .sqlite, .parquet, .jsonl or .csv. What it holds already stays.
+        db: The joined table: .sqlite, .parquet, .jsonl or .csv. Its rows are kept.
     """
 
     db: str = "library.sqlite"

@@ -16,13 +16,13 @@ def merge(tables: tuple[str, ...], into: str) -> tuple[int, int]:
 
     Args:
         tables: Their paths, the least important first.
-        into: The table to write; what it holds stays.
+        into: The table to write; its rows are kept.
 
     Returns:
         How many rows were read, and how many there are now.
 
     Raises:
-        UsageError: One is no table of ours, or was made with another model.
+        UsageError: One is not a genrestream table, or was made with another model.
         OutputError: One cannot be read, or the table cannot be written.
     """
     if not tables:

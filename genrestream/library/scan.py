@@ -14,7 +14,7 @@ from genrestream.inference.checkpoint import Checkpoint
 from genrestream.library.config import ScanConfig
 from genrestream.library.table import store
 from genrestream.library.table.database import Database, Plan, copied
-from genrestream.library.table.names import absolute
+from genrestream.library.table.names import absolute, to_text
 from genrestream.library.table.track import Found, Track, from_dict
 from genrestream.library.walk import Choice, files_below
 from genrestream.library.work.batcher import Batcher
@@ -74,14 +74,14 @@ class Scan:
     """A scan of folders into an opened table.
 
     Args:
-        roots: What to search: absolute paths of folders and files.
-        config: How.
+        roots: Absolute paths of the folders and files to scan.
+        config: The options of the scan.
         model: What classifies them.
         database: The table.
         watcher: Takes the progress.
 
     Raises:
-        UsageError: The table was made in another way, or the model cannot take chunks of many files at once.
+        UsageError: The table was made with other settings, or the model cannot take chunks of many files at once.
     """
 
     def __init__(self, roots: list[str], config: ScanConfig, model: Checkpoint, database: Database, watcher: Watcher):
@@ -98,7 +98,7 @@ class Scan:
 
     @contextlib.contextmanager
     def workers(self) -> Iterator[None]:
-        """Have the workers in the block; they start with the first file that has to be classified."""
+        """Provide the workers in the block; they start with the first file that has to be classified."""
         settings = WorkerSettings(self._config.model, self._config.per_track, self._config.batch > 0)
         batcher = None
         with contextlib.ExitStack() as stack:
@@ -116,34 +116,40 @@ class Scan:
 
     def run(self) -> None:
         """Search all folders, classify what has to be classified, and mark what is gone."""
-        plan = Plan(self._database)
-        for found in self._roots:
-            self._search(plan, files_below(found, self._choice, self._problem))
+        plan, self._closed = Plan(self._database), []
+        for root in self._roots:
+            for n in _noted(plan, files_below(root, self._choice, self._problem)):
+                self.summary.n_found = n
+                self._watcher.found(n)
         n = plan.close(self._config.retry)
         self.summary.n_unchanged = self.summary.n_found - n
         self._watcher.begin(n, self.summary.n_unchanged)
         self._classify(plan)
-        n_missing, n_moved = plan.gone(self._roots, self._closed)
-        self.summary.n_missing, self.summary.n_moved = n_missing, n_moved
+        self._mark_gone(plan, self._roots)
 
     def again(self, changed: Iterable[str]) -> None:
         """Look at paths that were added, changed or deleted (``--watch``)."""
-        plan, closed = Plan(self._database), []
+        plan, self._closed = Plan(self._database), []
         paths = sorted({absolute(path) for path in changed})
         for path in paths:
-            root = next((one for one in self._roots if _is_below(path, one)), None)
-            if (
-                root
-                and not self._is_left_out(path, root)
-                and (self._config.follow_symlinks or not os.path.islink(path))
-            ):
-                files = files_below(path, self._choice, lambda where, _: closed.append(where))
-                plan.add(one for one in files if self._choice.has(root, one.path) and _may_be_music(one.path))
-        n = plan.close(retry=False)
-        if n:
+            for _ in _noted(plan, self._files_at(path)):
+                pass
+        if n := plan.close(retry=False):
             self._watcher.begin(n, 0)
             self._classify(plan)
-        n_missing, n_moved = plan.gone(paths, ())
+        self._mark_gone(plan, paths)
+
+    def _files_at(self, path: str) -> Iterator[Found]:
+        """Yield the files of a path that changed, as a scan of its root would find them."""
+        root = next((one for one in self._roots if _is_below(path, one)), None)
+        if not root or self._is_left_out(path, root) or (os.path.islink(path) and not self._config.follow_symlinks):
+            return
+        for one in files_below(path, self._choice, self._unless_gone):
+            if self._choice.has(root, one.path) and _may_be_music(one.path):
+                yield one
+
+    def _mark_gone(self, plan: Plan, searched: list[str]) -> None:
+        n_missing, n_moved = plan.gone(searched, self._closed)
         self.summary.n_missing += n_missing
         self.summary.n_moved += n_moved
 
@@ -154,15 +160,15 @@ class Scan:
             path = os.path.dirname(path)
         return False
 
-    def _search(self, plan: Plan, files: Iterator[Found]) -> None:
-        while some := list(itertools.islice(files, FOUND_AT_ONCE)):
-            self.summary.n_found = plan.add(some)
-            self._watcher.found(self.summary.n_found)
-
     def _problem(self, path: str, line: str) -> None:
         self._closed.append(path)
         self.summary.n_problems += 1
         self._watcher.problem(line)
+
+    def _unless_gone(self, path: str, line: str) -> None:
+        """Take a problem with a path that changed; that it was deleted is none, unless it is a whole root."""
+        if path in self._roots or not _is_gone(path):
+            self._problem(path, line)
 
     def _classify(self, plan: Plan) -> None:
         assert self._pool
@@ -183,7 +189,7 @@ class Scan:
             self._watcher.advance(1)
 
     def _gone(self, path: str) -> None:
-        """Note a file that went away; it gets no row, so that the next scan classifies it when it is back."""
+        """Report a file that went away; it gets no row, so the next scan classifies it when it is back."""
         root = next(one for one in self._roots if _is_below(path, one))
         if root != path and not os.path.isdir(root):
             raise AudioError(f"{root}: went away while it was scanned; bring it back, and run the same again")
@@ -196,10 +202,15 @@ class Scan:
     def _track(self, answer: Answer) -> Track:
         found = answer.found
         if is_changed(found):
-            return from_dict(self._fields(answer) | {"error": f"{found.path}: {CHANGED}"})
-        if answer.row is None and not answer.error and (known := self._database.known(answer.audio_hash)):
+            return self._failed(answer, f"{found.path}: {CHANGED}")
+        if answer.error:
+            return self._failed(answer, answer.error)
+        if answer.row is None and (known := self._database.known(answer.audio_hash)):
             return copied(known, found)
-        return from_dict(self._fields(answer) | (answer.row or {}) | {"error": answer.error})
+        return from_dict(self._fields(answer) | (answer.row or {}))
+
+    def _failed(self, answer: Answer, error: str) -> Track:
+        return from_dict(self._fields(answer) | {"error": to_text(error)})  # it names the path, which may be no UTF-8
 
     def _fields(self, answer: Answer) -> dict[str, Any]:
         known = {"audio_hash": answer.audio_hash, "duration_s": answer.duration_s}
@@ -211,12 +222,12 @@ def scan(folders: Sequence[str], config: ScanConfig, watcher: Watcher, then: Cal
 
     Args:
         folders: Folders and files.
-        config: How.
+        config: The options of the scan.
         watcher: Takes the progress.
         then: Is called after the scan while the workers are there, for ``--watch``.
 
     Raises:
-        UsageError: There is no such folder or model, or the table is another program's or in use.
+        UsageError: There is no such folder or model, or the table belongs to another program or is in use.
         OutputError: The table cannot be written.
     """
     roots, model = roots_of(folders), checkpoint.read(shipped.find(config.model))
@@ -251,7 +262,7 @@ def settings_of(model: Checkpoint, config: ScanConfig) -> dict[str, str]:
 
 
 def marks(model: Checkpoint) -> dict[str, str]:
-    """Return the columns that say by what a row was made."""
+    """Return the columns that record which model and version made a row."""
     digest = model.card.weights_sha256 or model.card.weights_of
     version = importlib.metadata.version("genrestream")
     return {"model": model.card.name, "model_version": digest[:12], "version": version}
@@ -264,6 +275,22 @@ def is_changed(found: Found) -> bool:
     except OSError:
         return True
     return (status.st_size, status.st_mtime_ns) != (found.size, found.mtime_ns)
+
+
+def _noted(plan: Plan, files: Iterator[Found]) -> Iterator[int]:
+    """Put files into a plan, some at a time; yield how many it has."""
+    while some := list(itertools.islice(files, FOUND_AT_ONCE)):  # the disk is read outside of the transaction
+        yield plan.add(some)
+
+
+def _is_gone(path: str) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # it may be there: nothing is known of it
+        return False
+    return False
 
 
 def _is_below(path: str, root: str) -> bool:

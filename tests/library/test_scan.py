@@ -1,5 +1,6 @@
 """Scans of real folders by real processes: what is classified once, killed, and goes on."""
 
+import csv
 import dataclasses
 import json
 import os
@@ -15,6 +16,11 @@ import time
 
 import pytest
 
+from genrestream.errors import UsageError
+from genrestream.inference import checkpoint, shipped
+from genrestream.library.config import ScanConfig
+from genrestream.library.scan import Scan
+from genrestream.library.table import store
 from tests.conftest import METAL, as_another_user, command, encode, music
 from tests.library.conftest import answers, rows, scan
 
@@ -201,6 +207,11 @@ def test_a_name_that_is_no_utf8_has_a_row(tmp_path, default):
     assert "1 unchanged" in scan(folder, "--db", db).stdout
     command("playlist", db, "--output", tmp_path / "lists")
     assert os.fsencode(name) in (tmp_path / "lists" / "metal.m3u8").read_bytes()
+    with open(name, "wb") as damaged:
+        damaged.write(b"no music" * 100)
+    assert scan(folder, "--db", db).returncode == 1
+    ((error,),) = rows(db, "error")
+    assert error.startswith(rf"{folder}/caf\udce9.ogg: ")
 
 
 def test_a_file_that_is_replaced_while_it_is_read_is_classified_again(tmp_path, model):
@@ -294,7 +305,7 @@ def newer(path) -> None:
 BAD = {
     "foreign": (foreign, "is the database of another program; name another file for the table"),
     "newer": (newer, "is from a newer genrestream (format 99, this one reads 1); pip install -U genrestream"),
-    "text": (lambda path: path.write_text("no database " * 100), "is no table of genrestream; name another file"),
+    "text": (lambda path: path.write_text("no database " * 100), "is not a genrestream table; name another file"),
     "folder": (lambda path: path.mkdir(), "is a folder; name a file for the table"),
 }
 
@@ -317,7 +328,7 @@ def test_two_scans_of_one_table(tmp_path):
     with locked(str(tmp_path / "library.sqlite")):
         done = scan(tmp_path, "--db", tmp_path / "library.sqlite")
     assert done.returncode == 2
-    assert "another scan is writing this table; wait for its end, or name another table" in done.stderr
+    assert "another scan is writing this table; wait until it ends, or name another table" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -399,16 +410,89 @@ def test_watch_classifies_what_is_added_and_notices_what_goes(messy, scanned, tm
         assert any("waiting for files" in line for line in said)
         (messy / "a" / "short.wav").unlink()
         new = messy / "new folder" / "new.wav"
-        until = time.monotonic() + 90
-        while new.name not in {os.path.basename(path) for (path,) in rows(scanned, "path")}:
-            # Again and again: the watching begins a moment after it is said.
-            new.parent.mkdir(exist_ok=True)
-            if not new.exists() or until - time.monotonic() < 60:
-                encode(new, music(3, seed=9), 16_000, "pcm_s16le")
-            assert time.monotonic() < until
-            assert process.poll() is None
-            time.sleep(0.1)
+        new.parent.mkdir()
+        encode(new, music(3, seed=9), 16_000, "pcm_s16le")
+        wait_for_row(process, scanned, new)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert process.returncode == 130
     assert not dict(rows(scanned, "path", "error"))[str(new)]
+
+
+def wait_for_row(process, db, path):
+    until = time.monotonic() + 90
+    while str(path) not in {name for (name,) in rows(db, "path")}:
+        assert time.monotonic() < until
+        assert process.poll() is None
+        time.sleep(0.1)
+
+
+def test_watch_misses_nothing_of_the_first_scan_and_writes_the_table_at_its_end(messy, scanned, tmp_path):
+    pytest.importorskip("watchfiles", reason="watchfiles, of the extra watch, is missing")
+    db, part = tmp_path / "table.csv", tmp_path / "table.csv.part.sqlite"
+    assert command("merge", scanned, "--db", db).returncode == 0
+    (messy / "a" / "short.wav").unlink()
+    encode(messy / "a" / "long.wav", music(30, seed=5), 16_000, "pcm_s16le")
+    ours = [sys.executable, "-m", "genrestream", "scan", str(messy), "--db", str(db), "--jobs", "1"]
+    with subprocess.Popen([*ours, "--watch", "--prune"], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        said = iter(process.stderr.readline, "")
+        assert any("1 files to classify" in line for line in said)  # all folders were listed
+        new = encode(messy / "a" / "new.wav", music(3, seed=9), 16_000, "pcm_s16le")
+        assert any("waiting for files" in line for line in said)
+        wait_for_row(process, part, new)
+        process.send_signal(signal.SIGINT)
+        _, last = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert last.endswith(f"stopped; what was classified is kept, and the same command goes on ({db})\n")
+    assert not part.exists()
+    names = {os.path.basename(row["path"]) for row in csv.DictReader(db.read_text().splitlines())}
+    assert names == {"metal.ogg", "the same.ogg", "broken.mp3", "long.wav", "new.wav"}
+
+
+def test_watch_of_a_folder_that_is_gone_is_one_line(tmp_path):
+    pytest.importorskip("watchfiles", reason="watchfiles, of the extra watch, is missing")
+    from genrestream.library.watch import changes
+
+    gone = tmp_path / "gone"
+    with pytest.raises(UsageError, match=f"^{gone}: no such file or directory; --watch needs one that is there$"):
+        changes([str(tmp_path), str(gone)])
+
+
+def test_of_a_folder_that_became_unreadable_while_watched_nothing_is_changed(tmp_path):
+    from genrestream.library.table.track import Track
+
+    root = tmp_path / "music"
+    closed, deleted = root / "closed", root / "deleted"
+    closed.mkdir(parents=True)
+    said = []
+    with store.opened(str(tmp_path / "library.sqlite")) as database:
+        database.put_all(Track(str(folder / "song.mp3"), 1, 1) for folder in (closed, deleted))
+        model = checkpoint.read(shipped.find("cnn"))
+        running = Scan([str(root)], ScanConfig(model="cnn", follow_symlinks=True), model, database, Quiet(said))
+        closed.rmdir()
+        closed.symlink_to(closed)  # an error of the system that is not "no such file", also for root
+        running.again([str(closed), str(deleted)])
+        missing = {track.path: track.missing for track in database.tracks(missing=True)}
+        assert missing == {str(closed / "song.mp3"): False, str(deleted / "song.mp3"): True}
+        assert len(said) == 1
+        assert said[0].startswith(f"{closed}: ")
+        shutil.rmtree(root)
+        running.again([str(root)])
+        assert not next(track.missing for track in database.tracks(missing=True) if "closed" in track.path)
+
+
+class Quiet:
+    """A watcher of a scan that keeps the problems."""
+
+    def __init__(self, problems: list[str]):
+        self._problems = problems
+
+    def problem(self, line: str) -> None:
+        self._problems.append(line)
+
+    def found(self, n: int) -> None: ...
+
+    def begin(self, n: int, n_unchanged: int) -> None: ...
+
+    def advance(self, n: int) -> None: ...

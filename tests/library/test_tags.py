@@ -2,11 +2,14 @@
 
 import hashlib
 import os
+import random
 import shutil
 import sqlite3
+import tracemalloc
 
 import pytest
 
+from genrestream.errors import AudioError
 from genrestream.library.tags.spelling import spelled
 from tests.conftest import METAL, command, encode, music
 
@@ -14,7 +17,7 @@ mutagen = pytest.importorskip("mutagen", reason="mutagen, of the extra tags, is 
 
 from genrestream.library.tags import formats  # noqa: E402
 from genrestream.library.tags.delta import restored, taken_away  # noqa: E402
-from genrestream.library.tags.write import with_genres  # noqa: E402
+from genrestream.library.tags.write import replace, with_genres  # noqa: E402
 from genrestream.library.work.identity import identify  # noqa: E402
 
 KINDS = {
@@ -31,12 +34,12 @@ def digests(folder) -> dict[str, str]:
 def test_each_kind_of_file_takes_several_genres_and_gives_them_back(tmp_path, suffix):
     song = encode(tmp_path / f"song{suffix}", music(2, 48_000), 48_000, KINDS[suffix])
     for genres in (["Rock", "Punk"], ["Jazz"]):
-        before, after, undo = with_genres(str(song), genres)
-        assert song.read_bytes() == before
-        assert restored(after, undo) == before
-        assert len(undo) < 3000
+        change = with_genres(str(song), genres)
+        assert song.read_bytes() == change.before
+        assert restored(change.after, change.undo) == change.before
+        assert len(change.undo) < 3000
         audio = identify(str(song))[0]
-        song.write_bytes(after)
+        song.write_bytes(change.after)
         assert formats.opened(str(song)).genres == genres
         assert identify(str(song))[0] == audio
     assert [path.name for path in tmp_path.iterdir()] == [song.name]
@@ -50,12 +53,12 @@ def test_tags_that_are_there_stay(tmp_path):
     tags.add(TIT2(encoding=Encoding.UTF8, text="Title"))
     tags.add(APIC(encoding=Encoding.UTF8, mime="image/png", type=PictureType.COVER_FRONT, desc="", data=b"p" * 5000))
     tags.save(song, v2_version=3, v1=2)
-    before, after, undo = with_genres(str(song), ["Rock"])
-    song.write_bytes(after)
+    change = with_genres(str(song), ["Rock"])
+    song.write_bytes(change.after)
     tags = ID3(song)
     assert (str(tags["TIT2"]), len(tags.getall("APIC")[0].data), str(tags["TCON"])) == ("Title", 5000, "Rock")
     assert tags.version == (2, 4, 0)
-    assert restored(after, undo) == before
+    assert restored(change.after, change.undo) == change.before
 
 
 @pytest.mark.parametrize(
@@ -63,6 +66,39 @@ def test_tags_that_are_there_stay(tmp_path):
 )
 def test_a_delta_gives_the_old_bytes_back(old, new):
     assert restored(new, taken_away(old, new)) == old
+
+
+@pytest.mark.parametrize("grown", [100, -100, 0])
+def test_a_delta_of_a_large_file_takes_little_memory(grown):
+    audio, old_tag = random.Random(0).randbytes(20 << 20), b"t" * 200
+    old, new = old_tag + audio, b"n" * (200 + grown) + audio
+    tracemalloc.start()
+    undo = taken_away(old, new)
+    assert restored(new, undo) == old
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(undo) < 1000
+    assert peak < 3 * len(old)
+
+
+def test_a_delta_of_two_files_with_nothing_in_common_takes_little_memory():
+    old, new = random.Random(0).randbytes(10 << 20), random.Random(1).randbytes(10 << 20)
+    tracemalloc.start()
+    assert restored(new, taken_away(old, new)) == old
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * len(old)
+
+
+def test_a_delta_of_changes_on_each_page_is_small():
+    pages = [bytearray(random.Random(n).randbytes(4000)) for n in range(1000)]
+    old = b"header" + b"".join(pages)
+    for page in pages:
+        page[18:26] = b"\0" * 8
+    new = b"longer header" + b"".join(pages)
+    undo = taken_away(old, new)
+    assert restored(new, undo) == old
+    assert len(undo) < 16_000
 
 
 def test_a_damaged_log_is_no_answer():
@@ -140,6 +176,29 @@ def test_a_file_keeps_its_rights_and_its_link(messy, scanned, tmp_path):
     assert song.is_symlink()
     assert formats.opened(str(real)).genres == ["Metal"]
     assert os.stat(real).st_mode & 0o777 == 0o640
+
+
+def test_a_long_name_and_the_time_1970_are_no_hindrance(messy, scanned):
+    song = messy / "a" / "metal.ogg"
+    long = song.with_name(f"{'日' * 80}.ogg")
+    song.rename(long)
+    os.utime(long, ns=(0, 0))
+    command("scan", messy, "--db", scanned)
+    assert command("tag", scanned).returncode == 0
+    assert formats.opened(str(long)).genres == ["Metal"]
+    assert long.stat().st_mtime_ns > 0
+    assert command("tag", scanned, "--undo").returncode == 0
+    assert (long.read_bytes(), long.stat().st_mtime_ns) == (METAL.read_bytes(), 0)
+
+
+def test_a_file_that_another_program_changes_meanwhile_is_left_alone(tmp_path):
+    song = shutil.copy(METAL, tmp_path / "song.ogg")
+    change = with_genres(str(song), ["Rock"])
+    formats.opened(str(song)).write(["Waltz"])
+    with pytest.raises(AudioError, match="another program changed it meanwhile; left alone"):
+        replace(str(song), change.after, change.status)
+    assert formats.opened(str(song)).genres == ["Waltz"]
+    assert [path.name for path in tmp_path.iterdir()] == ["song.ogg"]
 
 
 @pytest.mark.parametrize(

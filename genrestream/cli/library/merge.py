@@ -9,7 +9,7 @@ def run(options: MergeOptions) -> None:
     """Join the tables.
 
     Raises:
-        UsageError: No table is given, or one is none of ours or of another model.
+        UsageError: No table is given, or one is not a genrestream table or of another model.
         OutputError: A table cannot be read or written.
     """
     n_read, n_rows = merge(options.tables, options.input.db)

@@ -1,4 +1,4 @@
-"""Their options."""
+"""Options of the library commands."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ def _positional() -> tuple[str, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class ScanOptions:
-    """Classify a whole library into a table; run again, it goes on.
+    """Classify a whole library into a table; run it again to continue.
 
     Attributes:
         folders: Folders and files.
@@ -54,7 +54,7 @@ class MergeOptions:
 
     Attributes:
         tables: The tables: .sqlite, .parquet, .jsonl or .csv.
-        input: Where to.
+        input: Where the merged table is written.
     """
 
     tables: tuple[str, ...] = _positional()

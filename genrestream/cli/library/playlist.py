@@ -12,7 +12,7 @@ def run(options: PlaylistOptions) -> int:
     """Write the playlists, and return the exit code: 1 if a file could not be listed.
 
     Raises:
-        UsageError: No table is given, or it is none of ours.
+        UsageError: No table is given, or it is not a genrestream table.
         OutputError: A playlist cannot be written.
     """
     if len(options.tables) != 1:

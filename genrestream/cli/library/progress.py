@@ -1,4 +1,4 @@
-"""How a scan goes on: a bar on a terminal, a line now and then in a log."""
+"""Progress of a scan: a bar on a terminal, a line every half minute in a log."""
 
 import contextlib
 import sys

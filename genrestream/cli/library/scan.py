@@ -1,5 +1,6 @@
 """``genrestream scan``: a whole library into a table."""
 
+import contextlib
 from collections.abc import Iterable
 
 from genrestream.cli.library.options import ScanOptions
@@ -20,30 +21,17 @@ def run(options: ScanOptions) -> int:
     After Ctrl-C, SIGTERM or SIGHUP what was classified is in the table, and the code is 128 + the signal.
 
     Raises:
-        UsageError: No folder is given, or the table is another program's, made in another way, or in use.
+        UsageError: No folder is given, or the table is of another program, made with other settings, or in use.
         OutputError: The table cannot be written.
         CheckpointError: The model cannot be loaded.
     """
     config = options.input
-    if config.watch:
-        import genrestream.library.watch  # noqa: F401 - says now where watchfiles is missing
     with signals_received(interrupts=True) as signals, Progress(config.quiet) as progress:
-        try:
-            if config.ray:
-                from genrestream.library.cluster.scan import scan_on_ray
-
-                summary = scan_on_ray(options.folders, config, progress)
-            else:
-
-                def then(running: Scan) -> None:
-                    if config.watch:
-                        from genrestream.library.watch import changes
-
-                        _watch(running, changes(roots_of(options.folders)), config)
-
-                summary = scan(options.folders, config, progress, then)
+        summary = None
+        with contextlib.suppress(KeyboardInterrupt):
+            summary = _scanned(options, progress)
             signals.end()
-        except KeyboardInterrupt:
+        if summary is None or config.watch:  # a watch ends by a signal only
             progress.__exit__()
             if not config.quiet:
                 report(f"stopped; what was classified is kept, and the same command goes on ({config.db})")
@@ -53,15 +41,31 @@ def run(options: ScanOptions) -> int:
     return 1 if summary.n_failed or summary.n_problems else 0
 
 
+def _scanned(options: ScanOptions, progress: Progress) -> Summary:
+    config = options.input
+    if config.ray:
+        from genrestream.library.cluster.scan import scan_on_ray
+
+        return scan_on_ray(options.folders, config, progress)
+    if not config.watch:
+        return scan(options.folders, config, progress, lambda _: None)
+    from genrestream.library.watch import changes
+
+    batches = changes(roots_of(options.folders))  # before the scan: what is added meanwhile is not missed
+    return scan(options.folders, config, progress, lambda running: _watch(running, batches, config))
+
+
 def _watch(running: Scan, batches: Iterable[set[str]], config: ScanConfig) -> None:
+    """Classify what is added until a signal comes; the table is completed after it."""
     if not config.quiet:
         report("all is classified; waiting for files that are added or changed (Ctrl-C ends)")
-    for paths in batches:
-        before = running.summary.n_classified + running.summary.n_known
-        running.again(paths)
-        n = running.summary.n_classified + running.summary.n_known - before
-        if n and not config.quiet:
-            report(f"{n:,} more file{'s' * (n != 1)} classified")
+    with contextlib.suppress(KeyboardInterrupt):
+        for paths in batches:
+            before = running.summary.n_classified + running.summary.n_known
+            running.again(paths)
+            n = running.summary.n_classified + running.summary.n_known - before
+            if n and not config.quiet:
+                report(f"{n:,} more file{'s' * (n != 1)} classified")
 
 
 def _print(summary: Summary, config: ScanConfig) -> None:

@@ -13,7 +13,7 @@ def run(options: TagOptions) -> int:
     """Tag or untag, and return the exit code: 0 if all went well, 1 if a file was left alone for a fault.
 
     Raises:
-        UsageError: No table is given, or it is none of ours, or mutagen is missing.
+        UsageError: No table is given, it is not a genrestream table, or mutagen is missing.
         OutputError: The table cannot be written.
     """
     from genrestream.library.tags.run import tag, undo  # mutagen

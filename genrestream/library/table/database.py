@@ -47,10 +47,10 @@ class Database:
         return dict(self.sql.execute("SELECT name, value FROM settings"))
 
     def check_settings(self, wanted: Mapping[str, str]) -> None:
-        """Make sure that new rows are classified as the old ones were; a new table takes the settings.
+        """Check that new rows are made with the settings of the old ones; a new table stores them.
 
         Raises:
-            UsageError: They were not.
+            UsageError: They are not.
         """
         with self.writing():
             for name, value in wanted.items():
@@ -87,11 +87,11 @@ class Database:
         return next(self._tracks("WHERE path = ?", to_text(path)), None)
 
     def known(self, audio_hash: str) -> Track | None:
-        """Return a row that was classified of the same audio."""
+        """Return a classified row with the same audio."""
         return next(self._tracks("WHERE audio_hash = ? AND error = '' LIMIT 1", audio_hash), None)
 
     def tracks(self, missing: bool = False) -> Iterator[Track]:
-        """Yield all rows by their path; also those of missing files where asked."""
+        """Yield all rows, sorted by path; those of missing files only if ``missing``."""
         return self._tracks("ORDER BY path" if missing else "WHERE NOT missing ORDER BY path")
 
     def _tracks(self, where: str, *values: Any) -> Iterator[Track]:
@@ -104,7 +104,7 @@ class Database:
             fields |= {name: json.loads(fields[name] or "null") for name in JSON_COLUMNS}
             fields["path"], fields["missing"] = from_text(fields["path"]), bool(fields["missing"])
             return from_dict(fields)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise OutputError(f"{self.path}: is damaged, a row cannot be read ({error}); scan again") from error
 
     @contextlib.contextmanager
@@ -152,7 +152,7 @@ class Plan:
             self._sql.execute("CREATE TEMP TABLE found (path TEXT PRIMARY KEY, size, mtime_ns) WITHOUT ROWID")
 
     def add(self, files: Iterable[Found]) -> int:
-        """Note files that are there; return how many there are by now."""
+        """Add files that were found; return how many there are so far."""
         with self._database.writing():
             rows = ((to_text(one.path), one.size, one.mtime_ns) for one in files)
             self._sql.executemany("INSERT OR IGNORE INTO temp.found VALUES (?, ?, ?)", rows)
@@ -186,11 +186,11 @@ class Plan:
                 yield Found(from_text(path), size, mtime_ns)
 
     def gone(self, roots: Iterable[str], closed: Iterable[str]) -> tuple[int, int]:
-        """Mark the rows of files that are no longer there; those that were moved go, their copy has all.
+        """Mark the rows of files that are gone; the old row of a moved file is deleted, its new row has all.
 
         Args:
             roots: What was searched.
-            closed: Folders in it that could not be read: of what is below them nothing is known.
+            closed: Folders in it that could not be read: rows below them are left as they are.
 
         Returns:
             How many are missing, and how many were moved.
@@ -247,10 +247,10 @@ def opened(path: str, create: bool = True) -> Iterator[Database]:
 
     Args:
         path: The file.
-        create: Whether to make it where it is missing.
+        create: Create it if it is missing.
 
     Raises:
-        UsageError: It is missing, or the file of another program, or from a newer version.
+        UsageError: It is missing, belongs to another program, or is from a newer version.
         OutputError: It cannot be read or written.
     """
     if not create and not os.path.isfile(path):
@@ -289,7 +289,7 @@ def _blamed(path: str) -> Iterator[None]:
 def _of_sqlite(path: str, error: sqlite3.Error) -> Exception:
     kind = getattr(error, "sqlite_errorname", "")
     if kind == "SQLITE_NOTADB":
-        return UsageError(f"{path}: is no table of genrestream; name another file")
+        return UsageError(f"{path}: is not a genrestream table; name another file")
     if kind.startswith("SQLITE_BUSY") or kind.startswith("SQLITE_LOCKED"):
         return OutputError(f"{path}: another program is writing into it; wait until it is done")
     if kind == "SQLITE_FULL":

@@ -43,7 +43,7 @@ def is_database(path: str) -> bool:
 
 
 def write(path: str, tracks: Iterable[Track]) -> None:
-    """Write a table; a file of that name is replaced when the new one is whole.
+    """Write a table; an existing file is replaced once the new one is complete.
 
     Raises:
         OutputError: It cannot be written.
@@ -58,16 +58,17 @@ def read(path: str) -> Iterator[Track]:
 
     Raises:
         OutputError: It cannot be read.
-        UsageError: It is no table of ours, or a package for it is missing.
+        UsageError: It is not a genrestream table, or a package for it is missing.
     """
     try:
         for fields in FORMATS[suffix(path)][0](path):
-            fields["path"] = from_text(fields["path"])
+            if isinstance(name := fields.get("path"), str):
+                fields["path"] = from_text(name)
             yield from_dict(fields)
     except OSError as error:
         raise OutputError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()})") from error
-    except (ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
-        raise UsageError(f"{path}: is no table of genrestream ({error}); name another file") from error
+    except (ValueError, TypeError, KeyError, RecursionError, csv.Error) as error:
+        raise UsageError(f"{path}: is not a genrestream table ({error}); name another file") from error
 
 
 def plain(track: Track) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One scan of a table at a time; the system gives the lock up when a process ends, however it ends."""
+"""One scan of a table at a time; the system releases the lock when a process ends, however it ends."""
 
 import contextlib
 import os
@@ -7,11 +7,12 @@ from typing import IO
 
 from genrestream.errors import UsageError
 from genrestream.files import writing
+from genrestream.lock import lock
 
 
 @contextlib.contextmanager
 def locked(table: str) -> Iterator[None]:
-    """Hold the lock of a table; its file ``TABLE.lock`` is there meanwhile.
+    """Hold the lock of a table; the file ``TABLE.lock`` exists meanwhile.
 
     Raises:
         UsageError: Another process holds it.
@@ -21,9 +22,9 @@ def locked(table: str) -> Iterator[None]:
     while True:
         with writing(path):
             file = open(path, "a+b")  # noqa: SIM115 - it is closed below, where the lock ends
-        if not _lock(file):
+        if not lock(file.fileno()):
             file.close()
-            raise UsageError(f"{table}: another scan is writing this table; wait for its end, or name another table")
+            raise UsageError(f"{table}: another scan is writing this table; wait until it ends, or name another table")
         if _is_still(path, file):
             break
         file.close()  # its holder deleted it just now
@@ -33,21 +34,6 @@ def locked(table: str) -> Iterator[None]:
         with contextlib.suppress(OSError):  # Windows deletes no open file
             os.unlink(path)
         file.close()
-
-
-def _lock(file: IO[bytes]) -> bool:
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _is_still(path: str, file: IO[bytes]) -> bool:

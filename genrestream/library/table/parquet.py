@@ -44,7 +44,7 @@ def rows(path: str) -> Iterator[dict[str, Any]]:
     """Yield rows as plain values.
 
     Raises:
-        ValueError: It is no Parquet file of ours.
+        ValueError: It is not a Parquet file with our columns.
     """
     try:
         with pq.ParquetFile(path) as file:

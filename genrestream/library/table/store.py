@@ -1,4 +1,4 @@
-"""The table that a scan writes: an SQLite file, which at the end becomes Parquet, JSON Lines or CSV where asked."""
+"""The table that a scan writes: an SQLite file, converted at the end if it is to be Parquet, JSON Lines or CSV."""
 
 import collections
 import contextlib
@@ -19,7 +19,7 @@ def opened(path: str) -> Iterator[Database]:
     """Open a table to write into it; it is complete when the block ends without an error.
 
     Raises:
-        UsageError: It is the file of another program, from a newer version, or being written by another scan.
+        UsageError: It belongs to another program, is from a newer version, or another scan is writing it.
         OutputError: It cannot be read or written.
     """
     is_database = files.is_database(path)
@@ -58,7 +58,7 @@ def _take_up(into: Database, path: str, work: str) -> None:
 
 
 def remove(path: str) -> None:
-    """Delete an SQLite file with what lies beside it."""
+    """Delete an SQLite file with its write-ahead log."""
     for name in (path, f"{path}-wal", f"{path}-shm"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
@@ -68,7 +68,7 @@ def rows(path: str) -> Iterator[Track]:
     """Yield the rows of a table of any format.
 
     Raises:
-        UsageError: There is none, or it is no table of ours.
+        UsageError: It is missing, or not a genrestream table.
         OutputError: It cannot be read.
     """
     if not os.path.exists(path):
@@ -81,12 +81,12 @@ def rows(path: str) -> Iterator[Track]:
 
 
 def genres(path: str) -> collections.Counter[str]:
-    """Count a table's files by their answer; those that failed or are missing are left out."""
+    """Count a table's files by genre, without those that failed or are missing."""
     return collections.Counter(row.genre for row in rows(path) if not row.error and not row.missing)
 
 
 def settings(path: str) -> dict[str, str]:
-    """Return what a table's rows were classified with, where it says so: an SQLite file does."""
+    """Return what a table's rows were classified with; empty if it is not an SQLite file."""
     if not os.path.exists(path) or not files.is_database(path):
         return {}
     with database.opened(path, create=False) as opened_database:

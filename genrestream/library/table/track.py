@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from genrestream.library.table.values import check
 from genrestream.streaming.predictions import Verdict
 
 ANSWER = ("music", "mix")  # the states that name genres
@@ -12,12 +13,12 @@ ANSWER = ("music", "mix")  # the states that name genres
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """A file as it lies on the disk.
+    """A file on the disk.
 
     Attributes:
         path: Its absolute path.
         size: Its size in bytes.
-        mtime_ns: When it was changed last, in nanoseconds since 1970.
+        mtime_ns: Its modification time, in nanoseconds since 1970.
     """
 
     path: str
@@ -32,7 +33,7 @@ class Track:
     Attributes:
         path: Its absolute path.
         size: Its size in bytes when it was classified.
-        mtime_ns: When it had been changed last, in nanoseconds since 1970.
+        mtime_ns: Its modification time then, in nanoseconds since 1970.
         audio_hash: BLAKE2b of the packets of its audio stream, 32 hexadecimal digits; tags do not change it.
         duration_s: Its length in seconds.
         classified_s: Seconds that were classified.
@@ -90,23 +91,23 @@ class Track:
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Track))
 JSON_COLUMNS = ("genres", "probs", "votes", "segments")
-# What identifies the file, and not its sound: all else is the same for a copy.
+# These describe the file and not its audio: all others are the same for a copy.
 OF_FILE = ("path", "size", "mtime_ns", "missing")
 
 
 def from_dict(fields: Mapping[str, Any]) -> Track:
-    """Return the row that ``to_dict`` made; fields that are missing or unknown are passed over.
+    """Return the row that ``to_dict`` made; missing fields get their defaults, unknown ones are ignored.
 
     Raises:
-        ValueError, TypeError: A field has a value that it cannot have.
+        TypeError: A field has a value that it cannot have, or path, size or mtime_ns is missing.
     """
     known = {name: value for name, value in fields.items() if name in COLUMNS and value is not None}
+    check(known)
+    if lacking := [name for name in OF_FILE[:3] if name not in known]:
+        raise TypeError(f"a row has no {lacking[0]}")
     for name in ("genres", "segments"):
         known[name] = tuple(known.get(name, ()))
-    track = Track(**known)
-    if not isinstance(track.path, str) or not isinstance(track.size, int) or not isinstance(track.mtime_ns, int):
-        raise TypeError("path, size and mtime_ns must be a text and two whole numbers")
-    return track
+    return Track(**known)
 
 
 def to_json(value: Any) -> str:

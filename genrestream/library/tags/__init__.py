@@ -1,1 +1,1 @@
-"""Genres into the files' own tags, and back."""
+"""Genres written into the files' own tags, and the undo."""

@@ -29,7 +29,7 @@ class Tagged:
 
     @property
     def genres(self) -> list[str]:
-        """The genres that are written there; none where there are none."""
+        """The genres in the tag; empty if there are none."""
         tags: Any = self.file.tags
         if tags is None:
             return []
@@ -66,16 +66,16 @@ def opened(path: str, name: str = "") -> Tagged:
 
     Args:
         path: The file.
-        name: What to call it in an error; its path where not given.
+        name: The file's name in errors; its path if empty.
 
     Raises:
-        AudioError: It is damaged, or of a kind that holds no tags.
+        AudioError: It is damaged, or this kind of file has no tag for genres.
     """
     name = name or path
     try:
         file = mutagen.File(path)
         if file is None:
-            raise AudioError(f"{name}: is of a kind without tags for genres; left alone")
+            raise AudioError(f"{name}: this kind of file has no tag for genres; left alone")
         if file.tags is None:
             file.add_tags()
             file = mutagen.File(path) or file  # nothing was written

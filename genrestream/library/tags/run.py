@@ -1,4 +1,4 @@
-"""Tags for all files of a table, with a log in the table that takes them back."""
+"""Tags for all files of a table, with a log in the table to undo them."""
 
 import dataclasses
 import os
@@ -26,7 +26,7 @@ class Tally:
         n_kept: Files that have a genre already.
         n_unsure: Files without a genre that is probable enough.
         n_failed: Files that were left alone, each named.
-        n_undone: Files that are as they were before.
+        n_undone: Files whose tag was undone.
     """
 
     n_written: int = 0
@@ -41,7 +41,7 @@ def tag(database: Database, config: TagConfig, show: Say, problem: Say) -> Tally
 
     Args:
         database: The table.
-        config: Which, and how.
+        config: Which files are tagged, and how.
         show: Is called with each change, a line or two.
         problem: Is called with each file that was left alone, and why.
 
@@ -81,19 +81,24 @@ def _tag(database: Database, config: TagConfig, track: Track, genres: list[str],
 
 
 def _write(database: Database, track: Track, genres: list[str]) -> None:
-    before_ns = os.stat(track.path).st_mtime_ns
-    before, after, undo = with_genres(track.path, genres)
+    change = with_genres(track.path, genres)
+    digests = sha256(change.before), sha256(change.after)
     with database.writing():  # before the file: a run that is killed in between can be taken back too
-        database.sql.execute(
+        number = database.sql.execute(
             "INSERT INTO tag_log (path, mtime_ns, before_sha256, after_sha256, undo) VALUES (?, ?, ?, ?, ?)",
-            (to_text(track.path), before_ns, sha256(before), sha256(after), undo),
-        )
-    status = replace(track.path, after)
+            (to_text(track.path), change.status.st_mtime_ns, *digests, change.undo),
+        ).lastrowid
+    try:
+        status = replace(track.path, change.after, change.status)
+    except AudioError:
+        with database.writing():
+            database.sql.execute("DELETE FROM tag_log WHERE number = ?", (number,))
+        raise
     _note(database, track.path, status)
 
 
 def undo(database: Database, show: Say, problem: Say) -> Tally:
-    """Take back all that was written, the last first; a file that was changed since is left alone and named.
+    """Undo all changes, the newest first; a file that has changed since is left alone and named.
 
     Raises:
         OutputError: The table cannot be written.
@@ -122,8 +127,8 @@ def undo(database: Database, show: Say, problem: Say) -> Tally:
 
 
 def _undo(database: Database, path: str, mtime_ns: int, before: str, after: str, log: bytes) -> None:
-    body = content(path)
-    if sha256(body) == before:  # the run that was to write it was killed before it did
+    body, status = content(path)
+    if sha256(body) == before:  # the run was killed before it wrote the file
         return
     if sha256(body) != after:
         raise AudioError(f"{path}: was changed since it was tagged; left alone")
@@ -133,11 +138,11 @@ def _undo(database: Database, path: str, mtime_ns: int, before: str, after: str,
         raise AudioError(f"{path}: cannot be taken back ({error}); left alone") from error
     if sha256(old) != before:
         raise AudioError(f"{path}: cannot be taken back (the log is damaged); left alone")
-    _note(database, path, replace(path, old, mtime_ns))
+    _note(database, path, replace(path, old, status, mtime_ns))
 
 
 def _note(database: Database, path: str, status: os.stat_result) -> None:
-    """Let the next scan know the file as it is now: its audio is the same."""
+    """Record the file's new size and time, so that the next scan does not classify it again."""
     with database.writing():
         database.sql.execute(
             "UPDATE tracks SET size = ?, mtime_ns = ? WHERE path = ?",

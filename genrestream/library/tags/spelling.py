@@ -1,4 +1,4 @@
-"""Labels as people spell genres."""
+"""Labels in the usual spelling of genres."""
 
 SPELLED = {"hiphop": "Hip-Hop", "rnb": "R&B", "edm": "EDM"}
 
