@@ -142,7 +142,9 @@ class Scan:
     def _files_at(self, path: str) -> Iterator[Found]:
         """Yield the files of a path that changed, as a scan of its root would find them."""
         root = next((one for one in self._roots if _is_below(path, one)), None)
-        if not root or self._is_left_out(path, root) or (os.path.islink(path) and not self._config.follow_symlinks):
+        if not root or self._choice.leaves_out_below(root, path):
+            return
+        if os.path.islink(path) and not self._config.follow_symlinks:
             return
         for one in files_below(path, self._choice, self._unless_gone):
             if self._choice.has(root, one.path) and _may_be_music(one.path):
@@ -152,13 +154,6 @@ class Scan:
         n_missing, n_moved = plan.gone(searched, self._closed)
         self.summary.n_missing += n_missing
         self.summary.n_moved += n_moved
-
-    def _is_left_out(self, path: str, root: str) -> bool:
-        while path != root:
-            if self._choice.leaves_out(path):
-                return True
-            path = os.path.dirname(path)
-        return False
 
     def _problem(self, path: str, line: str) -> None:
         self._closed.append(path)

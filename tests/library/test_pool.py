@@ -73,7 +73,7 @@ def test_workers_that_die_before_any_file_end_the_scan(tmp_path, fault, cache):
 
 def test_of_two_files_in_work_the_one_that_crashes_is_blamed(tmp_path, fault, cache):
     card = checkpoint.read(shipped.find("cnn")).card
-    n_outputs = card.n_logits + len(card.states)
+    n_outputs = card.n_outputs
 
     def logits_of(samples: np.ndarray) -> np.ndarray:
         time.sleep(3)  # the other file waits for this when the process crashes

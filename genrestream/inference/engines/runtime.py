@@ -6,13 +6,12 @@ fails jax does the work.
 """
 
 import importlib
-import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from genrestream.inference.engines.machine import settings
+from genrestream.inference.engines.machine import has_device, settings
 
 TRIED = ("0.10.",)  # versions of jaxlib
 # Compiles in less than half the time, and runs as fast (docs/speed.md).
@@ -23,10 +22,7 @@ Function = Callable[[list[Buffer]], tuple[Buffer, ...]]
 
 def is_usable() -> bool:
     """Whether jax would compute on this CPU with its own defaults, and this version of jaxlib was tried."""
-    others = ("jax_plugins", "libtpu")  # what brings other devices
-    if settings() or any(importlib.util.find_spec(name) for name in others):
-        return False
-    return version().startswith(TRIED)
+    return not settings() and not has_device() and version().startswith(TRIED)
 
 
 def version() -> str:

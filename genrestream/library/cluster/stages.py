@@ -135,7 +135,7 @@ class Infer:
         samples = np.concatenate(waveforms)
         sounds = np.array([not chunk[4] for about in abouts if not about["error"] for chunk in about["chunks"]], bool)
         places, n = np.flatnonzero(sounds), self._settings.batch
-        logits = np.zeros((len(samples), self._card.n_logits + len(self._card.states)), np.float32)
+        logits = np.zeros((len(samples), self._card.n_outputs), np.float32)
         for first in range(0, len(places), n):
             some = places[first : first + n]
             chunks = np.zeros((n, samples.shape[1]), np.float32)
