@@ -16,8 +16,13 @@ from genrestream.library.table import store
 from genrestream.library.table.database import Database, Plan, copied
 from genrestream.library.table.names import absolute, to_text
 from genrestream.library.table.track import Found, Track, from_dict
+<<<<<<< HEAD
 from genrestream.library.walk import Choice, files_below
 from genrestream.library.work.batcher import Batcher
+=======
+from genrestream.library.walk import Choice, files_below, has_music_suffix
+from genrestream.library.work.network import Network
+>>>>>>> 0ec53f354d857ce766134be439f2caae69796769
 from genrestream.library.work.pool import Answer, Pool
 from genrestream.library.work.settings import WorkerSettings
 from genrestream.streaming.config import n_cores
@@ -147,7 +152,7 @@ class Scan:
         if os.path.islink(path) and not self._config.follow_symlinks:
             return
         for one in files_below(path, self._choice, self._unless_gone):
-            if self._choice.has(root, one.path) and _may_be_music(one.path):
+            if self._choice.has(root, one.path) and has_music_suffix(one.path):
                 yield one
 
     def _mark_gone(self, plan: Plan, searched: list[str]) -> None:
@@ -290,9 +295,3 @@ def _is_gone(path: str) -> bool:
 
 def _is_below(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
-
-
-def _may_be_music(path: str) -> bool:
-    from genrestream.audio.listing.suffixes import music_suffixes
-
-    return os.path.splitext(path)[1].lower() in music_suffixes()

@@ -107,7 +107,12 @@ def _was_seen(folder: str, seen: set[tuple[int, int]]) -> bool:
 
 
 def _is_music(name: str, status: os.stat_result) -> bool:
-    return stat.S_ISREG(status.st_mode) and os.path.splitext(name)[1].lower() in music_suffixes()
+    return stat.S_ISREG(status.st_mode) and has_music_suffix(name)
+
+
+def has_music_suffix(path: str) -> bool:
+    """Whether a file's suffix is one of music."""
+    return os.path.splitext(path)[1].lower() in music_suffixes()
 
 
 def _cause(error: OSError) -> str:
