@@ -16,13 +16,8 @@ from genrestream.library.table import store
 from genrestream.library.table.database import Database, Plan, copied
 from genrestream.library.table.names import absolute, to_text
 from genrestream.library.table.track import Found, Track, from_dict
-<<<<<<< HEAD
-from genrestream.library.walk import Choice, files_below
-from genrestream.library.work.batcher import Batcher
-=======
 from genrestream.library.walk import Choice, files_below, has_music_suffix
-from genrestream.library.work.network import Network
->>>>>>> 0ec53f354d857ce766134be439f2caae69796769
+from genrestream.library.work.batcher import Batcher
 from genrestream.library.work.pool import Answer, Pool
 from genrestream.library.work.settings import WorkerSettings
 from genrestream.streaming.config import n_cores

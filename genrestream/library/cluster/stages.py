@@ -93,9 +93,9 @@ class Decode:
                 except AudioError as error:
                     raise AudioError(str(error).replace(path, found.path)) from error
         except AudioError as error:
-            about["error"] = str(error)
+            about["error"] = to_text(str(error))
         except Exception as error:  # a decoder's fault with one file must not end the pipeline
-            about["error"] = f"{found.path}: failed ({type(error).__name__}: {error})"
+            about["error"] = to_text(f"{found.path}: failed ({type(error).__name__}: {error})")
         return about, b"" if about["error"] else b"".join(samples)
 
 
