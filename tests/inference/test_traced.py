@@ -7,6 +7,7 @@ import pytest
 from genrestream.inference import shipped
 from genrestream.inference.checkpoint import read
 from genrestream.inference.engines import runtime
+from genrestream.inference.engines.bare import bare
 from genrestream.inference.engines.traced import read_traced, traced_file, write_traced
 from genrestream.inference.network import batch_function, likes_of, load_weights, next_function
 from genrestream.inference.program import Program
@@ -24,6 +25,7 @@ def chunk_of(card):
     return np.resize(music(3, card.frontend.sample_rate), (1, card.frontend.n_samples))
 
 
+@usable
 @pytest.mark.parametrize("name", shipped.names())
 def test_the_traced_function_is_that_of_the_code(name, tmp_path, monkeypatch):
     """Where this fails the network was changed: ``python -m train.publish.traced checkpoints/*``."""
@@ -31,7 +33,9 @@ def test_the_traced_function_is_that_of_the_code(name, tmp_path, monkeypatch):
     model = read(find(name))
     chunk = chunk_of(model.card)
     expected, _ = jax.jit(batch_function(model.card))(load_weights(model), chunk)
-    np.testing.assert_allclose(Program(model)(chunk), expected, atol=1e-4)
+    compiled = bare(model)
+    assert compiled
+    np.testing.assert_allclose(compiled.run("batch", 1, chunk)[0], expected, atol=1e-4)
     traced = read_traced(model.path / "traced" / "batch-1.z")
     assert traced.weights == likes_of(model.card)
 
@@ -45,6 +49,9 @@ def test_that_of_the_next_chunk_too(name, tmp_path, monkeypatch):
     _, kept = jax.jit(batch_function(model.card))(weights, chunk)
     later = np.roll(chunk, -63 * 256, axis=1)
     expected, _ = jax.jit(next_function(model.card, 63))(weights, later, kept, np.int32(63))
+    compiled = bare(model)
+    assert compiled
+    assert compiled.has("next", 63)
     in_order = Program(model).in_order(16_000)
     assert in_order
     in_order(chunk, 0, 1.0, True)

@@ -43,13 +43,13 @@ def trace(model: checkpoint.Checkpoint) -> list[Path]:
     Raises:
         UsageError: The model is not one of the shipped ones.
     """
-    card, weights = model.card, unpacked(load_weights(model))
+    card, weights = model.card, load_weights(model)
     chunk = np.zeros((1, card.frontend.n_samples), np.float32)
     files = [_write(model, "batch", 1, batch_function(card), weights, chunk)]
     hop = round(ListenConfig().stream.hop_s * card.frontend.sample_rate)
     if config := reused_config(card, hop):
         n_new = -(-hop // config.hop_length)
-        _, kept = jax.jit(batch_function(card))(weights, chunk)
+        _, kept = jax.jit(batch_function(card))(unpacked(weights), chunk)
         files.append(_write(model, "next", n_new, next_function(card, n_new), weights, chunk, kept, np.int32(1)))
     for old in {*files[0].parent.iterdir()} - {*files}:
         old.unlink()

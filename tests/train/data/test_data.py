@@ -312,8 +312,8 @@ def test_fma_that_is_not_whole(tmp_path):
     with pytest.raises(UsageError, match="fma_small and fma_medium; name one"):
         read(tmp_path)
     for table, said in [
-        ("track,set,artist\n\n\n", "has not"),
-        ("track,set,artist", "has not"),
+        ("track,set,artist\n\n\n", "does not have"),
+        ("track,set,artist", "does not have"),
         (FMA_TABLE + "é", "cannot"),
     ]:
         (tmp_path / "tracks.csv").write_text(table, encoding="latin-1")
