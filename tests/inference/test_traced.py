@@ -1,3 +1,4 @@
+import re
 import shutil
 
 import jax
@@ -38,6 +39,7 @@ def test_the_traced_function_is_that_of_the_code(name, tmp_path, monkeypatch):
     np.testing.assert_allclose(compiled.run("batch", 1, chunk)[0], expected, atol=1e-4)
     traced = read_traced(model.path / "traced" / "batch-1.z")
     assert traced.weights == likes_of(model.card)
+    assert not re.findall(rb"/[\w.-]+/[\w./-]+\.py", traced.program)  # no path of the machine that traced
 
 
 @usable

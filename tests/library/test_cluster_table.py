@@ -58,7 +58,7 @@ def test_other_weights_are_refused_without_the_settings_too(table):
 
 def test_settings_that_are_no_json_are_refused(table):
     (table / "_settings.json").write_text("[1")
-    assert "_settings.json: is no JSON of settings" in refused(table)
+    assert "_settings.json: is not the settings of a table" in refused(table)
 
 
 @pytest.mark.parametrize(
@@ -70,4 +70,4 @@ def test_settings_that_are_no_json_are_refused(table):
 )
 def test_a_foreign_file_in_the_folder_is_one_line(table, write):
     write(table / "foreign.parquet")
-    assert "/foreign.parquet: is no table of genrestream (" in refused(table)
+    assert "/foreign.parquet: is not a genrestream table (" in refused(table)

@@ -17,7 +17,7 @@ NAMES = (
 
 @pytest.fixture
 def remote():
-    """A folder in memory whose own name is hidden, which does not count."""
+    """A folder in memory whose own name begins with a dot; it is scanned all the same, since it was named."""
     filesystem = fsspec.filesystem("memory")
     for name in NAMES:
         filesystem.pipe(f"/.music/{name}", b"1")

@@ -43,6 +43,7 @@ def trace(model: checkpoint.Checkpoint) -> list[Path]:
     Raises:
         UsageError: The model is not one of the shipped ones.
     """
+    jax.config.update("jax_hlo_source_file_canonicalization_regex", ".*/")  # no private paths
     card, weights = model.card, load_weights(model)
     chunk = np.zeros((1, card.frontend.n_samples), np.float32)
     files = [_write(model, "batch", 1, batch_function(card), weights, chunk)]
@@ -74,7 +75,6 @@ def _write(
 
 def main() -> None:
     """Run from the command line."""
-    jax.config.update("jax_hlo_source_file_canonicalization_regex", ".*/")  # no private paths
     config = tyro.cli(Config, description=__doc__, prog="python -m train.publish.traced")
     for folder in config.models:
         for file in trace(checkpoint.read(folder)):

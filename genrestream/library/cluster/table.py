@@ -43,8 +43,8 @@ def _keys(filesystem: Any, name: str, table: str) -> list[tuple[Any, ...]]:
     with filesystem.open(name, "rb") as file:
         try:
             return list(read_keys(file, KEYS))
-        except (KeyError, ValueError, TypeError, NotImplementedError) as error:  # Arrow's are such, too
-            line = f"is no table of genrestream ({first_line(error)}); move it away, or name another table"
+        except (KeyError, ValueError, TypeError, NotImplementedError) as error:  # Arrow's errors are of these types
+            line = f"is not a genrestream table ({first_line(error)}); move it away, or name another table"
             raise UsageError(f"{table}/{posixpath.basename(name)}: {line}") from error
 
 
@@ -56,7 +56,7 @@ def _check_settings(filesystem: Any, folder: str, table: str, wanted: Mapping[st
     try:
         made_with = dict(json.loads(filesystem.cat_file(name)))
     except (ValueError, TypeError) as error:
-        line = f"is no JSON of settings ({first_line(error)}); delete it, or name another table"
+        line = f"is not the settings of a table ({first_line(error)}); delete it, or name another table"
         raise UsageError(f"{table}/{SETTINGS}: {line}") from error
     for key, value in made_with.items():
         if key in wanted and value != wanted[key]:
