@@ -5,11 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
+from orbax.checkpoint import v1 as ocp
 
 from genrestream.errors import CheckpointError, UsageError
 from genrestream.inference import checkpoint, shipped
 from genrestream.inference.network import abstract_module, load_weights, weights_of
-from genrestream.inference.weights import digest_of
+from genrestream.inference.weights import _opened, digest_of
 
 TAGS = shipped.find("musicnn-tags")
 
@@ -44,6 +45,18 @@ def test_what_is_written_is_read(tmp_path):
     assert dataclasses.replace(again.card, weights_sha256="") == dataclasses.replace(card, weights_sha256="")
     assert (tmp_path / "mine" / "LICENSE-musicnn.txt").is_file()
     for name, array in load_weights(again).items():
+        np.testing.assert_array_equal(array, weights[name])
+
+
+@pytest.mark.parametrize("stored", [{}, {"use_zarr3": False}, {"use_ocdbt": False}], ids=["today", "zarr 2", "files"])
+def test_weights_are_read_however_orbax_stored_them(folder, stored):
+    weights = load_weights(checkpoint.read(folder))
+    shutil.rmtree(folder / "weights")
+    with ocp.Context(array_options=ocp.options.ArrayOptions(saving=ocp.options.ArrayOptions.Saving(**stored))):
+        ocp.save(folder / "weights", weights)
+    change(folder, weights_sha256=digest_of(folder / "weights"))
+    assert (_opened(folder / "weights") is None) == bool(stored)  # so orbax itself has to read the others
+    for name, array in load_weights(checkpoint.read(folder)).items():
         np.testing.assert_array_equal(array, weights[name])
 
 
