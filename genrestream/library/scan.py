@@ -18,7 +18,8 @@ from genrestream.library.table.names import absolute, to_text
 from genrestream.library.table.track import Found, Track, from_dict
 from genrestream.library.walk import Choice, files_below, has_music_suffix
 from genrestream.library.work.batcher import Batcher
-from genrestream.library.work.pool import Answer, Pool
+from genrestream.library.work.pool import Pool
+from genrestream.library.work.process import Answer
 from genrestream.library.work.settings import WorkerSettings
 from genrestream.streaming.config import n_cores
 

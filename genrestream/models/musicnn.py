@@ -111,10 +111,10 @@ class TimbralBlock(nnx.Module):
         n = min(BLOCK_MELS, n_positions)
         starts = [min(at, n_positions - n) for at in range(0, n_positions, n)]
         blocks = jnp.stack([x[:, :, at : at + n_seen + n - 1] for at in starts], axis=1)
-        shifted = jnp.moveaxis(_shifted(kernel[:, :, 0].swapaxes(0, 1), n), 2, 0)
+        shifted = _shifted(kernel[:, :, 0].swapaxes(0, 1), n).transpose(2, 1, 0, 3)
         responses = jax.lax.conv_general_dilated(
             blocks.reshape(batch * len(starts), n_reached, -1),
-            shifted.swapaxes(1, 2).reshape(n_taps, -1, n * n_filters),
+            shifted.reshape(n_taps, -1, n * n_filters),
             window_strides=(1,),
             padding="VALID",
             dimension_numbers=("NWC", "WIO", "NWC"),
@@ -145,7 +145,8 @@ class TemporalBlock(nnx.Module):
     def _infer(self, x: Float[Array, "batch n_mels n_reached"]) -> Float[Array, "batch n_frames n_filters"]:
         """Do the same in inference at twice the speed on a CPU.
 
-        The convolution is a matrix product that computes ``BLOCK_FRAMES`` at a time.
+        The convolution is a matrix product that computes ``BLOCK_FRAMES`` at a time. What these see is put together
+        from rows of as many frames.
         """
         kernel, after = _rising(self.conv, self.norm)
         kernel, (batch, n_mels, n_reached) = kernel[0, :, 0], x.shape

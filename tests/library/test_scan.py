@@ -250,7 +250,8 @@ def test_a_worker_that_dies_costs_one_file(tmp_path, default):
 @pytest.mark.parametrize("n_songs", [1, 4])  # it stops between two steps of its only file, or in another file
 def test_a_worker_that_never_answers_is_ended(tmp_path, default, monkeypatch, n_songs):
     from genrestream.library.table.track import Found
-    from genrestream.library.work import pool as pools
+    from genrestream.library.work import process
+    from genrestream.library.work.pool import Pool
     from genrestream.library.work.settings import WorkerSettings
 
     songs = [encode(tmp_path / f"{n}.wav", music(3, seed=n), 16_000, "pcm_s16le") for n in range(n_songs)]
@@ -262,10 +263,10 @@ def test_a_worker_that_never_answers_is_ended(tmp_path, default, monkeypatch, n_
         if not stopped:
             stopped.append(pool.pids[0])
             os.kill(stopped[0], signal.SIGSTOP)
-            monkeypatch.setattr(pools, "STUCK_S", 1.0)
+            monkeypatch.setattr(process, "STUCK_S", 1.0)
         return False
 
-    with pools.Pool(WorkerSettings("musicnn", 30.0), 1) as pool:
+    with Pool(WorkerSettings("musicnn", 30.0), 1) as pool:
         answers = list(pool.answers(iter(files), stop_it))
         assert stopped[0] not in pool.pids
     assert sorted(answer.found.path for answer in answers) == sorted(map(str, songs))
@@ -276,15 +277,16 @@ def test_a_worker_that_never_answers_is_ended(tmp_path, default, monkeypatch, n_
 
 def test_a_file_that_waits_behind_a_long_one_is_not_taken_for_stuck(tmp_path, default, monkeypatch):
     from genrestream.library.table.track import Found
-    from genrestream.library.work import pool as pools
+    from genrestream.library.work import process
+    from genrestream.library.work.pool import Pool
     from genrestream.library.work.settings import WorkerSettings
 
     lengths_s = {"long.wav": 1500, "short.wav": 1}
     songs = [encode(tmp_path / name, music(s), 16_000, "pcm_s16le") for name, s in lengths_s.items()]
     files = [Found(str(song), song.stat().st_size, song.stat().st_mtime_ns) for song in songs]
-    with pools.Pool(WorkerSettings("musicnn", 0.0), 1) as pool:
+    with Pool(WorkerSettings("musicnn", 0.0), 1) as pool:
         answers = []
-        for answer in pool.answers(iter(files), lambda _: bool(monkeypatch.setattr(pools, "STUCK_S", 0.1))):
+        for answer in pool.answers(iter(files), lambda _: bool(monkeypatch.setattr(process, "STUCK_S", 0.1))):
             answers.append(answer)
     assert [answer.error for answer in answers] == ["", ""]
 

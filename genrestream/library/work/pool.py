@@ -1,48 +1,18 @@
 """The workers of a scan, as seen by the scan: files in, answers out, and a dead worker replaced."""
 
 import contextlib
-import dataclasses
 import itertools
-import json
-import math
 import queue
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from genrestream.library.table.track import Found
 from genrestream.library.work.batcher import Batcher
-from genrestream.library.work.settings import WorkerError, WorkerSettings, environment
-from genrestream.library.work.wire import receive, send
+from genrestream.library.work.process import Answer, InWork, Process
+from genrestream.library.work.settings import WorkerError, WorkerSettings
 
-N_AT_ONCE = 2  # files that a worker has, so that it never waits for the next one
 MAX_DEATHS = 3  # in a row, of workers that have files and began none
-STUCK_S, SLOWEST_BYTES_S, DAY_S = 120.0, 1e6, 86_400.0
-START_S = 600.0  # it may compile the model, on a slow disk and a busy machine
-
-
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """What a worker found out about a file.
-
-    Attributes:
-        found: The file.
-        audio_hash: The digest of its audio; empty if it could not be read.
-        duration_s: Its length in seconds if known.
-        row: The verdict, as fields of its row; None if the audio was known already, or failed.
-        error: Why it failed; empty if it did not.
-    """
-
-    found: Found
-    audio_hash: str = ""
-    duration_s: float | None = None
-    row: dict[str, Any] | None = None
-    error: str = ""
+CHECK_S = 1.0  # from one look at silent workers to the next
 
 
 class Pool:
@@ -56,8 +26,8 @@ class Pool:
 
     def __init__(self, settings: WorkerSettings, n_workers: int, batcher: Batcher | None = None):
         self._settings, self._batcher = settings, batcher
-        self._messages: queue.SimpleQueue[tuple[_Process, dict[str, Any] | None]] = queue.SimpleQueue()
-        self._workers: list[_Process] = []
+        self._messages: queue.SimpleQueue[tuple[Process, dict[str, Any] | None]] = queue.SimpleQueue()
+        self._workers: list[Process] = []
         self._n_workers = n_workers
         self._failure: BaseException | None = None
         self._n_deaths = 0
@@ -121,18 +91,18 @@ class Pool:
             return None
         return worker.answer(message, is_known)
 
-    def _next_message(self) -> tuple["_Process", dict[str, Any] | None]:
+    def _next_message(self) -> tuple["Process", dict[str, Any] | None]:
         while True:
             for worker in self._workers if self._messages.empty() else ():  # a message that waits is a sign of life
                 worker.end_if_stuck()
             with contextlib.suppress(queue.Empty):
-                return self._messages.get(timeout=min(10.0, STUCK_S))
+                return self._messages.get(timeout=CHECK_S)
 
     def _begin(self) -> None:
         """Start a worker. The first one may compile the model, which the others then find in the cache."""
-        self._workers.append(_Process(self._settings, self._messages, self._batcher))
+        self._workers.append(Process(self._settings, self._messages, self._batcher))
 
-    def _died(self, worker: "_Process", left: "_Left") -> Answer | None:
+    def _died(self, worker: "Process", left: "_Left") -> Answer | None:
         """Replace a worker that ended; the file that it was at gets an error, the others are given out again.
 
         If it was at several, nobody knows which one it was: each is given out again, and taken alone.
@@ -156,33 +126,16 @@ class Pool:
         return Answer(file.found, file.audio_hash, file.duration_s, error=line)
 
 
-@dataclasses.dataclass
-class _InWork:
-    found: Found
-    is_alone: bool = False  # its worker has no other file: if the worker dies, this one is why
-    audio_hash: str = ""
-    duration_s: float | None = None
-    began_s: float = math.inf
-
-    def limit_s(self, per_track: float) -> float:
-        """Return how long one step may take: a working one is far faster, on a slow disk and a busy machine, too.
-
-        Of the file's length, which it may misstate, no more counts than is classified, and a day at most.
-        """
-        audio_s = min(self.duration_s or 0.0, per_track or DAY_S)
-        return STUCK_S + self.found.size / SLOWEST_BYTES_S + audio_s
-
-
 class _Left:
     """The files that no worker has yet, numbered."""
 
     def __init__(self, files: Iterator[Found]):
-        self._files, self._again, self._numbers = files, list[_InWork](), itertools.count()
+        self._files, self._again, self._numbers = files, list[InWork](), itertools.count()
 
     def has_more(self) -> bool:
         """Whether there is another one."""
         if not self._again and (one := next(self._files, None)):
-            self._again.append(_InWork(one))
+            self._again.append(InWork(one))
         return bool(self._again)
 
     @property
@@ -190,135 +143,13 @@ class _Left:
         """Whether the next one must be a worker's only one."""
         return self._again[-1].is_alone
 
-    def take(self) -> tuple[int, _InWork]:
+    def take(self) -> tuple[int, InWork]:
         """Return the next one and its number."""
         return next(self._numbers), self._again.pop()
 
     def give_back(self, found: Found, is_alone: bool) -> None:
         """Take a file back whose worker died."""
-        self._again.append(_InWork(found, is_alone))
-
-
-class _Process:
-    """A worker's process, and the thread that reads what it says."""
-
-    def __init__(self, settings: WorkerSettings, messages: "queue.SimpleQueue[Any]", batcher: Batcher | None):
-        self.files: dict[int, _InWork] = {}
-        self.is_ready, self.failure, self._per_track = False, "", settings.per_track
-        self._stuck, self._stuck_at = "", -1
-        self._last_s = time.monotonic()  # of the last message, to it or from it
-        self._messages, self._batcher, self._turn = messages, batcher, threading.Lock()
-        command = [sys.executable, "-m", "genrestream.library.work.worker", json.dumps(dataclasses.asdict(settings))]
-        try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(),
-                start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            raise WorkerError(f"a worker process cannot be started ({error}); give fewer --jobs") from error
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    @property
-    def pid(self) -> int:
-        """Its number."""
-        return self._process.pid
-
-    def _read(self) -> None:
-        assert self._process.stdout
-        while message := receive(self._process.stdout):
-            self._last_s = time.monotonic()
-            fields, body = message
-            if "chunk" in fields and self._batcher:
-                number = fields["chunk"]
-                self._batcher.infer(
-                    np.frombuffer(body, np.float32),
-                    lambda logits, number=number: self._send({"logits": number}, logits.tobytes()),
-                )
-            elif "failed" in fields:
-                self.failure = fields["failed"]
-            else:
-                self._messages.put((self, fields))
-        self._process.stdout.close()
-        self._messages.put((self, None))
-
-    def _send(self, fields: dict[str, Any], body: bytes = b"") -> None:
-        assert self._process.stdin
-        self._last_s = time.monotonic()
-        with self._turn, contextlib.suppress(OSError, ValueError):  # a dead worker is noticed by its reader
-            send(self._process.stdin, fields, body)
-
-    def has_place(self, is_alone: bool) -> bool:
-        """Whether it can take another file, one that must be its only one or not."""
-        is_alone = is_alone or any(file.is_alone for file in self.files.values())
-        return self.is_ready and len(self.files) < (1 if is_alone else N_AT_ONCE)
-
-    def give(self, number: int, file: _InWork) -> None:
-        """Give it a file."""
-        self.files[number] = file
-        self._send({"file": number, **dataclasses.asdict(file.found)})
-
-    def begin(self, number: int) -> None:
-        """Note that it begins a step of a file now."""
-        self.files[number].began_s = time.monotonic()
-
-    @property
-    def suspects(self) -> list[int]:
-        """The files of which one may be why it ended: the one that took too long, or all that it had begun."""
-        if self._stuck:
-            return [self._stuck_at] if self._stuck_at in self.files else []
-        return [number for number, file in self.files.items() if file.began_s < math.inf]
-
-    def end_if_stuck(self) -> None:
-        """Kill it if it takes far too long for a file, or sends nothing for as long as all its files may take.
-
-        Some decoders never return from a damaged file.
-        """
-        now_s = time.monotonic()
-        limits_s = {number: file.limit_s(self._per_track) for number, file in self.files.items()}
-        for number, limit_s in limits_s.items():
-            if now_s - self.files[number].began_s > limit_s:
-                self._end_stuck(number, limit_s)
-        silence_s = sum(limits_s.values()) if self.is_ready else START_S
-        if silence_s and now_s - self._last_s > silence_s:
-            self._end_stuck(min(self.files, default=-1), silence_s)
-
-    def _end_stuck(self, number: int, limit_s: float) -> None:
-        if not self._stuck:
-            self._stuck_at, self._stuck = number, f"took more than {limit_s:.0f} s and was ended"
-            self._process.kill()
-
-    def answer(self, message: dict[str, Any], is_known: Callable[[str], bool]) -> Answer | None:
-        """Take a message; return the file's answer if it is complete."""
-        number = message["file"]
-        file = self.files[number]
-        file.began_s = math.inf  # its next step may wait for another file
-        if "hash" in message:
-            file.audio_hash, file.duration_s = message["hash"], message["duration_s"]
-            if not is_known(file.audio_hash):
-                self._send({"classify": number})
-                return None
-            self._send({"drop": number})
-        del self.files[number]
-        return Answer(file.found, file.audio_hash, file.duration_s, message.get("row"), message.get("error", ""))
-
-    def end(self, wait_s: float = 0.0) -> str:
-        """Wait so many seconds for the process to end, then kill it; return how it ended, in words."""
-        code = None
-        try:
-            code = self._process.wait(wait_s)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        with contextlib.suppress(OSError):
-            if self._process.stdin:
-                self._process.stdin.close()
-        self._reader.join(timeout=1)  # it may wait for the batcher
-        if code is None:
-            return "was ended"
-        if self._stuck:
-            return self._stuck
-        return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        self._again.append(InWork(found, is_alone))
 
 
 _NOBODY: Any = object()
