@@ -56,6 +56,23 @@ def song_of(path: Path) -> Path:
     return path
 
 
+def check_what_a_screen_reader_gets(browser) -> None:
+    """All that can be used or jumped to has a name, and only what is worth an interruption is read aloud."""
+    nodes = browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    shown = [(node["role"]["value"], node.get("name", {}).get("value"), node) for node in nodes if not node["ignored"]]
+    assert all(name for role, name, _ in shown if role in ("button", "link", "image", "meter", "region"))
+    regions = [name for role, name, _ in shown if role == "region"]
+    assert len(regions) == len(set(regions)) >= 5
+    read_aloud = set()
+    for _, _, node in shown:
+        if any(one["name"] == "live" for one in node.get("properties", [])):
+            found = browser.execute_cdp_cmd("DOM.describeNode", {"backendNodeId": node["backendDOMNodeId"]})
+            flat = found["node"]["attributes"]
+            read_aloud.add(dict(zip(flat[::2], flat[1::2], strict=True))["id"])
+    assert {"said"} <= read_aloud <= {"said", "link", "hint"}
+    assert "classical" in browser.execute_script("return document.getElementById('said').textContent")
+
+
 def test_the_page(browser, default, tmp_path):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.wait import WebDriverWait
@@ -78,6 +95,7 @@ def test_the_page(browser, default, tmp_path):
         drawn = "return document.getElementById('mel').getContext('2d').getImageData(0, 60, 300, 1).data.some((v) => v)"
         assert browser.execute_script(drawn)
 
+        check_what_a_screen_reader_gets(browser)
         browser.find_element(By.ID, "to-mic").click()
         until(lambda: text("genre") == "metal")
         assert text("hint") == ""
