@@ -36,6 +36,8 @@ def test_onnx_runtime_gives_our_logits(tmp_path, name):
     facts = session.get_modelmeta().custom_metadata_map
     assert json.loads(facts["labels"]) == list(read(find(name)).card.labels)
     assert float(facts["temperature"]) == read(find(name)).card.temperature
+    beside = json.loads((tmp_path / "model.onnx.json").read_text())  # a browser cannot read the metadata
+    assert beside["labels"] == json.loads(facts["labels"])
 
 
 @pytest.mark.parametrize("batch", [1, 3])

@@ -15,7 +15,9 @@ from genrestream.inference import checkpoint, shipped
 
 
 def run(options: ExportOptions) -> None:
-    """Write the file; beside a StableHLO file, which has no place for them, the facts as JSON.
+    """Write the file; beside a function, the facts as JSON.
+
+    StableHLO has no place for them, and in a browser those of ONNX cannot be read.
 
     Raises:
         UsageError: Model or file is missing, or a package that the format needs.
@@ -34,7 +36,7 @@ def run(options: ExportOptions) -> None:
         with replacing(path) as file:
             file.write(body)
         path.chmod(0o644)  # a scratch file is for its owner alone
-    if form == "stablehlo":
+    if form != "safetensors":
         facts = {key: _value(text) for key, text in metadata(model.card).items()}
         write_text(Path(f"{out}.json"), json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     print(f"{path}: {len(body) / 1e6:.1f} MB, {_contents(model, form, options.batch)}", file=sys.stderr)
