@@ -146,7 +146,7 @@ def watching(host: str, n_viewers: int) -> Iterator[None]:
 
 
 def watch(host: str, n_viewers: int) -> None:
-    """Read the events from so many connections until it is killed."""
+    """Read the events from so many connections until it is killed, or the server ends."""
     name, _, port = host.rpartition(":")
     ready = selectors.DefaultSelector()
     for _ in range(n_viewers):
@@ -156,7 +156,8 @@ def watch(host: str, n_viewers: int) -> None:
     print("watching", flush=True)
     while True:
         for key, _ in ready.select():
-            key.fileobj.recv(1 << 20)  # type: ignore[union-attr]
+            if not key.fileobj.recv(1 << 20):  # type: ignore[union-attr]
+                return
 
 
 def viewers(config: Config) -> None:
