@@ -9,6 +9,7 @@ import pytest
 from flax import nnx
 
 from genrestream.voting.vote import Vote
+from train.study.song import layers
 from train.study.song.heads import Heads
 from train.study.song.networks import Attention, Gru, Learned, Query, Training, _cuts
 from train.study.song.songs import MOST, N_FOLDS, Songs
@@ -97,3 +98,15 @@ def test_a_query_learns_which_chunks_count(songs):
     at = tracks, songs.lengths[tracks] - 1, songs.labels[tracks]
     learned = Learned(Query, Training(n_steps=60, learning_rate=0.03, dropout=0.0))(heads, (0,))
     assert -learned[at].mean() < 0.9 * -np.log(calibrated_mean(heads, (0,)).vote[at]).mean()
+
+
+@pytest.mark.parametrize("rule", [layers.group_robust, layers.two_layers, layers.two_layers_and_mean])
+def test_other_layers_learn_from_other_folds_alone(songs, rule, monkeypatch):
+    monkeypatch.setattr(layers, "N_EPOCHS", 20)
+    monkeypatch.setattr(layers, "N_NETWORKS", 1)
+    its = songs.folds == 0
+    labels = np.where(its, (songs.labels + 1) % N_GENRES, songs.labels)
+    log_vote, other = (rule(Heads(dataclasses.replace(songs, labels=one)), (0,)) for one in (songs.labels, labels))
+    np.testing.assert_array_equal(log_vote[its], other[its])
+    at_the_end = log_vote[np.arange(N_TRACKS), songs.lengths - 1]
+    assert (at_the_end.argmax(axis=1) == songs.labels)[its].mean() > 0.6  # half of the chunks lie

@@ -21,7 +21,7 @@ from genrestream.inference.program import use_compile_cache
 from train.command.entry import entry
 from train.evaluation.metrics import accuracy_interval, calibration_error, mcnemar
 from train.evaluation.report.markdown import interval, p_value, table
-from train.study.song import votes
+from train.study.song import layers, votes
 from train.study.song.heads import Heads
 from train.study.song.networks import Attention, Gru, Learned, Query
 from train.study.song.songs import AFTER, MOST, N_FOLDS, Songs, read_songs
@@ -34,6 +34,9 @@ RULES: dict[str, votes.Rule] = {
     "query": Learned(Query),
     "GRU": Learned(Gru),
     "attention": Learned(Attention),
+    "group-robust layer": layers.group_robust,
+    "two layers": layers.two_layers,
+    "two layers and mean": layers.two_layers_and_mean,
 }
 LONG = 10  # chunks, 30 s
 

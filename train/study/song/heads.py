@@ -26,10 +26,7 @@ class Heads:
         """Return the logits of all chunks, from a layer fitted without these folds; (n_tracks, MOST, n_genres)."""
         without = tuple(sorted(without))
         if without not in self._logits:
-            own = self.songs.without(without)
-            place = np.repeat(own, self.songs.lengths[own])
-            rows = self.songs.features[own][self.songs.is_chunk[own]]
-            weights = (self.songs.weights / np.sqrt(self.songs.lengths))[place]
+            rows, place, weights = self.songs.chunks(without)
             self._logits[without] = self._answered(rows, self.songs.labels[place], weights)
         return self._logits[without]
 

@@ -54,6 +54,12 @@ class Songs:
         """Return the places of the tracks that are in other folds."""
         return np.flatnonzero(~np.isin(self.folds, folds))
 
+    def chunks(self, without: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the chunks of the tracks in other folds, the place of each one's track, and what it weighs."""
+        own = self.without(without)
+        place = np.repeat(own, self.lengths[own])
+        return self.features[own][self.is_chunk[own]], place, (self.weights / np.sqrt(self.lengths))[place]
+
 
 def read_songs(data: Path, more: tuple[Path, ...]) -> Songs:
     """Read the tracks of both sets, in artist folds, and their features, kept in the audio cache's folder."""
