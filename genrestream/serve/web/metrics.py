@@ -31,7 +31,7 @@ def metrics(model: str, inputs: Iterable[Input], hub: Hub, visits: Visits, sende
     now = {one.name: one.now for one in inputs}
     families = [
         ("model_info", "gauge", "The model.", [({"model": model}, 1)]),
-        ("chunks_total", "counter", "Chunks by what they are, and by the answer after them.", _chunks(counted)),
+        ("chunks_total", "counter", "Chunks by what they are, and by the leading answer after them.", _chunks(counted)),
         ("state", "gauge", "1 for the state that an input is in.", _states(inputs)),
         ("probability", "gauge", "Of the leading genre.", [({"input": i}, n.probability or 0) for i, n in now.items()]),
         ("level_db", "gauge", "Loudness in dB below full scale.", [({"input": i}, n.level_db) for i, n in now.items()]),

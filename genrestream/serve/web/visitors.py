@@ -112,7 +112,7 @@ def classify_file(visits: Visits, upload: Upload, put: Callable[[Message], None]
     try:
         with Stream(upload.opened(RawFormat()), visits.model.session(StreamConfig(), upload.name)) as stream:
             for prediction in stream:
-                visits.counts.chunks[prediction.kind, prediction.running.genre] += 1
+                visits.counts.take(prediction)
                 put(chunk_record(upload.name, prediction))
             verdict = stream.verdict()
         if not upload.problem:
