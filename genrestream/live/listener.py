@@ -23,6 +23,7 @@ from genrestream.streaming.status import Event, LiveState, Status, state_after, 
 TICK_S = 0.1
 NO_INPUT_S = 1.7  # seconds without a block; a tick and a screen update later it is still under two seconds
 STARTING_S = 3.0  # a device may take longer for its first block
+MAX_PROBLEMS = 20  # different ones that are kept: a broken stream may have another one in each block
 NOTICE_S = 10.0  # between two events on dropped blocks, and for which a notice is shown
 QUIET_S = 2.0  # of silence after which what was loud is over; a whole chunk of silence comes up to two seconds later
 
@@ -122,6 +123,8 @@ class Listener:
             yield from self._answers(self._session.flush())
             yield from self._end_recording()
         finally:
+            if self._is_lost:
+                self._is_lost, self._lost_s = False, self._lost_s + self._feed.quiet_s
             self._source.close()
             self._recording = None if self._recording is None else self._recording.close()
 
@@ -254,7 +257,7 @@ class Listener:
         return Event(self.status.time_s, state, message, _now())
 
     def _problem(self, message: str) -> Iterator[Event]:
-        if message not in self._problems:
+        if message not in self._problems and len(self._problems) < MAX_PROBLEMS:
             self._problems.append(message)
             yield self._event(self.status.state, message)
 

@@ -91,7 +91,7 @@ def prepared(
     """
     with contextlib.ExitStack() as stack:
         path = _history_path(kept, stack)
-        keeper = Sender(HistoryFile(path, kept.keep_days), report)
+        keeper = Sender(HistoryFile(path, kept.keep_days), report, "history")
         stack.callback(keeper.close)
         told = stack.enter_context(senders(ways, report))
         hub, name = Hub(), model.card.name
@@ -105,6 +105,8 @@ def prepared(
         for one in opened.values():
             one.start()
             stack.callback(one.close)
+        for one in opened.values():  # at the end this comes first: all end at once, not one after another
+            stack.callback(one.end)
         yield Parts(config, model.card, opened, hub, visits, told, path)
 
 

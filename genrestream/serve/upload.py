@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 
 from genrestream.audio.formats import RawFormat
 from genrestream.audio.source import AudioSource
@@ -10,7 +11,7 @@ from genrestream.errors import AudioError
 MAX_WAITING = 1 << 20  # bytes that wait for the decoder; then the network waits
 MAX_KEPT = 64 << 20  # bytes of an MP4, whose index may be at the end
 FIRST = 12  # bytes that tell an MP4
-READING_S = 30.0  # that the decoder waits for more bytes
+READING_S = 30.0  # that the decoder waits where no byte comes
 MAX_NAME = 200
 
 
@@ -73,7 +74,7 @@ class Upload:
             AudioError: It is no audio, or broke off.
         """
         with self._changed:
-            self._changed.wait_for(lambda: len(self._bytes) >= FIRST or self._is_ended, READING_S)
+            self._wait(lambda: len(self._bytes) >= FIRST)
             if self.problem or not self._bytes:
                 raise AudioError(f"{self.name}: {self.problem or 'is empty'}")
         return AudioSource(_Seekable(self) if self._is_kept else _Pipe(self), raw)  # type: ignore[arg-type]
@@ -83,14 +84,17 @@ class Upload:
             self._is_ended, self.problem = True, problem
             self._changed.notify_all()
 
+    def _wait(self, is_there: Callable[[], bool]) -> None:
+        """Wait until something is there or the file has ended, however long that takes while bytes come."""
+        while not (is_there() or self._is_ended):
+            n_bytes = self.n_bytes
+            if not self._changed.wait_for(lambda n=n_bytes: self.n_bytes > n or self._is_ended, READING_S):
+                self._end(f"nothing came for {READING_S:g} s")
+
     def read(self, n_bytes: int) -> bytes:
         """Return the next bytes, at most so many; none at the end. Waits for them."""
         with self._changed:
-            arrived = self._changed.wait_for(
-                lambda: self._first + len(self._bytes) > self._place or self._is_ended, READING_S
-            )
-            if not arrived:
-                self._end(f"nothing came for {READING_S:g} s")
+            self._wait(lambda: self._first + len(self._bytes) > self._place)
             start = self._place - self._first
             data = bytes(self._bytes[start : start + n_bytes])
             self._place += len(data)
@@ -104,7 +108,7 @@ class Upload:
         """Go to a place of what is kept; the end is known once all has come."""
         with self._changed:
             if whence == os.SEEK_END:
-                self._changed.wait_for(lambda: self._is_ended, READING_S)
+                self._wait(lambda: False)
             base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.n_bytes}[whence]
             self._place = max(0, base + offset)
             return self._place

@@ -85,6 +85,7 @@ class Mqtt:
         if reason.is_failure:
             self._problem = f"the broker refuses the connection ({reason})"
             return
+        self._problem = "the connection was lost"
         self._announced.clear()  # a broker that was started again may have forgotten them
         client.publish(f"{self._topic}/availability", "online", qos=1, retain=True)
 

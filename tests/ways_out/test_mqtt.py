@@ -29,8 +29,12 @@ def free_port():
 class Broker:
     def __init__(self, folder, port):
         self.port, self._folder = port, folder
-        (folder / "conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+        self.allow("true")
         self.start()
+
+    def allow(self, anyone):
+        """Set whether the next start lets anyone in."""
+        (self._folder / "conf").write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous {anyone}\n")
 
     def start(self):
         self._process = subprocess.Popen(["mosquitto", "-c", self._folder / "conf"], stderr=subprocess.DEVNULL)
@@ -99,6 +103,28 @@ def test_a_broker_that_was_away_gets_all_again(broker, now, later):
     assert json.loads(broker.read("genrestream/main/state")["genrestream/main/state"])["genre"] == "metal"
     sender.close()
     assert sender.n_sent == 1
+
+
+def test_after_a_refusal_and_a_connection_the_reason_is_the_last_one(broker, now):
+    broker.stop()
+    broker.allow("false")
+    broker.start()
+    lines = []
+    sender = Sender(Mqtt(parsed(f"mqtt://127.0.0.1:{broker.port}")), lines.append)
+
+    def until(words):
+        while words not in (lines or [""])[-1]:
+            sender.put(now)
+            time.sleep(0.1)
+
+    until("refuses the connection")
+    broker.stop()
+    broker.allow("true")
+    broker.start()
+    until("works again")
+    broker.stop()
+    until("the connection was lost")
+    sender.close()
 
 
 def test_listen_that_is_killed_is_offline(broker, default):
