@@ -279,5 +279,5 @@ class Listener:
 
 
 def _now() -> datetime:
-    """Return the time of the clock on the wall, with the local zone."""
+    """Return the wall-clock time, with the local zone."""
     return datetime.now().astimezone()

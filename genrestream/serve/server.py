@@ -95,10 +95,13 @@ def prepared(
         stack.callback(keeper.close)
         told = stack.enter_context(senders(ways, report))
         hub, name = Hub(), model.card.name
-        opened = {}
-        for one, device in inputs:
-            sinks, keep = [Teller(one.name, name, ways.every_s, told)], _kept(keeper, one.name, name)
-            opened[one.name] = Input(one, model, device, hub.publish, sinks, keep, report)
+        opened = {
+            one.name: Input(
+                one, model, device, hub.publish, [Teller(one.name, name, ways.every_s, told)],
+                _kept(keeper, one.name, name), report,
+            )
+            for one, device in inputs
+        }  # fmt: skip
         visits = Visits(
             model, Counts(), Places(config.max_sessions), config.max_upload_mb << 20, 60 * config.max_minutes
         )

@@ -1,4 +1,4 @@
-"""Segments on the clock on the wall: when which genre played."""
+"""Segments in wall-clock time: when which genre played."""
 
 import dataclasses
 import time
@@ -45,7 +45,7 @@ class Stretches:
 
     def __init__(self, labels: tuple[str, ...]):
         self._segmenter = Segmenter(labels)
-        self._began = 0.0  # when the stream began, on the clock on the wall
+        self._began = 0.0  # when the stream began, in wall-clock time
         self._lost_at: tuple[float, float] | None = None
 
     def push(self, prediction: Prediction) -> list[Stretch]:
@@ -77,11 +77,10 @@ class Stretches:
         return lost
 
     def _lost(self, end: float, end_s: float | None = None) -> list[Stretch]:
-        """Return the stretch of lost input up to a time on the clock and in the stream, if there is one."""
-        if not self._lost_at:
+        """Return the stretch of lost input up to a wall-clock time, and one in the stream, if there is one."""
+        if not self._lost_at or end <= self._lost_at[0]:
             return []
         start, start_s = self._lost_at
-        end = max(start, end)
         end_s = start_s + end - start if end_s is None else max(start_s, end_s)
         return [Stretch(start, end, NO_INPUT, 1.0, start_s, end_s)]
 

@@ -34,12 +34,14 @@ class Upload:
         self.name = name[:MAX_NAME] or "upload"
         self.n_bytes, self.problem = 0, ""
         self._bytes, self._first, self._place = bytearray(), 0, 0  # the number of the first that is kept; of the next
-        self._is_kept, self._is_ended, self._is_closed = False, False, False
+        self._is_kept = self._is_ended = False
         self._changed = threading.Condition()
 
     def put(self, data: bytes) -> bool:
         """Add bytes, waiting for room; return False where nobody reads any more."""
         with self._changed:
+            if self._is_ended:
+                return False
             self._bytes += data
             self.n_bytes += len(data)
             self._is_kept = self._is_kept or (self._first == 0 and self._bytes[4:8] == b"ftyp")
@@ -48,8 +50,8 @@ class Upload:
                 if len(self._bytes) > MAX_KEPT:
                     self._end(f"is an MP4 of more than {MAX_KEPT >> 20} MB, which cannot be read while it comes")
             else:
-                self._changed.wait_for(lambda: self._is_closed or self.has_room(0))
-            return not self._is_closed
+                self._changed.wait_for(lambda: self._is_ended or self.has_room(0))
+            return not self._is_ended
 
     def has_room(self, n_bytes: int) -> bool:
         """Whether ``put`` would take so many bytes without waiting."""
@@ -63,7 +65,7 @@ class Upload:
     def close(self) -> None:
         """Stop reading: nobody wants the rest."""
         with self._changed:
-            self._is_closed = self._is_ended = True
+            self._is_ended = True
             self._bytes.clear()
             self._changed.notify_all()
 
@@ -92,9 +94,11 @@ class Upload:
                 self._end(f"nothing came for {READING_S:g} s")
 
     def read(self, n_bytes: int) -> bytes:
-        """Return the next bytes, at most so many; none at the end. Waits for them."""
+        """Return the next bytes, at most so many; none at the end, or where it broke off. Waits for them."""
         with self._changed:
             self._wait(lambda: self._first + len(self._bytes) > self._place)
+            if self.problem:  # the answer is an error: what waits needs no decoding
+                return b""
             start = self._place - self._first
             data = bytes(self._bytes[start : start + n_bytes])
             self._place += len(data)

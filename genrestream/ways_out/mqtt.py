@@ -4,17 +4,16 @@ import contextlib
 import json
 import re
 import urllib.parse
-from typing import Any, get_args
+from typing import Any
 
 from genrestream.errors import OutputError, UsageError
-from genrestream.streaming.status import LiveState
+from genrestream.streaming.status import STATES
 from genrestream.ways_out.now import Now
 from genrestream.ways_out.target import Target
 
 TOPIC, DISCOVERY = "genrestream", "homeassistant"
 CONFIRMED_S = 5.0  # in which the broker must confirm a message
 KEEPALIVE_S = 20
-STATES = [state for kind in get_args(LiveState) for state in (get_args(kind) or (kind,)) if state != "mix"]
 
 
 class Mqtt:
@@ -127,7 +126,7 @@ class Mqtt:
 SENSORS: dict[str, dict[str, Any]] = {
     "genre": {"name": "Genre", "icon": "mdi:music", "value_template": "{{ value_json.genre }}"},
     "state": {
-        "name": "State", "icon": "mdi:ear-view", "device_class": "enum", "options": STATES,
+        "name": "State", "icon": "mdi:ear-view", "device_class": "enum", "options": list(STATES),
         "value_template": "{{ value_json.state }}",
     },
     "probability": {

@@ -38,7 +38,7 @@ class Receiver(Protocol[T_contra]):
         """
 
     def close(self) -> None:
-        """Say goodbye; also ends a ``send`` that is under way, where that is possible."""
+        """Disconnect; also ends a ``send`` that is under way, where that is possible."""
 
 
 class RefusedError(OutputError):

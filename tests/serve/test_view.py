@@ -1,4 +1,4 @@
-"""What is made of a listener's updates: stretches on the clock on the wall, messages and counts."""
+"""What is made of a listener's updates: stretches in wall-clock time, messages and counts."""
 
 import dataclasses
 from datetime import datetime, timedelta

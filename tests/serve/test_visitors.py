@@ -249,6 +249,18 @@ def test_a_slow_upload_is_waited_for_while_bytes_come(tmp_path, monkeypatch, sha
     assert n_samples / RATE == pytest.approx(0 if problem else 7, abs=0.15)
 
 
+def test_an_mp4_takes_no_more_memory_than_it_may_and_is_not_read_on(monkeypatch):
+    monkeypatch.setattr("genrestream.serve.upload.MAX_KEPT", 1000)
+    upload = Upload("a.mp4")
+    assert upload.put(b"\0\0\0\x18ftypM4A " + bytes(900))
+    assert len(upload.read(100)) == 100
+    assert not upload.put(bytes(100))
+    assert "is an MP4 of more than" in upload.problem
+    assert not upload.put(bytes(100))
+    assert upload.n_bytes < 1100
+    assert upload.read(100) == b""
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [

@@ -1,17 +1,15 @@
 """``GET /metrics``: figures as Prometheus reads them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import get_args
 
 from genrestream.serve.hub import Hub
 from genrestream.serve.inputs import Input
 from genrestream.serve.view import Counts
 from genrestream.serve.web.visitors import Visits
-from genrestream.streaming.status import LiveState
+from genrestream.streaming.status import STATES
 from genrestream.ways_out.sender import Sender
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-STATES = [state for kind in get_args(LiveState) for state in (get_args(kind) or (kind,))]
 
 Row = tuple[dict[str, str], float]
 
