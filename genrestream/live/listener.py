@@ -126,7 +126,8 @@ class Listener:
             if self._is_lost:
                 self._is_lost, self._lost_s = False, self._lost_s + self._feed.quiet_s
             self._source.close()
-            self._recording = None if self._recording is None else self._recording.close()
+            if self._recording:  # the run broke off
+                self._recording.close()
 
     def report(self) -> list[str]:
         """Return the statistics of the run as lines of text."""
@@ -176,7 +177,6 @@ class Listener:
             self._lost_s += block.lost_s
         yield from self._take_title(block.title)
         self.status.time_s += duration_s
-        self._received_s += duration_s
         self._captured_s = block.captured_s - (block.duration_s - duration_s) / self._config.speed
         self._level.push(samples, duration_s)
         yield from self._record(samples, sample_rate)
@@ -188,6 +188,7 @@ class Listener:
             yield from self._answers(self._session.skip(duration_s))
             return
         busy_s = time.monotonic() - began_s
+        self._received_s += duration_s
         self.stats.busy_s += busy_s
         yield from self._answers(predictions, is_due=True)
         if predictions and (change := self._hop.adapt(self._feed.waiting_s, busy_s / len(predictions))):

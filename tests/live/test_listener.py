@@ -16,7 +16,7 @@ RATE = 16_000
 
 def listening(model, feed, should_stop=lambda: False):
     config = ListenConfig(source="hand", speed=math.inf)
-    return Listener(config, model.session(hop_s=1.0), feed, Socket("hand", feed), should_stop=should_stop)
+    return Listener(config, model.session("hand", hop_s=1.0), feed, Socket("hand", feed), should_stop=should_stop)
 
 
 def put(feed, samples):
@@ -34,6 +34,18 @@ def test_a_stream_that_is_broken_throughout_has_some_problems_and_not_one_a_bloc
     problems = listener.outcome().verdict.problems
     assert len(problems) == MAX_PROBLEMS
     assert "full scale is 1" in problems[0]
+
+
+def test_a_run_of_which_nothing_can_be_used_had_no_audio(model):
+    feed = Feed(limit_s=60)
+    for _ in range(50):
+        put(feed, np.full((1, RATE // 10), 1000.0, np.float32))
+    feed.end()
+    listener = listening(model, feed)
+    list(listener.updates())
+    outcome = listener.outcome()
+    assert str(outcome.error) == "hand: 0 s of audio, at least 1 s is needed"
+    assert "full scale is 1" in outcome.verdict.problems[0]
 
 
 def test_what_was_lost_at_the_end_does_not_grow_after_it(model):
