@@ -76,6 +76,9 @@ class Mqtt:
         if target.kind == "mqtts":
             client.tls_set()
         client.reconnect_delay_set(1, 30)
+        client.max_queued_messages_set(
+            self.limit
+        )  # that are not confirmed: a broker that hangs must not fill the memory
         client.connect_async(target.host, target.port, KEEPALIVE_S)
         client.loop_start()
         return client
@@ -99,7 +102,9 @@ class Mqtt:
         info = self._client.publish(topic, payload, qos=1, retain=True)
         try:
             info.wait_for_publish(CONFIRMED_S)
-        except (RuntimeError, ValueError) as error:
+        except ValueError as error:
+            raise OutputError(f"{self.limit} messages wait for the broker to confirm them") from error
+        except RuntimeError as error:
             raise OutputError(f"cannot be published ({error})") from error
         if not info.is_published():
             raise OutputError(f"the broker does not confirm messages within {CONFIRMED_S:g} s")

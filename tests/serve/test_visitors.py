@@ -14,6 +14,7 @@ from genrestream.audio.source import AudioSource
 from genrestream.errors import AudioError
 from genrestream.serve.config import ServeConfig
 from genrestream.serve.upload import Upload
+from genrestream.serve.web.visitors import FullError, Places
 from genrestream.streaming.config import StreamConfig
 from tests.conftest import EXAMPLES, METAL, encode, music
 from tests.serve.serving import serving, until
@@ -150,6 +151,11 @@ def test_places_and_minutes_are_limited(shared, tmp_path, metal, kind):
             player.join()
         until(lambda: served.parts.visits.places.n_taken == 0)
         assert "genrestream_visitors_refused_total 2" in served.ask("/metrics")[2].decode()
+
+
+def test_a_server_without_places_says_so():
+    with pytest.raises(FullError, match="takes no microphones and files"), Places(0).one():
+        pass
 
 
 def test_one_who_goes_away_frees_his_place(served, metal):

@@ -46,6 +46,8 @@ class Places:
         """
         if self.n_taken >= self.limit:
             self.n_refused += 1
+            if not self.limit:
+                raise FullError("this server takes no microphones and files; see --max-sessions")
             raise FullError(f"all {self.limit} places for microphones and files are taken; try again later")
         self.n_taken += 1
         try:
