@@ -23,7 +23,7 @@ from genrestream.streaming.status import Event, LiveState, Status, state_after, 
 TICK_S = 0.1
 NO_INPUT_S = 1.7  # seconds without a block; a tick and a screen update later it is still under two seconds
 STARTING_S = 3.0  # a device may take longer for its first block
-MAX_PROBLEMS = 20  # different ones that are kept: a broken stream may have another one in each block
+MAX_PROBLEMS = 20  # after so many, dropped blocks are not told of: a broken stream may have another reason in each
 NOTICE_S = 10.0  # between two events on dropped blocks, and for which a notice is shown
 QUIET_S = 2.0  # of silence after which what was loud is over; a whole chunk of silence comes up to two seconds later
 
@@ -184,7 +184,8 @@ class Listener:
         try:
             predictions = self._session.push_block(samples, sample_rate)
         except AudioError as error:
-            yield from self._problem(f"a block was dropped: {error}")
+            if len(self._problems) < MAX_PROBLEMS:
+                yield from self._problem(f"a block was dropped: {error}")
             yield from self._answers(self._session.skip(duration_s))
             return
         busy_s = time.monotonic() - began_s
@@ -258,7 +259,7 @@ class Listener:
         return Event(self.status.time_s, state, message, _now())
 
     def _problem(self, message: str) -> Iterator[Event]:
-        if message not in self._problems and len(self._problems) < MAX_PROBLEMS:
+        if message not in self._problems:
             self._problems.append(message)
             yield self._event(self.status.state, message)
 

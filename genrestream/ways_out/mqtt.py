@@ -76,9 +76,7 @@ class Mqtt:
         if target.kind == "mqtts":
             client.tls_set()
         client.reconnect_delay_set(1, 30)
-        client.max_queued_messages_set(
-            self.limit
-        )  # that are not confirmed: a broker that hangs must not fill the memory
+        client.max_queued_messages_set(self.limit)  # paho keeps what a broker that hangs does not confirm
         client.connect_async(target.host, target.port, KEEPALIVE_S)
         client.loop_start()
         return client

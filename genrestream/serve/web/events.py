@@ -49,7 +49,7 @@ class Events:
             gone.cancel()
 
     async def _tell(self, viewer: Viewer, send: Send) -> None:
-        """Send what is on, then what happens, until one of the two ends go away.
+        """Send what is on, then what happens, until the server ends or the viewer goes away.
 
         Raises:
             TimeoutError: The viewer takes nothing.
