@@ -27,10 +27,8 @@ from genrestream.output.segment_files import SegmentFile, check_segments
 from genrestream.output.sink import Sink
 from genrestream.streaming.predictions import Prediction
 from genrestream.streaming.status import Event
-from genrestream.ways_out.now import Now
+from genrestream.ways_out.now import MAIN, Now
 from genrestream.ways_out.sender import Sender
-
-MAIN = "main"  # the name of an input that is the only one
 
 
 def run(options: ListenOptions) -> int:

@@ -1,5 +1,6 @@
 """The inputs of this machine: microphones, and monitors of what it plays."""
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -71,7 +72,8 @@ def portaudio() -> Any:
 def rescan() -> None:
     """Let PortAudio look for devices again: it only finds devices when it is initialized."""
     sounddevice = portaudio()
-    sounddevice._terminate()
+    with contextlib.suppress(sounddevice.PortAudioError):  # it is not initialized where that failed the last time
+        sounddevice._terminate()
     sounddevice._initialize()
 
 

@@ -23,6 +23,7 @@ from genrestream.streaming.status import Event, LiveState, Status, state_after, 
 TICK_S = 0.1
 NO_INPUT_S = 1.7  # seconds without a block; a tick and a screen update later it is still under two seconds
 STARTING_S = 3.0  # a device may take longer for its first block
+MAX_PROBLEMS = 20  # after so many, dropped blocks are not told of: a broken stream may have another reason in each
 NOTICE_S = 10.0  # between two events on dropped blocks, and for which a notice is shown
 QUIET_S = 2.0  # of silence after which what was loud is over; a whole chunk of silence comes up to two seconds later
 
@@ -122,8 +123,11 @@ class Listener:
             yield from self._answers(self._session.flush())
             yield from self._end_recording()
         finally:
+            if self._is_lost:
+                self._is_lost, self._lost_s = False, self._lost_s + self._feed.quiet_s
             self._source.close()
-            self._recording = None if self._recording is None else self._recording.close()
+            if self._recording:  # the run broke off
+                self._recording.close()
 
     def report(self) -> list[str]:
         """Return the statistics of the run as lines of text."""
@@ -173,7 +177,6 @@ class Listener:
             self._lost_s += block.lost_s
         yield from self._take_title(block.title)
         self.status.time_s += duration_s
-        self._received_s += duration_s
         self._captured_s = block.captured_s - (block.duration_s - duration_s) / self._config.speed
         self._level.push(samples, duration_s)
         yield from self._record(samples, sample_rate)
@@ -181,10 +184,12 @@ class Listener:
         try:
             predictions = self._session.push_block(samples, sample_rate)
         except AudioError as error:
-            yield from self._problem(f"a block was dropped: {error}")
+            if len(self._problems) < MAX_PROBLEMS:
+                yield from self._problem(f"a block was dropped: {error}")
             yield from self._answers(self._session.skip(duration_s))
             return
         busy_s = time.monotonic() - began_s
+        self._received_s += duration_s
         self.stats.busy_s += busy_s
         yield from self._answers(predictions, is_due=True)
         if predictions and (change := self._hop.adapt(self._feed.waiting_s, busy_s / len(predictions))):
@@ -276,5 +281,5 @@ class Listener:
 
 
 def _now() -> datetime:
-    """Return the time of the clock on the wall, with the local zone."""
+    """Return the wall-clock time, with the local zone."""
     return datetime.now().astimezone()

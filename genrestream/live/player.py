@@ -47,6 +47,8 @@ class Player:
 
     def close(self) -> None:
         """Stop playing; a read that blocks is abandoned."""
+        if self._closing.is_set():
+            return
         self._closing.set()
         self._feed.end()
         self._thread.join(CLOSING_S)

@@ -75,7 +75,7 @@ def verdict_in_words(verdict: Verdict) -> str:
     final = verdict.final
     named = NO_MUSIC.get(final.state) or answer_in_words(final)
     if final.state == "silence" and final.n_votes:
-        named = "silence, but for a moment"
+        named = "silence nearly throughout"
     counts = {"silent": verdict.n_silent, "speech": verdict.n_speech, "noise": verdict.n_noise}
     others = "".join(f", {count} {kind}" for kind, count in counts.items() if count)
     dropped = f", last {verdict.dropped_s:.1f} s dropped" if verdict.dropped_s >= 0.1 else ""

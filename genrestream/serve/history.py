@@ -68,7 +68,7 @@ class HistoryFile:
     limit, tries = 1000, 20
 
     def __init__(self, path: Path, keep_days: float):
-        self.name, self._path, self._keep_s = f"history {path}", path, keep_days * DAY_S
+        self.name, self._path, self._keep_s = "history", path, keep_days * DAY_S
         self._run, self._forgot_s = secrets.token_hex(8), 0.0
         with _told(path):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -120,9 +120,13 @@ class Input:
         """Begin to listen."""
         self._thread.start()
 
+    def end(self) -> None:
+        """Begin to stop listening."""
+        self._closing.set()
+
     def close(self) -> None:
         """Stop listening; waits for the last answer."""
-        self._closing.set()
+        self.end()
         self._thread.join(CLOSING_S)
 
     @property

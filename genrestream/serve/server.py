@@ -91,20 +91,25 @@ def prepared(
     """
     with contextlib.ExitStack() as stack:
         path = _history_path(kept, stack)
-        keeper = Sender(HistoryFile(path, kept.keep_days), report)
+        keeper = Sender(HistoryFile(path, kept.keep_days), report, "history")
         stack.callback(keeper.close)
         told = stack.enter_context(senders(ways, report))
         hub, name = Hub(), model.card.name
-        opened = {}
-        for one, device in inputs:
-            sinks, keep = [Teller(one.name, name, ways.every_s, told)], _kept(keeper, one.name, name)
-            opened[one.name] = Input(one, model, device, hub.publish, sinks, keep, report)
+        opened = {
+            one.name: Input(
+                one, model, device, hub.publish, [Teller(one.name, name, ways.every_s, told)],
+                _kept(keeper, one.name, name), report,
+            )
+            for one, device in inputs
+        }  # fmt: skip
         visits = Visits(
             model, Counts(), Places(config.max_sessions), config.max_upload_mb << 20, 60 * config.max_minutes
         )
         for one in opened.values():
             one.start()
             stack.callback(one.close)
+        for one in opened.values():  # at the end this comes first: all end at once, not one after another
+            stack.callback(one.end)
         yield Parts(config, model.card, opened, hub, visits, told, path)
 
 

@@ -1,4 +1,4 @@
-"""Segments on the clock on the wall: when which genre played."""
+"""Segments in wall-clock time: when which genre played."""
 
 import dataclasses
 import time
@@ -45,13 +45,13 @@ class Stretches:
 
     def __init__(self, labels: tuple[str, ...]):
         self._segmenter = Segmenter(labels)
-        self._began = 0.0  # when the stream began, on the clock on the wall
+        self._began = 0.0  # when the stream began, in wall-clock time
         self._lost_at: tuple[float, float] | None = None
 
     def push(self, prediction: Prediction) -> list[Stretch]:
         """Take a chunk, and return the stretches that it ended."""
-        back = self._back(prediction.start_s)
         self._began = (prediction.time.timestamp() if prediction.time else time.time()) - prediction.end_s
+        back = self._back(self._began + prediction.start_s, prediction.start_s)
         return back + self._of(self._segmenter.push(prediction))
 
     def note(self, event: Event) -> list[Stretch]:
@@ -64,22 +64,25 @@ class Stretches:
 
     def flush(self) -> list[Stretch]:
         """End what is open, and return it."""
-        return self._back(None) + self._of(self._segmenter.flush())
+        return self._back(time.time()) + self._of(self._segmenter.flush())
 
     @property
     def still_open(self) -> list[Stretch]:
         """What would be ended if nothing else came."""
-        if self._lost_at:
-            (lost, lost_s), now = self._lost_at, time.time()
-            return [Stretch(lost, now, NO_INPUT, 1.0, lost_s, lost_s + now - lost)]
-        return self._of(self._segmenter.rest())
+        return self._lost(time.time()) or self._of(self._segmenter.rest())
 
-    def _back(self, at_s: float | None) -> list[Stretch]:
-        """Return the stretch of lost input that ends now, if there is one."""
-        if not self._lost_at:
+    def _back(self, end: float, end_s: float | None = None) -> list[Stretch]:
+        """End the stretch of lost input, and return it, if there is one."""
+        lost, self._lost_at = self._lost(end, end_s), None
+        return lost
+
+    def _lost(self, end: float, end_s: float | None = None) -> list[Stretch]:
+        """Return the stretch of lost input up to a wall-clock time, and one in the stream, if there is one."""
+        if not self._lost_at or end <= self._lost_at[0]:
             return []
-        (lost, lost_s), now, self._lost_at = self._lost_at, time.time(), None
-        return [Stretch(lost, now, NO_INPUT, 1.0, lost_s, lost_s + now - lost if at_s is None else max(lost_s, at_s))]
+        start, start_s = self._lost_at
+        end_s = start_s + end - start if end_s is None else max(start_s, end_s)
+        return [Stretch(start, end, NO_INPUT, 1.0, start_s, end_s)]
 
     def _of(self, segments: list[Segment]) -> list[Stretch]:
         began = self._began

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 
 from genrestream.audio.formats import RawFormat
 from genrestream.audio.source import AudioSource
@@ -10,7 +11,7 @@ from genrestream.errors import AudioError
 MAX_WAITING = 1 << 20  # bytes that wait for the decoder; then the network waits
 MAX_KEPT = 64 << 20  # bytes of an MP4, whose index may be at the end
 FIRST = 12  # bytes that tell an MP4
-READING_S = 30.0  # that the decoder waits for more bytes
+READING_S = 30.0  # that the decoder waits where no byte comes
 MAX_NAME = 200
 
 
@@ -33,12 +34,14 @@ class Upload:
         self.name = name[:MAX_NAME] or "upload"
         self.n_bytes, self.problem = 0, ""
         self._bytes, self._first, self._place = bytearray(), 0, 0  # the number of the first that is kept; of the next
-        self._is_kept, self._is_ended, self._is_closed = False, False, False
+        self._is_kept = self._is_ended = False
         self._changed = threading.Condition()
 
     def put(self, data: bytes) -> bool:
         """Add bytes, waiting for room; return False where nobody reads any more."""
         with self._changed:
+            if self._is_ended:
+                return False
             self._bytes += data
             self.n_bytes += len(data)
             self._is_kept = self._is_kept or (self._first == 0 and self._bytes[4:8] == b"ftyp")
@@ -47,8 +50,8 @@ class Upload:
                 if len(self._bytes) > MAX_KEPT:
                     self._end(f"is an MP4 of more than {MAX_KEPT >> 20} MB, which cannot be read while it comes")
             else:
-                self._changed.wait_for(lambda: self._is_closed or self.has_room(0))
-            return not self._is_closed
+                self._changed.wait_for(lambda: self._is_ended or self.has_room(0))
+            return not self._is_ended
 
     def has_room(self, n_bytes: int) -> bool:
         """Whether ``put`` would take so many bytes without waiting."""
@@ -62,7 +65,7 @@ class Upload:
     def close(self) -> None:
         """Stop reading: nobody wants the rest."""
         with self._changed:
-            self._is_closed = self._is_ended = True
+            self._is_ended = True
             self._bytes.clear()
             self._changed.notify_all()
 
@@ -73,7 +76,7 @@ class Upload:
             AudioError: It is no audio, or broke off.
         """
         with self._changed:
-            self._changed.wait_for(lambda: len(self._bytes) >= FIRST or self._is_ended, READING_S)
+            self._wait(lambda: len(self._bytes) >= FIRST)
             if self.problem or not self._bytes:
                 raise AudioError(f"{self.name}: {self.problem or 'is empty'}")
         return AudioSource(_Seekable(self) if self._is_kept else _Pipe(self), raw)  # type: ignore[arg-type]
@@ -83,14 +86,19 @@ class Upload:
             self._is_ended, self.problem = True, problem
             self._changed.notify_all()
 
-    def read(self, n_bytes: int) -> bytes:
-        """Return the next bytes, at most so many; none at the end. Waits for them."""
-        with self._changed:
-            arrived = self._changed.wait_for(
-                lambda: self._first + len(self._bytes) > self._place or self._is_ended, READING_S
-            )
-            if not arrived:
+    def _wait(self, is_there: Callable[[], bool]) -> None:
+        """Wait until something is there or the file has ended, however long that takes while bytes come."""
+        while not (is_there() or self._is_ended):
+            n_bytes = self.n_bytes
+            if not self._changed.wait_for(lambda n=n_bytes: self.n_bytes > n or self._is_ended, READING_S):
                 self._end(f"nothing came for {READING_S:g} s")
+
+    def read(self, n_bytes: int) -> bytes:
+        """Return the next bytes, at most so many; none at the end, or where it broke off. Waits for them."""
+        with self._changed:
+            self._wait(lambda: self._first + len(self._bytes) > self._place)
+            if self.problem:  # the answer is an error: what waits needs no decoding
+                return b""
             start = self._place - self._first
             data = bytes(self._bytes[start : start + n_bytes])
             self._place += len(data)
@@ -104,7 +112,7 @@ class Upload:
         """Go to a place of what is kept; the end is known once all has come."""
         with self._changed:
             if whence == os.SEEK_END:
-                self._changed.wait_for(lambda: self._is_ended, READING_S)
+                self._wait(lambda: False)
             base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.n_bytes}[whence]
             self._place = max(0, base + offset)
             return self._place

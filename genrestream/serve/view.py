@@ -18,7 +18,7 @@ from genrestream.streaming.status import Event, Status, state_after
 from genrestream.ways_out.now import Now, now_of
 
 TICK_S = 0.09  # between two messages of level and spectrogram
-NOW_S = 5.0  # between two messages on what is on, where nothing changes
+NOW_S = 5.0  # between two messages on what is on, and on what is open, where nothing changes
 
 Message = dict[str, Any]  # ready for JSON; its "type" is now, tick, chunk, event or segments
 
@@ -27,7 +27,7 @@ class Counts:
     """What is counted of an input, for ``/metrics``.
 
     Attributes:
-        chunks: Chunks by what they are and what was the answer after them.
+        chunks: Chunks by what they are and what was the answer after them: one label, since sets of tags have no end.
         delays: From a chunk's last sample to its answer.
         n_dropped: Blocks lost.
         n_failures: How often the input ended with an error.
@@ -37,6 +37,11 @@ class Counts:
         self.chunks: collections.Counter[tuple[str, str]] = collections.Counter()
         self.delays, self.delay_sum_s, self.n_answers = Delays(), 0.0, 0
         self.n_dropped = self.n_failures = 0
+
+    def take(self, prediction: Prediction) -> None:
+        """Count a chunk."""
+        state = state_after(prediction)
+        self.chunks[prediction.kind, prediction.running.leader if state == "music" else state] += 1
 
 
 class StreamView:
@@ -69,7 +74,8 @@ class StreamView:
         self._name, self._source, self._model = name, source, card.name
         self._publish, self._counts, self._sinks, self._keep = publish, counts, sinks, keep
         self._stretches = Stretches(card.paths)
-        self._ticked_s = self._told_s = 0.0
+        self._ticked_s = self._told_s = self._stretched_s = 0.0
+        self._n_dropped = 0
         self._told: tuple[object, ...] = ()
         self._is_answered = False
         self.spectrogram = Spectrogram()
@@ -89,9 +95,7 @@ class StreamView:
         self._stretch(self._stretches.flush())
 
     def _chunk(self, prediction: Prediction) -> None:
-        state = state_after(prediction)
-        answer = prediction.running.genre if state == "music" else state
-        self._counts.chunks[prediction.kind, answer] += 1
+        self._counts.take(prediction)
         self._is_answered = True
         for sink in self._sinks:
             sink.chunk(self._source, prediction)
@@ -105,7 +109,7 @@ class StreamView:
         self._stretch(self._stretches.note(event))
 
     def _stretch(self, ended: Sequence[Stretch]) -> None:
-        still_open = self._stretches.still_open
+        self._stretched_s, still_open = time.monotonic(), self._stretches.still_open
         self._keep(ended, still_open)
         self._publish(
             {
@@ -126,7 +130,8 @@ class StreamView:
             self._counts.delays.add(status.delay_s)
             self._counts.delay_sum_s += status.delay_s
             self._counts.n_answers += 1
-        self._counts.n_dropped = status.n_dropped
+        self._counts.n_dropped += status.n_dropped - self._n_dropped
+        self._n_dropped = status.n_dropped
         for sink in self._sinks:
             sink.show(status)
         self.now = now_of(self._name, self._source, self._model, status)
@@ -134,6 +139,8 @@ class StreamView:
         if self._is_answered or told != self._told or now_s - self._told_s > NOW_S:
             self._told, self._told_s, self._is_answered = told, now_s, False
             self._publish({"type": "now", **self.now.to_dict()})
+        if now_s - self._stretched_s > NOW_S:  # no chunk comes: what is open goes on all the same
+            self._stretch(())
         if is_due:
             self._ticked_s = now_s
             self._publish(self._tick(status))

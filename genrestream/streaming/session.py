@@ -152,7 +152,7 @@ class Session:
             self._check_open("skip")
             predictions = self._answered(self._drain())
             if lost_s > SHORT_GAP_S:
-                self._history.skip(self._chunker.start / self.card.frontend.sample_rate, lost_s)
+                self._history.skip(self._chunker.position / self.card.frontend.sample_rate, lost_s)
                 self._vote.interrupt()
             self._chunker.skip(round(lost_s * self.card.frontend.sample_rate))
             if self._leveller:

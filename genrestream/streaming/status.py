@@ -2,11 +2,13 @@
 
 import dataclasses
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from genrestream.streaming.predictions import Prediction, State, iso
 
 LiveState = State | Literal["no input"]
+# Its values; a run is never a mix, which only a whole stream can be.
+STATES = tuple(state for kind in get_args(LiveState) for state in get_args(kind) if state != "mix")
 LIVE = ("music", "unsure")  # states in which the running answer is about what is on now
 
 

@@ -4,17 +4,16 @@ import contextlib
 import json
 import re
 import urllib.parse
-from typing import Any, get_args
+from typing import Any
 
 from genrestream.errors import OutputError, UsageError
-from genrestream.streaming.status import LiveState
+from genrestream.streaming.status import STATES
 from genrestream.ways_out.now import Now
 from genrestream.ways_out.target import Target
 
 TOPIC, DISCOVERY = "genrestream", "homeassistant"
 CONFIRMED_S = 5.0  # in which the broker must confirm a message
 KEEPALIVE_S = 20
-STATES = [state for kind in get_args(LiveState) for state in (get_args(kind) or (kind,)) if state != "mix"]
 
 
 class Mqtt:
@@ -77,6 +76,7 @@ class Mqtt:
         if target.kind == "mqtts":
             client.tls_set()
         client.reconnect_delay_set(1, 30)
+        client.max_queued_messages_set(self.limit)  # paho keeps what a broker that hangs does not confirm
         client.connect_async(target.host, target.port, KEEPALIVE_S)
         client.loop_start()
         return client
@@ -85,6 +85,7 @@ class Mqtt:
         if reason.is_failure:
             self._problem = f"the broker refuses the connection ({reason})"
             return
+        self._problem = "the connection was lost"
         self._announced.clear()  # a broker that was started again may have forgotten them
         client.publish(f"{self._topic}/availability", "online", qos=1, retain=True)
 
@@ -99,7 +100,9 @@ class Mqtt:
         info = self._client.publish(topic, payload, qos=1, retain=True)
         try:
             info.wait_for_publish(CONFIRMED_S)
-        except (RuntimeError, ValueError) as error:
+        except ValueError as error:
+            raise OutputError(f"{self.limit} messages wait for the broker to confirm them") from error
+        except RuntimeError as error:
             raise OutputError(f"cannot be published ({error})") from error
         if not info.is_published():
             raise OutputError(f"the broker does not confirm messages within {CONFIRMED_S:g} s")
@@ -126,7 +129,7 @@ class Mqtt:
 SENSORS: dict[str, dict[str, Any]] = {
     "genre": {"name": "Genre", "icon": "mdi:music", "value_template": "{{ value_json.genre }}"},
     "state": {
-        "name": "State", "icon": "mdi:ear-view", "device_class": "enum", "options": STATES,
+        "name": "State", "icon": "mdi:ear-view", "device_class": "enum", "options": list(STATES),
         "value_template": "{{ value_json.state }}",
     },
     "probability": {

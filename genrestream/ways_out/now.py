@@ -8,6 +8,8 @@ from genrestream.output.text import votes_in_words
 from genrestream.streaming.predictions import iso
 from genrestream.streaming.status import LIVE, LiveState, Status
 
+MAIN = "main"  # the name of an input that is the only one
+
 
 @dataclasses.dataclass(frozen=True)
 class Now:
@@ -17,7 +19,7 @@ class Now:
         input: Its name, ``main`` where there is one only.
         source: What it listens to: a device, path or address.
         model: The model's name.
-        time: The clock on the wall, with the local zone.
+        time: Wall-clock time, with the local zone.
         time_s: Seconds of the stream so far.
         state: ``music``, ``unsure``, ``speech``, ``noise``, ``silence``, ``nothing`` or ``no input``.
         genres: The named labels, most probable first; none in other states than ``music``.

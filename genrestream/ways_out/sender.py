@@ -38,7 +38,7 @@ class Receiver(Protocol[T_contra]):
         """
 
     def close(self) -> None:
-        """Say goodbye; also ends a ``send`` that is under way, where that is possible."""
+        """Disconnect; also ends a ``send`` that is under way, where that is possible."""
 
 
 class RefusedError(OutputError):
@@ -51,6 +51,7 @@ class Sender(Generic[T]):
     Args:
         receiver: Who is sent messages.
         report: Takes a line when deliveries begin to fail, and when they work again.
+        title: What the receiver is called in these lines; ``--to NAME`` where None.
 
     Attributes:
         n_sent: Messages delivered.
@@ -58,8 +59,10 @@ class Sender(Generic[T]):
         problem: Why the last delivery failed; empty where it did not.
     """
 
-    def __init__(self, receiver: Receiver[T], report: Callable[[str], None] = lambda line: None):
-        self.name = receiver.name
+    def __init__(
+        self, receiver: Receiver[T], report: Callable[[str], None] = lambda line: None, title: str | None = None
+    ):
+        self.name, self._title = receiver.name, title or f"--to {receiver.name}"
         self.n_sent = self.n_dropped = 0
         self.problem = ""
         self._receiver, self._report = receiver, report
@@ -101,9 +104,8 @@ class Sender(Generic[T]):
         if not self.n_dropped:
             return ""
         n_all = self.n_sent + self.n_dropped
-        return (
-            f"--to {self.name}: {self.n_dropped} of {n_all} messages were dropped ({self.problem or 'it is too slow'})"
-        )
+        why = self.problem or "it is too slow"
+        return f"{self._title}: {self.n_dropped} of {n_all} messages were dropped ({why})"
 
     def _run(self) -> None:
         while (message := self._next()) is not None:
@@ -144,10 +146,10 @@ class Sender(Generic[T]):
     def _failed(self, why: str) -> None:
         if why != self.problem:
             self.problem = why
-            self._report(f"--to {self.name}: {why}")
+            self._report(f"{self._title}: {why}")
 
     def _worked(self) -> None:
         self.n_sent += 1
         if self.problem:
-            self._report(f"--to {self.name}: works again; {self.n_dropped} messages were dropped so far")
+            self._report(f"{self._title}: works again; {self.n_dropped} messages were dropped so far")
             self.problem = ""

@@ -1,6 +1,7 @@
 """What stands after ``--to``: an address taken apart."""
 
 import dataclasses
+import re
 import shlex
 import urllib.parse
 
@@ -43,11 +44,14 @@ def parsed(address: str) -> Target:
     """
     if address.startswith("exec:"):
         return _command(address)
-    parts = urllib.parse.urlsplit(address)
+    shown = re.sub("(?<=//)[^/]*@", "", re.split("[?#]", address)[0])
+    try:
+        parts = urllib.parse.urlsplit(address)
+    except ValueError as error:
+        raise UsageError(f"--to {shown}: is no address; write {FORMS}") from error
     kind = parts.scheme.lower()
     if kind not in PORTS:
-        raise UsageError(f"--to {address}: must be {FORMS}")
-    shown = f"{kind}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        raise UsageError(f"--to {shown}: must be {FORMS}")
     try:
         host, port = parts.hostname, parts.port or PORTS[kind]
     except ValueError as error:

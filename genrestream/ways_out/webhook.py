@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import urllib.parse
 
 from genrestream.errors import OutputError, first_line
 from genrestream.ways_out.now import Now
@@ -24,6 +25,8 @@ class Webhook:
 
     def __init__(self, target: Target):
         self.name, self._target = target.shown, target
+        # A path begins with a slash and is ASCII; what is escaped already stays.
+        self._path = urllib.parse.quote("/" + target.path.removeprefix("/"), safe="%/?:@!$&'()*+,;=~")
         self._headers = {"Content-Type": "application/json", "User-Agent": "genrestream"}
         if target.user is not None:
             login = base64.b64encode(f"{target.user}:{target.password or ''}".encode()).decode()
@@ -40,7 +43,7 @@ class Webhook:
         connection = kind(self._target.host, self._target.port, timeout=TIMEOUT_S)
         try:
             body = json.dumps(message.to_dict()).encode()
-            connection.request("POST", self._target.path or "/", body, self._headers)
+            connection.request("POST", self._path, body, self._headers)
             status = connection.getresponse().status
         except TimeoutError as error:
             raise OutputError(f"no answer for {TIMEOUT_S:g} s") from error

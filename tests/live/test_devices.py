@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from tests.conftest import command
@@ -39,3 +42,13 @@ def test_a_choice_that_names_none_or_several(pulse, choice, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_devices_are_found_again_after_a_scan_that_failed(pulse):
+    """Such a scan leaves PortAudio ended, and to end it twice is an error."""
+    program = (
+        "from genrestream.live.devices import *; portaudio()._terminate(); rescan(); rescan(); print(len(inputs()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], env=pulse.env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0

@@ -257,3 +257,11 @@ def test_gaps_stay_empty_and_a_day_takes_bounded_memory():
     assert MAX_BANDS / 2 <= len(shares) <= MAX_BANDS
     assert np.isnan(shares[round(620 * 60 / found.width_s) : round(1190 * 60 / found.width_s)]).all()
     assert np.nanmax(shares[: round(590 * 60 / found.width_s)]) > 0.3
+
+
+@pytest.mark.parametrize("early_s", [0.0, 1e-12, 1e-9, 1e-3])
+def test_a_frame_at_the_edge_of_what_is_kept_widens_the_columns(early_s):
+    """Sums of times are a little less than they should be, which is a column more or less at an edge."""
+    found = Spectrogram()
+    found.add(MAX_BANDS * FRAME_S - early_s, music(0.1)[0], 16_000)
+    assert np.isfinite(found.shares(0, (MAX_BANDS + 3) * FRAME_S)).any()

@@ -82,6 +82,18 @@ def test_another_format_of_the_input_begins_another_file(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_block_without_samples_changes_nothing(tmp_path, suffix):
+    """Such a block comes where a gap reaches beyond --duration-s."""
+    take = Recording(str(tmp_path / f"take{suffix}"))
+    for n_samples in (0, 16_000, 0):
+        take.write(music(1, 16_000)[:, :n_samples], 16_000)
+    take.close()
+    samples, rate, problems = heard(tmp_path / f"take{suffix}")
+    assert not problems
+    assert samples.shape[1] / rate == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_hours_begin_another_file(tmp_path, suffix):
     (tmp_path / f"take-2{suffix}").write_text("of an earlier run")
     take = recorded(tmp_path / f"take{suffix}", music(9, 16_000), 16_000, rotate_h=0.001)

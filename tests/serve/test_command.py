@@ -17,6 +17,7 @@ from genrestream.live.config import ListenConfig
 from genrestream.serve.history import read
 from genrestream.serve.inputs import named
 from tests.conftest import EXAMPLES, METAL, ROOT
+from tests.serve.serving import serving
 
 
 class Process:
@@ -74,6 +75,18 @@ def test_killed_it_loses_seconds_and_started_again_it_goes_on(default, tmp_path)
         assert again.json("api/history?input=bar")["segments"]
         assert again.end(signal.SIGHUP) == 129
     assert (tmp_path / "stderr").read_text() == ""
+
+
+def test_inputs_that_hang_end_together(shared, tmp_path):
+    with contextlib.ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        inputs = {f"radio{number}": ListenConfig(source=f"{address}/{number}") for number in range(12)}
+        with serving(shared, tmp_path, inputs):
+            for _ in inputs:
+                stack.enter_context(silent.accept()[0])
+            began_s = time.monotonic()
+        assert time.monotonic() - began_s < 10  # each takes a second or more
 
 
 def test_a_source_that_is_no_audio_is_said_and_tried_again(default, tmp_path):

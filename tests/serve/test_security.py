@@ -173,6 +173,21 @@ def test_a_server_without_inputs_gives_signs_of_life(guarded, monkeypatch):
             data += connection.recv(65_536)
 
 
+def test_a_viewer_who_takes_nothing_is_let_go(served, monkeypatch):
+    monkeypatch.setattr("genrestream.serve.web.events.STALLED_S", 0.3)
+    before = served.parts.hub.n_viewers
+    with served.raw() as connection:
+        connection.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        until(lambda: served.parts.hub.n_viewers == before + 1)
+        message = {"type": "event", "input": "bar", "message": "x" * 1_000_000}  # more than the system's buffers hold
+
+        def is_let_go():
+            served.parts.hub.publish(message)
+            return served.parts.hub.n_viewers == before
+
+        until(is_let_go)
+
+
 # With a token --------------------------------------------------------------------------------------------------------
 
 

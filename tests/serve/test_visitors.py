@@ -3,13 +3,18 @@
 import contextlib
 import json
 import threading
+import time
 
 import av
 import numpy as np
 import pytest
 
+from genrestream.audio.formats import RawFormat
 from genrestream.audio.source import AudioSource
+from genrestream.errors import AudioError
 from genrestream.serve.config import ServeConfig
+from genrestream.serve.upload import Upload
+from genrestream.serve.web.visitors import FullError, Places
 from genrestream.streaming.config import StreamConfig
 from tests.conftest import EXAMPLES, METAL, encode, music
 from tests.serve.serving import serving, until
@@ -53,6 +58,18 @@ def test_the_answers_are_those_of_the_same_samples_pushed_in_python(served, shar
     assert [one["end_s"] for one in played] == [one["end_s"] for one in pushed]
     for one, other in zip(played, pushed, strict=True):
         assert one["probs"] == pytest.approx(other["probs"], abs=1e-3)
+
+
+def test_messages_of_any_length_lose_nothing(served, metal):
+    """A long one after a short one is more than may wait at once."""
+    rate = RATE // 5
+    socket = served.socket(f"rate={rate}")
+    for seconds in (2, 9.9, 0.1, 9.9, 2, 9.9):
+        socket.send(pcm(metal[: round(seconds * RATE) : 5]))
+    socket.send({"type": "end"})
+    verdict = socket.all()[-1]
+    assert verdict["duration_s"] == pytest.approx(33.8, abs=0.01)
+    assert verdict["problems"] == []
 
 
 def test_lost_samples_are_a_gap(served, metal):
@@ -109,7 +126,9 @@ def test_one_who_says_nothing_is_let_go(served, monkeypatch):
     assert socket.code == 1008
 
 
-def test_places_and_minutes_are_limited(shared, tmp_path, metal):
+@pytest.mark.parametrize("kind", ["samples", "lost", "nothing"])
+def test_places_and_minutes_are_limited(shared, tmp_path, metal, kind):
+    message = {"samples": pcm(metal[:4410]), "lost": {"type": "lost", "seconds": 0}, "nothing": b""}[kind]
     config = ServeConfig(port=0, max_sessions=1, max_minutes=0.1)
     with serving(shared, tmp_path, config=config) as served:
         first = served.socket(f"rate={RATE}")
@@ -121,7 +140,7 @@ def test_places_and_minutes_are_limited(shared, tmp_path, metal):
         def play():
             while not stop.wait(0.5):
                 with contextlib.suppress(OSError):
-                    first.send(pcm(metal[:4410]))
+                    first.send(message)
 
         player = threading.Thread(target=play)
         player.start()
@@ -132,6 +151,11 @@ def test_places_and_minutes_are_limited(shared, tmp_path, metal):
             player.join()
         until(lambda: served.parts.visits.places.n_taken == 0)
         assert "genrestream_visitors_refused_total 2" in served.ask("/metrics")[2].decode()
+
+
+def test_a_server_without_places_says_so():
+    with pytest.raises(FullError, match="takes no microphones and files"), Places(0).one():
+        pass
 
 
 def test_one_who_goes_away_frees_his_place(served, metal):
@@ -189,20 +213,58 @@ def test_formats_that_can_be_read_as_they_come(served, tmp_path, name, codec):
     assert len(chunks) >= 2
 
 
-@pytest.mark.parametrize("flags", ["", "faststart"])
-def test_an_mp4_whose_index_is_at_either_end(served, tmp_path, flags):
-    path = tmp_path / "a.m4a"
+def mp4(path, flags=""):
+    """Return an MP4 of seven seconds, its index at the end, or with ``faststart`` at the start."""
     with av.open(str(path), "w", options={"movflags": flags} if flags else {}) as file:
         stream = file.add_stream("aac", rate=RATE)
         frame = av.AudioFrame.from_ndarray(music(7, RATE), format="fltp", layout="mono")
         frame.sample_rate = RATE
         for packet in (*stream.encode(frame), *stream.encode(None)):
             file.mux(packet)
-    data = path.read_bytes()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("flags", ["", "faststart"])
+def test_an_mp4_whose_index_is_at_either_end(served, tmp_path, flags):
+    data = mp4(tmp_path / "a.m4a", flags)
     assert (data.index(b"moov") < data.index(b"mdat")) == bool(flags)
     verdict = post(served, data, "a.m4a")[1][-1]
     assert verdict["type"] == "verdict"
     assert verdict["duration_s"] == pytest.approx(7, abs=0.15)
+
+
+@pytest.mark.parametrize(("share", "problem"), [(1, ""), (0.5, "nothing came for 0.5 s")])
+def test_a_slow_upload_is_waited_for_while_bytes_come(tmp_path, monkeypatch, share, problem):
+    """Of an MP4 with its index at the end the decoder waits for all of it."""
+    monkeypatch.setattr("genrestream.serve.upload.READING_S", 0.5)
+    data, upload = mp4(tmp_path / "a.m4a"), Upload("a.m4a")
+
+    def send():
+        size = len(data) // 20
+        for start in range(0, round(share * len(data)), size):
+            upload.put(data[start : start + size])
+            time.sleep(0.1)  # two seconds in all
+        if not problem:
+            upload.end()
+
+    threading.Thread(target=send, daemon=True).start()
+    n_samples = 0
+    with contextlib.suppress(AudioError), upload.opened(RawFormat()) as source:
+        n_samples = sum(block.shape[1] for block, _ in source)
+    assert upload.problem == problem
+    assert n_samples / RATE == pytest.approx(0 if problem else 7, abs=0.15)
+
+
+def test_an_mp4_takes_no_more_memory_than_it_may_and_is_not_read_on(monkeypatch):
+    monkeypatch.setattr("genrestream.serve.upload.MAX_KEPT", 1000)
+    upload = Upload("a.mp4")
+    assert upload.put(b"\0\0\0\x18ftypM4A " + bytes(900))
+    assert len(upload.read(100)) == 100
+    assert not upload.put(bytes(100))
+    assert "is an MP4 of more than" in upload.problem
+    assert not upload.put(bytes(100))
+    assert upload.n_bytes < 1100
+    assert upload.read(100) == b""
 
 
 @pytest.mark.parametrize(

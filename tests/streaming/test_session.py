@@ -207,6 +207,19 @@ def test_a_gap_is_a_time(model, lost_s):
         model.session().skip(lost_s)
 
 
+def test_a_gap_lies_between_the_stretches_beside_it(model):
+    """With chunks that overlap, the next chunk would have begun before the gap."""
+    session = model.session(hop_s=1.0)
+    session.push(music(10.5)[0], 16_000)
+    session.skip(20.0)
+    session.push(music(10)[0], 16_000)
+    segments = session.verdict().segments
+    number = [one.genre for one in segments].index("no input")
+    before, gap, after = segments[number - 1 : number + 2]
+    assert before.end_s <= gap.start_s
+    assert (gap.start_s, gap.end_s, after.start_s) == pytest.approx((10.5, 30.5, 30.5), abs=0.01)
+
+
 @pytest.mark.parametrize("method", ["push", "push_block", "skip", "flush"])
 def test_a_second_thread_gets_an_error_at_once(model, method):
     """The network stands still in the first thread while the second one tries."""

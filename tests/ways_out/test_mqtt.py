@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from genrestream.errors import UsageError
+from genrestream.errors import OutputError, UsageError
 from genrestream.ways_out.mqtt import Mqtt
 from genrestream.ways_out.sender import Sender
 from genrestream.ways_out.target import parsed
@@ -29,8 +29,12 @@ def free_port():
 class Broker:
     def __init__(self, folder, port):
         self.port, self._folder = port, folder
-        (folder / "conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+        self.allow("true")
         self.start()
+
+    def allow(self, anyone):
+        """Set whether the next start lets anyone in."""
+        (self._folder / "conf").write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous {anyone}\n")
 
     def start(self):
         self._process = subprocess.Popen(["mosquitto", "-c", self._folder / "conf"], stderr=subprocess.DEVNULL)
@@ -41,6 +45,9 @@ class Broker:
                     return
             time.sleep(0.02)
         raise TimeoutError("mosquitto does not start")
+
+    def signal(self, number):
+        self._process.send_signal(number)
 
     def stop(self):
         self._process.kill()
@@ -99,6 +106,51 @@ def test_a_broker_that_was_away_gets_all_again(broker, now, later):
     assert json.loads(broker.read("genrestream/main/state")["genrestream/main/state"])["genre"] == "metal"
     sender.close()
     assert sender.n_sent == 1
+
+
+def test_after_a_refusal_and_a_connection_the_reason_is_the_last_one(broker, now):
+    broker.stop()
+    broker.allow("false")
+    broker.start()
+    lines = []
+    sender = Sender(Mqtt(parsed(f"mqtt://127.0.0.1:{broker.port}")), lines.append)
+
+    def until(words):
+        while words not in (lines or [""])[-1]:
+            sender.put(now)
+            time.sleep(0.1)
+
+    until("refuses the connection")
+    broker.stop()
+    broker.allow("true")
+    broker.start()
+    until("works again")
+    broker.stop()
+    until("the connection was lost")
+    sender.close()
+
+
+def test_a_broker_that_hangs_gets_no_more_than_may_wait(broker, now, monkeypatch):
+    monkeypatch.setattr("genrestream.ways_out.mqtt.CONFIRMED_S", 0.02)
+    mqtt, errors = Mqtt(parsed(f"mqtt://127.0.0.1:{broker.port}")), []
+
+    def is_sent():
+        try:
+            mqtt.send(now)
+        except OutputError as error:
+            errors.append(str(error))
+            return False
+        return True
+
+    while not is_sent():
+        time.sleep(0.1)
+    broker.signal(signal.SIGSTOP)
+    assert not any(is_sent() for _ in range(3 * Mqtt.limit))
+    assert errors[-1] == f"{Mqtt.limit} messages wait for the broker to confirm them"
+    broker.signal(signal.SIGCONT)
+    while not is_sent():
+        time.sleep(0.1)
+    mqtt.close()
 
 
 def test_listen_that_is_killed_is_offline(broker, default):

@@ -97,6 +97,13 @@ def test_a_webhook_gets_json_and_is_tried_again_while_it_is_busy(now):
     assert message == json.loads(json.dumps(now.to_dict()))
 
 
+@pytest.mark.parametrize(("path", "asked"), [("", "/"), ("?x=1", "/?x=1"), ("/é?x=é%20b", "/%C3%A9?x=%C3%A9%20b")])
+def test_any_path_of_a_webhook_becomes_a_request(path, asked, now):
+    with hooked(204) as (port, posted):
+        Webhook(parsed(f"http://127.0.0.1:{port}{path}")).send(now)
+    assert posted[0][0] == asked
+
+
 @pytest.mark.parametrize(("status", "error"), [(404, RefusedError), (302, RefusedError), (500, OutputError)])
 def test_a_webhook_that_does_not_want_it(status, error, now):
     with hooked(status) as (port, posted), pytest.raises(error, match=f"the server answers {status}"):

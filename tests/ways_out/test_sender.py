@@ -56,6 +56,15 @@ def test_it_is_tried_again_and_what_failed_and_works_again_is_said_once():
     assert sender.summary == ""
 
 
+def test_a_receiver_that_no_option_names_has_a_title():
+    receiver, lines = Slow(fails=2), []
+    receiver.go.set()
+    sender = Sender(receiver, lines.append, "history")
+    sender.put("a")
+    sender.close()
+    assert lines == ["history: is away", "history: works again; 0 messages were dropped so far"]
+
+
 @pytest.mark.parametrize(("fails", "error"), [(3, OutputError), (1, RefusedError), (3, ZeroDivisionError)])
 def test_after_some_tries_or_a_refusal_a_message_is_given_up(fails, error):
     receiver = Slow(fails, error)

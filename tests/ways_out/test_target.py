@@ -27,6 +27,7 @@ def test_an_address_is_taken_apart():
         ("osc://stage:0", "needs the port"),
         ("http://host:99999/", "its port must be a number"),
         ("http://host:x/", "its port must be a number"),
+        ("http://[::1/hook", "is no address"),
         ("http://host/a b", "blanks or control characters"),
         ("http://host/a#b", "has a #"),
         ("http://host/a\nb", "blanks or control characters"),
@@ -41,9 +42,10 @@ def test_addresses_that_will_not_do(address, words):
     assert "\n" not in str(error.value)
 
 
-def test_a_password_is_in_no_error():
-    with pytest.raises(UsageError) as error:
-        parsed("osc://me:secret@stage")
+@pytest.mark.parametrize("address", ["osc://me:secret@stage", "mqt://me:secret@stage", "http://me:secret@[::1/"])
+def test_a_password_is_in_no_error(address):
+    with pytest.raises(UsageError, match=r"//(stage|\[)") as error:
+        parsed(address)
     assert "secret" not in str(error.value)
 
 

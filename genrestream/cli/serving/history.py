@@ -53,7 +53,7 @@ def run(options: HistoryOptions) -> int:
 
 
 def _day(text: str) -> tuple[datetime, datetime]:
-    """Return the first moment of a day and of the next one, of the clock on the wall here."""
+    """Return the first moment of a day and of the next one, in the local zone."""
     today = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)
     named = {"today": today, "yesterday": today - timedelta(days=1)}
     try:

@@ -11,9 +11,9 @@ from genrestream.live.microphone import quiet_libraries
 from genrestream.live.signals import signals_received
 from genrestream.output.open_sinks import report
 from genrestream.serve.config import ServeConfig
+from genrestream.ways_out.now import MAIN
 
 NEEDED = {"starlette": "Starlette", "uvicorn": "uvicorn", "wsproto": "wsproto"}
-MAIN = "main"  # the name of an input that is the only one
 
 
 def run(options: ServeOptions) -> int:

@@ -66,9 +66,8 @@ class Spectrogram:
     def _add(self, starts_s: np.ndarray, frames: np.ndarray) -> None:
         if not len(frames):
             return
-        while starts_s[-1] / self.width_s >= MAX_COLUMNS:
+        while (columns := (starts_s / self.width_s + 1e-6).astype(int))[-1] >= MAX_COLUMNS:
             self._widen()
-        columns = (starts_s / self.width_s + 1e-6).astype(int)
         np.add.at(self._sums, columns, self._bands(frames))
         np.add.at(self._counts, columns, 1)
 

@@ -69,11 +69,13 @@ class Recording:
         self._handle = self._open()
 
     def write(self, samples: np.ndarray, sample_rate: int) -> None:
-        """Add samples, shape (n_channels, n_samples), -1 to 1.
+        """Add samples, shape (n_channels, n_samples), -1 to 1; none change nothing.
 
         Raises:
             OutputError: They cannot be written; what was written before stays readable.
         """
+        if not samples.shape[1]:  # an encoder takes no empty frame
+            return
         pcm = (np.clip(samples.T, -1.0, 1.0) * 32767).round().astype(np.int16)
         with self._writing():
             file = self._file_for(pcm, (len(samples), sample_rate))

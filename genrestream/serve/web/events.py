@@ -1,14 +1,14 @@
 """``GET /events``: what happens, as server-sent events."""
 
 import asyncio
-import contextlib
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from genrestream.serve.hub import Hub, as_event
+from genrestream.serve.hub import Hub, Viewer, as_event
 from genrestream.serve.inputs import Input
 from genrestream.serve.web.security import Receive, Scope, Send
+from genrestream.serve.web.visitors import STALLED_S
 
 ALIVE_S = 5.0  # between two signs of life where nothing happens
 ALIVE = as_event({"type": "alive"})
@@ -37,16 +37,29 @@ class Events:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         gone = asyncio.create_task(_disconnected(receive))
-        with self._hub.viewer(name) as viewer, contextlib.suppress(OSError):
-            gone.add_done_callback(lambda _: viewer.end())
-            first = [one.now.to_dict() for one in self._inputs.values() if name in (None, one.name)]
-            data = b"".join(as_event({"type": "now", **now}) for now in first)
-            while not viewer.is_over:
+        try:
+            with self._hub.viewer(name) as viewer:
+                gone.add_done_callback(lambda _: viewer.end())
+                await self._tell(viewer, send)
+            if not gone.done():
+                await send({"type": "http.response.body", "body": b""})
+        except OSError:  # gone, or nothing was taken for too long: the connection is closed without an end
+            pass
+        finally:
+            gone.cancel()
+
+    async def _tell(self, viewer: Viewer, send: Send) -> None:
+        """Send what is on, then what happens, until the server ends or the viewer goes away.
+
+        Raises:
+            TimeoutError: The viewer takes nothing.
+        """
+        first = [one.now.to_dict() for one in self._inputs.values() if viewer.input in (None, one.name)]
+        data = b"".join(as_event({"type": "now", **now}) for now in first)
+        while not viewer.is_over:
+            async with asyncio.timeout(STALLED_S):
                 await send({"type": "http.response.body", "body": data or ALIVE, "more_body": True})
-                data = await viewer.take(ALIVE_S)
-        gone.cancel()
-        if not gone.done() or gone.cancelled():
-            await send({"type": "http.response.body", "body": b""})
+            data = await viewer.take(ALIVE_S)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -177,14 +177,14 @@ class Listen:
             data, words = await _receive(socket)
             if words.get("type") == "end":
                 break
+            if time.monotonic() > ends_s:
+                raise UsageError(f"after {self._visits.max_s / 60:g} minutes a session ends; begin another")
             if words.get("type") == "lost":
                 lost_s += _seconds(words.get("seconds"))
             elif data:
-                if time.monotonic() > ends_s:
-                    raise UsageError(f"after {self._visits.max_s / 60:g} minutes a session ends; begin another")
                 block = Block(asked.samples(data), asked.rate, time.monotonic(), lost_s)
                 lost_s = 0.0
-                if feed.waiting_s < feed.limit_s / 2:
+                if feed.waiting_s + block.duration_s < feed.limit_s:  # nothing has to be dropped for it
                     feed.put(block)
                 elif not await asyncio.to_thread(feed.put_waiting, block):
                     return

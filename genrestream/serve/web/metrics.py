@@ -1,17 +1,15 @@
 """``GET /metrics``: figures as Prometheus reads them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import get_args
 
 from genrestream.serve.hub import Hub
 from genrestream.serve.inputs import Input
 from genrestream.serve.view import Counts
 from genrestream.serve.web.visitors import Visits
-from genrestream.streaming.status import LiveState
+from genrestream.streaming.status import STATES
 from genrestream.ways_out.sender import Sender
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-STATES = [state for kind in get_args(LiveState) for state in (get_args(kind) or (kind,))]
 
 Row = tuple[dict[str, str], float]
 
@@ -31,7 +29,7 @@ def metrics(model: str, inputs: Iterable[Input], hub: Hub, visits: Visits, sende
     now = {one.name: one.now for one in inputs}
     families = [
         ("model_info", "gauge", "The model.", [({"model": model}, 1)]),
-        ("chunks_total", "counter", "Chunks by what they are, and by the answer after them.", _chunks(counted)),
+        ("chunks_total", "counter", "Chunks by what they are, and by the leading answer after them.", _chunks(counted)),
         ("state", "gauge", "1 for the state that an input is in.", _states(inputs)),
         ("probability", "gauge", "Of the leading genre.", [({"input": i}, n.probability or 0) for i, n in now.items()]),
         ("level_db", "gauge", "Loudness in dB below full scale.", [({"input": i}, n.level_db) for i, n in now.items()]),

@@ -46,6 +46,8 @@ class Places:
         """
         if self.n_taken >= self.limit:
             self.n_refused += 1
+            if not self.limit:
+                raise FullError("this server takes no microphones and files; see --max-sessions")
             raise FullError(f"all {self.limit} places for microphones and files are taken; try again later")
         self.n_taken += 1
         try:
@@ -112,7 +114,7 @@ def classify_file(visits: Visits, upload: Upload, put: Callable[[Message], None]
     try:
         with Stream(upload.opened(RawFormat()), visits.model.session(StreamConfig(), upload.name)) as stream:
             for prediction in stream:
-                visits.counts.chunks[prediction.kind, prediction.running.genre] += 1
+                visits.counts.take(prediction)
                 put(chunk_record(upload.name, prediction))
             verdict = stream.verdict()
         if not upload.problem:
