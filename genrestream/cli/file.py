@@ -78,7 +78,7 @@ def _classify_all(options: FileOptions, sources: list[str], signals: Signals) ->
 def _wait(model: Classifier) -> None:
     """Wait for the network, and say so where that takes a while and somebody watches."""
     if not model.wait(WARM_S) and sys.stderr.isatty():
-        report(f"compiling {model.card.name} for this machine; later starts find it in the cache")
+        report(f"preparing {model.card.name}; the first start compiles it for this machine and takes longest")
     model.wait()
 
 
