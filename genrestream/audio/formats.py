@@ -66,9 +66,11 @@ def local_path(source: str | os.PathLike[str]) -> str:
     """Return the path of a local source, which may be given as a ``file://`` address.
 
     Raises:
-        AudioError: It is an address of another kind.
+        AudioError: It is empty, or an address of another kind.
     """
     source = os.fspath(source)
+    if not source:
+        raise AudioError("'': an empty name is no input; name a file")
     if not scheme(source) or os.path.exists(source):
         return source
     if scheme(source) != "file":

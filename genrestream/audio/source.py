@@ -282,7 +282,7 @@ class AudioSource:
         elif 1 <= self._track <= len(tracks):
             self._stream = tracks[self._track - 1]
         else:
-            raise AudioError(f"{self.name}: has no audio track {self._track}; it has {len(tracks)}")
+            raise AudioError(f"{self.name}: has no audio track {self._track}; it has {len(tracks)}, counted from 1")
         if self._stream.codec_context is None:
             raise AudioError(f"{self.name}: its audio is in a codec that FFmpeg does not know; convert it")
         codec = self._stream.codec_context.name

@@ -5,9 +5,9 @@ import functools
 import sys
 from collections.abc import Callable
 
-from genrestream.api import Classifier, Stream, load
+from genrestream.api import Stream, load
 from genrestream.audio.listing.folders import search
-from genrestream.cli.opening import Openings
+from genrestream.cli.opening import Openings, wait
 from genrestream.cli.options import FileOptions
 from genrestream.errors import AudioError, UsageError
 from genrestream.live.signals import Signals, signals_received
@@ -18,8 +18,6 @@ from genrestream.output.sink import Sink
 from genrestream.streaming.config import default_jobs
 from genrestream.streaming.predictions import Prediction, Verdict
 from genrestream.streaming.status import state_after, title_event
-
-WARM_S = 1.0  # a network out of the cache is there by then
 
 
 def run(options: FileOptions) -> int:
@@ -65,7 +63,7 @@ def _classify_all(options: FileOptions, sources: list[str], signals: Signals) ->
     openings = Openings(options, model, sources, default_jobs() if options.jobs is None else options.jobs, on_waveform)
     with contextlib.closing(openings):
         openings.start()
-        _wait(model)
+        wait(model)
         with opened(options.results, labels, len(sources), screen, options.view, more) as sinks:
             n_failed = sum(
                 not _classify(options, functools.partial(openings.stream, source, opening), source, sinks, signals)
@@ -73,13 +71,6 @@ def _classify_all(options: FileOptions, sources: list[str], signals: Signals) ->
             )
             signals.end()
     return n_failed
-
-
-def _wait(model: Classifier) -> None:
-    """Wait for the network, and say so where that takes a while and somebody watches."""
-    if not model.wait(WARM_S) and sys.stderr.isatty():
-        report(f"compiling {model.card.name} for this machine; later starts find it in the cache")
-    model.wait()
 
 
 def _expand(options: FileOptions) -> tuple[list[str], int]:

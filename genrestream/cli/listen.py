@@ -9,6 +9,7 @@ from datetime import datetime
 
 from genrestream.api import Classifier, load
 from genrestream.cli.exits import FAILED, OK
+from genrestream.cli.opening import wait
 from genrestream.cli.options import ListenOptions
 from genrestream.cli.std_streams import stdin_is_closed
 from genrestream.errors import AudioError, OptionError, UsageError
@@ -44,7 +45,9 @@ def run(options: ListenOptions) -> int:
     with quiet_libraries():
         # Before the model is loaded, so that a wrong device is reported at once.
         devices = _picked(options.input.device) if options.input.source is None else [None]
-        return _listen(options, load(options.model), devices)
+        model = load(options.model, wait=False)
+        wait(model)
+        return _listen(options, model, devices)
 
 
 def _picked(choices: tuple[str, ...]) -> list[Device]:

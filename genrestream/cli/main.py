@@ -31,15 +31,25 @@ def _run(arguments: list[str]) -> int:
         return 0
     name, *rest = arguments
     if name not in COMMANDS:
-        raise UsageError(f"{name}: no such command; choose one of {', '.join(COMMANDS)}, or see 'genrestream --help'")
+        raise _no_such_command(name)
     try:
-        options = parse(f"genrestream {name}", COMMANDS[name], epilog(name), rest)
+        with writing(STDOUT, STDOUT_REMEDY):  # the help
+            options = parse(f"genrestream {name}", COMMANDS[name], epilog(name), rest)
     except SystemExit:  # the help was printed
+        _flush()
         return 0
     module = ".".join(filter(None, ("genrestream.cli", FOLDERS.get(name), name)))
     code = importlib.import_module(module).run(options)  # --help needs none of them
     _flush()
     return code or 0
+
+
+def _no_such_command(name: str) -> UsageError:
+    if name == "-" or "://" in name or os.path.exists(name):
+        return UsageError(f"{name}: is no command; 'genrestream file NAME' classifies a file")
+    if name.startswith("-"):
+        return UsageError(f"{name}: no such option; a command stands first, 'genrestream --help' lists them")
+    return UsageError(f"{name}: no such command; choose one of {', '.join(COMMANDS)}, or see 'genrestream --help'")
 
 
 def _print(text: str) -> None:

@@ -1,6 +1,7 @@
-"""Files are opened and read ahead, so that the next one is in work while the answers of this one are shown."""
+"""The network is waited for; files are opened and read ahead, so that the next is in work while this one is shown."""
 
 import os
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,9 +10,19 @@ from genrestream.api import Classifier, Stream
 from genrestream.cli.options import FileOptions
 from genrestream.cli.std_streams import stdin_is_closed
 from genrestream.errors import AudioError
+from genrestream.output.open_sinks import report
 from genrestream.streaming.session import OnWaveform
 
 Opening = Future[Stream] | None  # None of what is opened only when it is its turn
+
+WARM_S = 1.0  # a network out of the cache is there by then
+
+
+def wait(model: Classifier) -> None:
+    """Wait for the network, and say so where that takes a while and somebody watches."""
+    if not model.wait(WARM_S) and sys.stderr.isatty():
+        report(f"preparing {model.card.name}; the first start compiles it for this machine and takes longest")
+    model.wait()
 
 
 class Openings:

@@ -20,7 +20,7 @@ METAVARS = {
     "record": "FILE", "rotate_h": "HOURS", "device": "NAME", "source": "SOURCE", "speed": "FACTOR",
     "duration_s": "SECONDS", "hop_s": "SECONDS", "half_life_s": "SECONDS", "min_probability": "P", "silence_db": "DB",
     "raw_rate": "HZ", "channel": "CHANNEL", "raw_channels": "N", "raw_format": "FORMAT", "to": "URL",
-    "every_s": "SECONDS", "input": "NAME=SOURCE", "host": "ADDRESS", "token": "SECRET", "allow_host": "NAME",
+    "every_s": "SECONDS", "input": "NAME", "host": "ADDRESS", "token": "SECRET", "allow_host": "NAME",
     "folders": "FOLDER", "tables": "TABLE", "db": "TABLE", "per_track": "SECONDS", "exclude": "PATTERN",
     "shard": "I/N", "ray": "ADDRESS",
     "max_minutes": "MINUTES", "max_upload_mb": "MB", "history": "FILE", "keep_days": "DAYS", "day": "DATE",

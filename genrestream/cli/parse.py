@@ -88,6 +88,10 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 class _Parser(argparse.ArgumentParser):
     """Its errors are one line, as all others of this command."""
 
+    def print_help(self, file: Any = None) -> None:
+        """Print the help; argparse would hide that it cannot be written."""
+        print(self.format_help(), end="", file=file)
+
     def error(self, message: str) -> NoReturn:
         """Raise an error that points to the command's own help."""
         raise UsageError(f"{message.removeprefix('argument ')}; see '{self.prog} --help'")
@@ -121,10 +125,11 @@ def _add_fields(parser: argparse.ArgumentParser, group: Any, default: Any) -> No
             inner = group if is_main else parser.add_argument_group(texts[field.name].rstrip("."))
             _add_fields(parser, inner, value)
         elif "positional" not in field.metadata:
-            _add_option(group, field.name, hints[field.name], value, texts[field.name])
+            _add_option(group, field, hints[field.name], value, texts[field.name])
 
 
-def _add_option(group: Any, name: str, hint: Any, default: Any, text: str) -> None:
+def _add_option(group: Any, field: dataclasses.Field[Any], hint: Any, default: Any, text: str) -> None:
+    name, metavar = field.name, field.metadata.get("metavar") or METAVARS.get(field.name)
     flags = [
         *([SHORT[name]] if name in SHORT else []),
         f"--{name.replace('_', '-').rstrip('-')}",
@@ -134,7 +139,7 @@ def _add_option(group: Any, name: str, hint: Any, default: Any, text: str) -> No
         return
     kind = _plain(hint)
     if typing.get_origin(kind) is tuple:  # may be given several times
-        group.add_argument(*flags, dest=name, action="append", metavar=METAVARS.get(name, "VALUE"), help=text)
+        group.add_argument(*flags, dest=name, action="append", metavar=metavar or "VALUE", help=text)
         return
     shown = f" (default: {default:g})" if isinstance(default, int | float) else f" (default: {default})"
     text = text.replace("%", "%%") + (shown if default is not None else "")
@@ -142,7 +147,7 @@ def _add_option(group: Any, name: str, hint: Any, default: Any, text: str) -> No
         values = typing.get_args(kind)
         group.add_argument(*flags, dest=name, choices=values, metavar=f"{{{','.join(values)}}}", help=text)
     else:
-        metavar = METAVARS.get(name, BY_TYPE.get(kind, "VALUE"))
+        metavar = metavar or BY_TYPE.get(kind, "VALUE")
         group.add_argument(*flags, dest=name, type=_converter(kind), metavar=metavar, help=text)
 
 

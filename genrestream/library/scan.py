@@ -246,7 +246,7 @@ def roots_of(folders: Sequence[str]) -> list[str]:
     Raises:
         UsageError: None is given.
     """
-    if not folders:
+    if not folders or not all(folders):  # an empty name would be the folder that one is in
         raise UsageError("no folder; name what to scan, such as ~/Music")
     return list(dict.fromkeys(map(absolute, folders)))
 

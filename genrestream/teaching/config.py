@@ -47,10 +47,11 @@ class TeachConfig:
         Raises:
             UsageError: None or several are given, or it is no folder.
         """
-        if len(self.folder) != 1:
-            given = f"{len(self.folder)} folders" if self.folder else "no folder"
+        folders = [folder for folder in self.folder if folder]  # an empty name would be the folder that one is in
+        if len(folders) != 1:
+            given = f"{len(folders)} folders" if folders else "no folder"
             raise UsageError(f"{given}; name one folder that holds a folder of music for each genre")
-        path = Path(self.folder[0])
+        path = Path(folders[0])
         if not path.is_dir():
             raise UsageError(f"{path}: is not a folder; name one that holds a folder of music for each genre")
         return path

@@ -100,7 +100,7 @@ def test_the_default_track_is_taken_and_another_on_request(two_tracks):
 
 @pytest.mark.parametrize("track", [0, -1, 3])
 def test_a_track_that_is_not_there(two_tracks, track):
-    with pytest.raises(AudioError, match=f"has no audio track {track}; it has 2"):
+    with pytest.raises(AudioError, match=f"has no audio track {track}; it has 2, counted from 1"):
         AudioSource(two_tracks, track=track)
 
 

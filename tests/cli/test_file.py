@@ -81,6 +81,7 @@ def empty_folder(folder):
     ("make", "said"),
     [
         (lambda folder: folder / "gone.wav", "gone.wav: no such file or directory"),
+        (lambda folder: "", "'': an empty name is no input; name a file"),
         (empty_folder, "empty: no audio file in this folder"),
         (made("empty.wav"), "empty.wav: is empty"),
         (made("text.wav", b"this is no music\n" * 100), "text.wav: is not audio that FFmpeg can decode"),

@@ -36,6 +36,11 @@ def test_help_fits_and_shows_examples_and_exit_codes(name, width, capsys, monkey
     assert not [raw for raw in ("None", " STR", "FLOAT", "``", "(default: )", "[[") if raw in out]
 
 
+def test_a_value_is_named_for_what_it_is(capsys):
+    assert "--input NAME=SOURCE" in said(["serve", "--help"], capsys)[1]
+    assert "--input NAME Only this input." in " ".join(said(["history", "--help"], capsys)[1].split())
+
+
 def test_help_imports_no_jax():
     program = "import sys; from genrestream.cli.main import main; main(['file', '--help']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=60)
@@ -68,7 +73,13 @@ def test_no_command_is_a_short_help(capsys):
         (["file", "-1.wav"], "./-1.wav, or -- before it"),
         (["listen", "song.wav"], "song.wav: not understood; 'genrestream listen --help'"),
         (["listen", "--record", "-", "--source", METAL], "--record -: a recording needs a file"),
-        (["models", "polka"], "--model polka: no such model"),
+        (["models", "polka"], "genrestream: polka: no such model; choose one of cnn,"),
+        (["export", "polka", "x.onnx"], "genrestream: polka: no such model; choose one of cnn,"),
+        ([METAL], f"{METAL}: is no command; 'genrestream file NAME' classifies a file"),
+        (["http://radio.example/live"], "is no command; 'genrestream file NAME' classifies a file"),
+        (["--verbose"], "--verbose: no such option; a command stands first, 'genrestream --help' lists them"),
+        (["scan", ""], "no folder; name what to scan"),
+        (["teach", "", "--name", "x"], "no folder; name one folder"),
         (["listen", "--speed", "2"], "--speed 2.0: needs a source to play; give a file with --source FILE"),
         (["file", METAL, "--min-probability", "2"], "--min-probability 2.0: must be from 0 to 1"),
         (["file", METAL, "--silence-db", "3"], "--silence-db 3.0: must be from -200 to 0 dB"),
@@ -123,7 +134,9 @@ CLOSED = {
     "stdout beside a file": (f"file {METAL} -o OUT/x.json", ">&-", 0, ""),
     "stdout of models": ("models", ">&-", 1, "standard output: cannot be written"),
     "stdout is full": ("models", ">/dev/full", 1, "standard output: cannot be written"),
+    "stdout of a help is full": ("file --help", ">/dev/full", 1, "standard output: cannot be written"),
     "stdin": ("file -", "<&-", 1, "-: standard input is closed"),
+    "stdin is empty": ("file -", "</dev/null", 1, "-: is empty"),
     "stdin of listen": ("listen --source -", "<&-", 1, "-: standard input is closed"),
     "stderr": ("file gone.wav", "2>&-", 1, ""),
     "all": (f"file {METAL} -o OUT/x.json", "<&- >&- 2>&-", 0, ""),

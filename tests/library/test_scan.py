@@ -440,7 +440,7 @@ def test_watch_misses_nothing_of_the_first_scan_and_writes_the_table_at_its_end(
     with subprocess.Popen([*ours, "--watch", "--prune"], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         said = iter(process.stderr.readline, "")
-        assert any("1 files to classify" in line for line in said)  # all folders were listed
+        assert any("1 file to classify" in line for line in said)  # all folders were listed
         new = encode(messy / "a" / "new.wav", music(3, seed=9), 16_000, "pcm_s16le")
         assert any("waiting for files" in line for line in said)
         wait_for_row(process, part, new)

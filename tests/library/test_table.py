@@ -63,6 +63,16 @@ def test_a_line_that_is_no_row_is_one_line(tmp_path, line):
     refused(table, tmp_path, "")
 
 
+@pytest.mark.parametrize("text", ["artist,title\n", "artist,title\nx,y\n", "a note of mine\n", "path,genre\n"])
+def test_a_csv_of_another_program_is_left_as_it_is(tmp_path, text):
+    table = tmp_path / "mine.csv"
+    table.write_text(text)
+    refused(table, tmp_path, "it has no column ")
+    with pytest.raises(UsageError, match="it has no column"), store.opened(str(table)):
+        pass
+    assert table.read_text() == text
+
+
 def refused(table, folder, cause):
     with pytest.raises(UsageError) as listed:
         write_playlists(store.rows(str(table)), PlaylistConfig(str(folder / "lists")), print)

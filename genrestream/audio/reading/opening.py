@@ -170,10 +170,14 @@ def _of_file_object(file: BinaryIO, raw: RawFormat) -> Opened:
 
 
 def _of_pipe(pipe: Pipe, raw: RawFormat) -> Opened:
-    if raw.raw_rate is None and pipe.peek(len(PAGE)) == PAGE:
-        found = _of_ogg(Ogg(pipe.read), pipe)
-        found.pipe = pipe
-        return found
+    if raw.raw_rate is None:
+        first = pipe.peek(len(PAGE))
+        if not first:
+            raise ValueError("is empty")
+        if first == PAGE:
+            found = _of_ogg(Ogg(pipe.read), pipe)
+            found.pipe = pipe
+            return found
     return Opened(_container(pipe, raw=raw), pipe=pipe, files=(pipe,))
 
 

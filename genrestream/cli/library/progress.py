@@ -51,7 +51,7 @@ class Progress:
         if self._bar:
             self._bar.reset(self._task, total=n, description="classifying")
         elif not self._quiet:
-            report(f"{n:,} files to classify, {n_unchanged:,} unchanged")
+            report(f"{n:,} file{'s' * (n != 1)} to classify, {n_unchanged:,} unchanged")
 
     def advance(self, n: int) -> None:
         """Count files that have a row now."""

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+from genrestream.cli.modelling.models import named
 from genrestream.cli.options import EXPORTS, ExportOptions, ExportTo
 from genrestream.errors import UsageError
 from genrestream.export.model import metadata
@@ -11,7 +12,7 @@ from genrestream.export.onnx import onnx_bytes
 from genrestream.export.stablehlo import stablehlo_bytes
 from genrestream.export.tensors import safetensors_bytes
 from genrestream.files import replacing, write_text, writing
-from genrestream.inference import checkpoint, shipped
+from genrestream.inference import checkpoint
 
 
 def run(options: ExportOptions) -> None:
@@ -26,7 +27,7 @@ def run(options: ExportOptions) -> None:
     """
     name, out = _model_and_file(options)
     form, path = options.to or _by_suffix(out), Path(out)
-    model = checkpoint.read(shipped.find(name))
+    model = checkpoint.read(named(name))
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}; make it first")
     if path.is_dir():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genrestream.cli.options import ModelsOptions
-from genrestream.errors import CheckpointError
+from genrestream.errors import CheckpointError, OptionError, UsageError
 from genrestream.features.config import frontend_to_json
 from genrestream.files import STDOUT, STDOUT_REMEDY, writing
 from genrestream.inference import checkpoint, shipped
@@ -24,7 +24,7 @@ def run(options: ModelsOptions) -> None:
         CheckpointError: A model's folder is damaged.
         OutputError: Standard output cannot be written.
     """
-    models = [checkpoint.read(shipped.find(name)) for name in options.names or shipped.names()]
+    models = [checkpoint.read(named(name)) for name in options.names or shipped.names()]
     if not options.names:
         models += _own()
     with writing(STDOUT, STDOUT_REMEDY):
@@ -35,6 +35,19 @@ def run(options: ModelsOptions) -> None:
             print("\n\n".join("\n".join(_lines(_card(model))) for model in models))
         else:
             _print_table([_row(_facts(model)) for model in models])
+
+
+def named(name: str) -> Path:
+    """Return the folder of a model that is named without an option before it.
+
+    Raises:
+        UsageError: There is no such model.
+        CheckpointError: There is no such folder.
+    """
+    try:
+        return shipped.find(name)
+    except OptionError as error:
+        raise UsageError(f"{name}: {error.rule}") from error
 
 
 def _own() -> list[checkpoint.Checkpoint]:

@@ -33,7 +33,7 @@ class ServeOptions:
     device: str | None = None
     source: str | None = None
     loop: bool = False
-    input: tuple[str, ...] = ()
+    input: tuple[str, ...] = dataclasses.field(default=(), metadata={"metavar": "NAME=SOURCE"})
     no_input: bool = False
     model: str = DEFAULT_MODEL
     server: ServeConfig = dataclasses.field(default_factory=ServeConfig)

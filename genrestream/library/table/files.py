@@ -90,7 +90,11 @@ def _write_jsonl(file: IO[bytes], tracks: Iterable[Track]) -> None:
 def _read_csv(path: str) -> Iterator[dict[str, Any]]:
     csv.field_size_limit(MAX_CELL)
     with open(path, encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file, strict=True):
+        rows = csv.DictReader(file, strict=True)
+        header = rows.fieldnames or COLUMNS  # an empty file has none
+        if absent := [name for name in COLUMNS if name not in header]:
+            raise ValueError(f"it has no column {absent[0]}")
+        for row in rows:
             fields: dict[str, Any] = {name: row[name] for name in COLUMNS}
             fields |= {name: json.loads(fields[name]) for name in JSON_COLUMNS}
             yield fields | {name: as_number(row[name]) if row[name] else None for name, as_number in NUMBERS.items()}

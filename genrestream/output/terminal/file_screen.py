@@ -69,8 +69,8 @@ class FileScreen(Sink):
     def verdict(self, verdict: Verdict) -> None:
         """Replace the bars by the closing line."""
         self._end()
-        final, speed = verdict.final, verdict.duration_s / max(1e-3, time.monotonic() - self._began_s)
-        words = self._glyphs.shown(f"{verdict_in_words(verdict)} at {speed:.0f}x")
+        final = verdict.final
+        words = self._glyphs.shown(verdict_in_words(verdict) + self._speed(verdict.duration_s, " at "))
         self._console.print(Text(words, STYLES[final.state]))
         row = Row(
             verdict.source, final.state, verdict.genre, note="; ".join((clock(verdict.duration_s), *verdict.problems))
@@ -108,9 +108,14 @@ class FileScreen(Sink):
 
     def _head(self, now_s: float) -> Text:
         total = f" of {clock(self._duration_s)}" if self._duration_s else ""
-        speed = now_s / max(1e-3, time.monotonic() - self._began_s)
-        times = f"{clock(now_s)}{total}  {speed:.0f}x  "
+        times = f"{clock(now_s)}{total}{self._speed(now_s, '  ')}  "
         return Text.assemble(times, shortened(self._source, self._console.width - len(times), self._glyphs))
+
+    def _speed(self, done_s: float, before: str) -> str:
+        """Return how many times faster than it plays; nothing of several files, which are read ahead."""
+        if self._n_sources > 1:
+            return ""
+        return f"{before}{done_s / max(1e-3, time.monotonic() - self._began_s):.0f}x"
 
     def _progress(self, now_s: float) -> list[Table]:
         """Return a bar over all sources, or over the one; none where a length is not known."""
