@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
@@ -17,6 +18,7 @@ from flax import nnx
 from genrestream.errors import UsageError
 from genrestream.files import replacing
 from train.command.disk import saving
+from train.data import hosts
 from train.data.cache import AudioCache
 from train.data.splits import Split
 from train.input.sampling import SamplingConfig
@@ -65,8 +67,10 @@ def pretrain(config: PretrainConfig, split: Split, cache: AudioCache, folder: Pa
     )
     names = np.array(sorted(track.name for track in split.train))
     kept = {name.removeprefix(PREFIX): array for name, array in gathered(weights).items() if name.startswith(PREFIX)}
-    with saving(folder / FILE), replacing(folder / FILE) as file:
-        np.savez(file, allow_pickle=False, **{TRACKS: names}, **kept)  # pyright: ignore[reportArgumentType]
+    with hosts.together():
+        if jax.process_index() == 0:
+            with saving(folder / FILE), replacing(folder / FILE) as file:
+                np.savez(file, allow_pickle=False, **{TRACKS: names}, **kept)  # pyright: ignore[reportArgumentType]
 
 
 def warm(network: Network, run: Path, fold: int | None, split: Split) -> Network:
