@@ -53,7 +53,7 @@ def all_gathered(mine: Any) -> list[Any]:
 def together() -> Iterator[None]:
     """Run a block in which one host may fail, such as the one that writes: then all hosts fail, with its line.
 
-    Otherwise the others would wait for that host. All of them must enter the block, and none may wait for another in it.
+    Otherwise the others would wait for that host. All must enter the block, and none may wait for another in it.
 
     Raises:
         UsageError: The block raised it on another host.

@@ -18,6 +18,7 @@ from flax import nnx
 from genrestream.errors import UsageError
 from genrestream.files import replacing
 from train.command.disk import saving
+from train.command.paths import address_of
 from train.data import hosts
 from train.data.cache import AudioCache
 from train.data.splits import Split
@@ -54,8 +55,10 @@ class PretrainConfig(ScratchConfig):
 
     def next_steps(self, last: Path) -> list[str]:
         """Return what to do with the encoder."""
-        same = " --folds" * self.folds + " --no-validate" * (not self.data.validate)
-        return [f"next: python -m train.transformer --data {self.data.data}{same} --init {self.output}"]
+        run, data = last.parent if self.folds else last, address_of(self.data.data) or self.data.data
+        part = " --folds" if self.folds else f" --fold {self.data.fold}"
+        same = f" --split {self.data.split}{part}" + " --no-validate" * (not self.data.validate)
+        return [f"next: python -m train.transformer --data {data}{same} --init {run}"]
 
 
 def pretrain(config: PretrainConfig, split: Split, cache: AudioCache, folder: Path) -> None:
@@ -66,7 +69,11 @@ def pretrain(config: PretrainConfig, split: Split, cache: AudioCache, folder: Pa
         step, shared_batches(config, crops, config.seed), total, config.loop, folder, identity(config, split)
     )
     names = np.array(sorted(track.name for track in split.train))
-    kept = {name.removeprefix(PREFIX): array for name, array in gathered(weights).items() if name.startswith(PREFIX)}
+    kept = {
+        name.removeprefix(PREFIX): array
+        for name, array in gathered(weights).items()
+        if name.startswith(PREFIX) and not name.startswith(PREFIX + HEAD)
+    }
     with hosts.together():
         if jax.process_index() == 0:
             with saving(folder / FILE), replacing(folder / FILE) as file:
