@@ -38,10 +38,11 @@ def all_gathered(mine: Any) -> list[Any]:
         mine: What this host passes, as JSON takes it.
     """
     import jax
-    from jax.experimental import multihost_utils
 
     if not jax.distributed.is_initialized():
         return [mine]
+    from jax.experimental import multihost_utils
+
     content = np.frombuffer(json.dumps(mine).encode(), np.uint8)
     sizes = np.asarray(multihost_utils.process_allgather(np.array([len(content)]))).ravel()
     padded = np.pad(content, (0, int(sizes.max()) - len(content)))
