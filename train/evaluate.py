@@ -24,6 +24,7 @@ from genrestream.errors import UsageError
 from genrestream.inference.program import use_compile_cache
 from train.augment.distort import DISTORTIONS
 from train.command.entry import entry
+from train.command.paths import check_local
 from train.command.provenance import folder_name, provenance
 from train.data.load import read_all
 from train.data.tracks import Track
@@ -66,6 +67,7 @@ class Config:
     def __post_init__(self) -> None:
         if not self.checkpoints:
             raise UsageError("no checkpoint; name a run's folder, a model's folder or a shipped model")
+        check_local("--output", self.output)
         if self.robustness_tracks < 0:
             raise UsageError(f"--robustness-tracks {self.robustness_tracks}: must be 0 or more")
         if self.seed < 0:

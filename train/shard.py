@@ -18,6 +18,7 @@ import tyro
 from genrestream.errors import UsageError
 from genrestream.output.text import printable
 from train.command.entry import entry
+from train.command.paths import check_local
 from train.data import shards
 from train.data.cache import AudioCache
 from train.data.load import decoded
@@ -48,6 +49,7 @@ class Config:
     n_workers: int | None = None
 
     def __post_init__(self) -> None:
+        check_local("OUTPUT", self.output)
         if self.sample_rate < 1:
             raise UsageError(f"--sample-rate {self.sample_rate}: must be at least 1 Hz")
         if not self.shard_mb > 0:

@@ -30,9 +30,11 @@ def to_toml(config: Any) -> str:
 def _lines(config: Any, table: str) -> list[str]:
     hints = typing.get_type_hints(type(config))
     values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    lines = [f"{name} = {_text(value)}" for name, value in values.items() if not dataclasses.is_dataclass(value)]
+    parts = {name for name, value in values.items() if dataclasses.is_dataclass(value)}
+    may_miss = {name for name, hint in hints.items() if any(map(dataclasses.is_dataclass, typing.get_args(hint)))}
+    lines = [f"{name} = {_text(value)}" for name, value in values.items() if name not in parts | may_miss]
     for name, value in values.items():
-        if dataclasses.is_dataclass(value) and dataclasses.is_dataclass(hints[name]):
+        if name in parts - may_miss:
             inner = f"{table}.{name}" if table else name
             lines += ["", f"[{inner}]", *_lines(value, inner)]
     return lines
@@ -43,7 +45,8 @@ def _text(value: Any) -> str:
         return f"[{', '.join(map(_text, value))}]"
     if isinstance(value, bool | int | float):
         return str(value).lower()
-    return json.dumps(str(value))  # None as a word: TOML has no other
+    text = json.dumps(str(value), ensure_ascii=False)  # None as a word: TOML has no other
+    return text.encode("utf-8", "backslashreplace").decode()  # a file name that is no text
 
 
 def with_file(arguments: list[str], kind: type) -> list[str]:
@@ -75,7 +78,7 @@ def _arguments(file: Path, kind: type) -> list[str]:
         option = name.replace("_", "-")
         if isinstance(value, bool):
             found.append(f"--{option}" if value else f"--no-{option}")
-        elif not isinstance(value, list) or value:
+        else:
             found += [f"--{option}", *map(str, value if isinstance(value, list) else [value])]
     return found
 

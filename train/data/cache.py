@@ -91,7 +91,8 @@ class AudioCache:
         """
         self._remove_abandoned()
         mine = [track for track in tracks if hosts.is_here(track)]
-        failed = self._decode(list(dict.fromkeys(track.path for track in mine)), n_workers)
+        with hosts.together():
+            failed = self._decode(list(dict.fromkeys(track.path for track in mine)), n_workers)
         if any(track.host is not None for track in tracks):
             self._exchange(tracks, failed)
         return self._filled(tracks, failed)

@@ -3,13 +3,15 @@
 jax is imported where it is used: the processes that decode need none.
 """
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from genrestream.errors import GenrestreamError, OutputError, UsageError, first_line
 from train.data.tracks import Track
 
 
@@ -35,6 +37,10 @@ def all_gathered(mine: Any) -> list[Any]:
     Args:
         mine: What this host passes, as JSON takes it.
     """
+    import jax
+
+    if not jax.distributed.is_initialized():
+        return [mine]
     from jax.experimental import multihost_utils
 
     content = np.frombuffer(json.dumps(mine).encode(), np.uint8)
@@ -42,3 +48,35 @@ def all_gathered(mine: Any) -> list[Any]:
     padded = np.pad(content, (0, int(sizes.max()) - len(content)))
     every = np.asarray(multihost_utils.process_allgather(padded)).reshape(len(sizes), -1)
     return [json.loads(row[:size].tobytes()) for row, size in zip(every, sizes, strict=True)]
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Run a block in which one host may fail, such as the one that writes: then all hosts fail, with its line.
+
+    Otherwise the others would wait for that host. All must enter the block, and none may wait for another in it.
+
+    Raises:
+        UsageError: The block raised it on another host.
+        OutputError: The block raised another error there.
+    """
+    failure: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        failure = error
+    said = all_gathered(_said(failure))
+    if failure:
+        raise failure
+    for host, one in enumerate(said):
+        if one:
+            kind = UsageError if one["is_usage"] else OutputError
+            raise kind(f"process {host}: {one['line']}")
+
+
+def _said(failure: Exception | None) -> dict[str, Any] | None:
+    if failure is None:
+        return None
+    is_known = isinstance(failure, GenrestreamError)
+    line = str(failure) if is_known else f"{type(failure).__name__}: {first_line(failure)}"
+    return {"line": line, "is_usage": isinstance(failure, UsageError)}

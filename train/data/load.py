@@ -34,11 +34,12 @@ def load(
         UsageError: There is no music to train on, or too much of it is unreadable, or it cannot be divided in this way.
         OutputError: The cache cannot be written.
     """
-    config = dataclasses.replace(config, data=local(config.data), more=tuple(map(local, config.more)))
-    if shards.is_here(config.data) and config.more:
-        raise UsageError(f"--more: --data {config.data} holds shards of one dataset; give folders of music")
-    cache = _cache(sample_rate, config.cache, config.data if shards.is_here(config.data) else None)
-    dataset = cache.dataset if isinstance(cache, Shards) else read_all(config.data, config.more)
+    with hosts.together():
+        config = dataclasses.replace(config, data=local(config.data), more=tuple(map(local, config.more)))
+        if shards.is_here(config.data) and config.more:
+            raise UsageError(f"--more: --data {config.data} holds shards of one dataset; give folders of music")
+        cache = _cache(sample_rate, config.cache, config.data if shards.is_here(config.data) else None)
+        dataset = cache.dataset if isinstance(cache, Shards) else read_all(config.data, config.more)
     if is_assigned := n_hosts > 1 and not isinstance(cache, Shards):
         dataset = dataclasses.replace(dataset, tracks=hosts.assigned(dataset.tracks, n_hosts))
     dataset, filled = decoded(dataset, cache, config, n_workers)

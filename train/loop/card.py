@@ -12,6 +12,7 @@ import numpy as np
 
 from genrestream.inference import checkpoint
 from train.command.provenance import folder_name, provenance
+from train.data import hosts
 from train.data.splits import Split
 from train.loop.config import RunConfig, identity
 from train.loop.sharding import gathered
@@ -31,17 +32,20 @@ def export(
         pretrained: The model that the training began with; its licences are copied.
     """
     arrays = gathered(weights)
-    if jax.process_index():
-        return
     facts = {"pretrained": pretrained.card.provenance} if pretrained else {}
     card = card_of(config, split, facts)
     licences = list(pretrained.path.glob("LICENSE*")) if pretrained else []
-    if jax.process_count() == 1:
-        checkpoint.write(folder, card, arrays, licences)
-        return
-    # Orbax waits for all processes of the run when it saves, so that the first host saves in a separate process.
+    with hosts.together():
+        if jax.process_count() == 1:
+            checkpoint.write(folder, card, arrays, licences)
+        elif jax.process_index() == 0:
+            _write_alone(folder, card, arrays, licences)
+
+
+def _write_alone(*what: Any) -> None:
+    """Write in a separate process, since orbax waits for all processes of the run when it saves."""
     with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
-        alone.submit(_write_on_cpu, folder, card, arrays, licences).result()
+        alone.submit(_write_on_cpu, *what).result()
 
 
 def _write_on_cpu(

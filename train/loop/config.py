@@ -95,6 +95,8 @@ class RunConfig(abc.ABC):
 
     def __post_init__(self) -> None:
         check_folder("--output", self.output)
+        if self.loop.patience and not self.data.validate:
+            raise UsageError(f"--patience {self.loop.patience}: needs tracks to validate on; leave --no-validate out")
 
     @property
     @abc.abstractmethod

@@ -24,20 +24,22 @@ def expected(config: RunConfig, split: Split, cache: AudioCache) -> list[str]:
     seconds = sum(track.seconds or 0 for track in split.train)
     lines = [f"{len(split.genres)} genres, {clock(seconds)} of music to train on"]
     if not config.is_trained_in_steps:
-        return [*lines, "a frozen network sees each piece once, then a layer is fitted: no steps to count"]
+        return [*lines, "features are computed of each piece first: that and what follows is not predicted"]
     crops, n_crops = crops_of(config, split, cache), n_crops_of(config, split, cache)
     total = n_steps(config, n_crops)
     step = step_of(config, split, n_crops)
     n_parameters = sum(int(np.prod(array.shape)) for array in step.network.params.values())
     lines.append(f"{n_parameters:,} parameters to train")
     lines.append(f"{total:,} steps of {config.step.batch_size} pieces in {config.loop.n_epochs} epochs")
-    elements: list[Any] = [crops[number % len(crops)] for number in range(config.step.batch_size)]
+    n_here = config.step.batch_size // jax.process_count()
+    elements: list[Any] = [crops[number % len(crops)] for number in range(n_here)]
     batch = step.to_devices({name: np.stack([one[name] for one in elements]) for name in ("inputs", "label", "weight")})
     state = step.start()
     compiled = step.train.lower(state, batch).compile()
     memory = compiled.memory_analysis()
     if memory is not None:
         n_bytes = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
+        n_bytes -= memory.alias_size_in_bytes  # the state before a step and after it share their memory
         lines.append(f"{n_bytes / 1e6:,.0f} MB of memory on each of {jax.device_count()} devices")
     state, figures = compiled(state, batch)
     jax.block_until_ready(figures)

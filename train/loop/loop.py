@@ -33,7 +33,7 @@ class LoopConfig:
     Attributes:
         n_epochs: Passes over the training chunks.
         patience: Stop after so many epochs without a better validation accuracy, and keep the best weights; 0 to
-            train all epochs and keep the last.
+            train all epochs and keep the last. A part of --folds that has no validation tracks does so too.
         save_steps: Steps from one checkpoint to the next; there is one at the end of each epoch too.
         resume: Continue from the latest checkpoint in the output folder.
         log: Where figures go beside metrics.jsonl; wandb and mlflow must be installed.

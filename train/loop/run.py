@@ -15,7 +15,7 @@ import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -162,7 +162,7 @@ def run(config: Config, trainer: Trainer[Config]) -> None:
             for line in expected(part, split, cache):
                 print(line)
             continue
-        with mirrored(path, part.loop.resume, is_first) as folder:
+        with _mirrored(path, part.loop.resume) as folder:
             _train_part(part, split, cache, folder, trainer)
             last = folder
     if is_first and not config.dry_run:
@@ -170,20 +170,41 @@ def run(config: Config, trainer: Trainer[Config]) -> None:
             print(line)
 
 
+@contextlib.contextmanager
+def _mirrored(path: Path, resumes: bool) -> Iterator[Path]:
+    with contextlib.ExitStack() as held:
+        with hosts.together():
+            folder = held.enter_context(mirrored(path, resumes, writes=jax.process_index() == 0))
+        yield folder
+        with hosts.together():
+            held.close()
+
+
 def _train_part(config: Config, split: Split, cache: AudioCache, folder: Path, trainer: Trainer[Config]) -> None:
-    if config.folds and (folder / "model" / checkpoint.CARD_FILE).is_file():
-        finished = checkpoint.read(folder / "model").card.provenance.get("identity")
-        check_same_run(folder, finished, identity(config, split))
+    with hosts.together():
+        is_finished = config.folds and _is_finished(config, split, folder)
+    if hosts.all_gathered(is_finished)[0]:  # the first host's folder has the model
         print(f"{folder}: was finished before")
         return
-    with saving(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    is_first = jax.process_index() == 0
-    with locked(folder) if is_first else contextlib.nullcontext():
-        accepted(folder, config.loop.resume, identity(config, split))
-        if is_first:
-            write_text(folder / settings.FILE, settings.to_toml(config))
+    with contextlib.ExitStack() as held:
+        with hosts.together():
+            with saving(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+            is_first = jax.process_index() == 0
+            if is_first:
+                held.enter_context(locked(folder))
+            accepted(folder, config.loop.resume, identity(config, split))
+            if is_first:
+                write_text(folder / settings.FILE, settings.to_toml(config))
         trainer(config, split, cache, folder)
+
+
+def _is_finished(config: RunConfig, split: Split, folder: Path) -> bool:
+    if not (folder / "model" / checkpoint.CARD_FILE).is_file():
+        return False
+    finished = checkpoint.read(folder / "model").card.provenance.get("identity")
+    check_same_run(folder, finished, identity(config, split))
+    return True
 
 
 def _parts(config: Config) -> list[tuple[Config, Path]]:

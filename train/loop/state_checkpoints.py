@@ -24,11 +24,10 @@ from typing import Any
 import grain
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 
 from genrestream.errors import CheckpointError, UsageError
 from train.command.disk import saving
-from train.data import sealed
+from train.data import hosts, sealed
 from train.loop.sharding import gathered
 from train.loop.state import TrainState, Weights
 from train.loop.step import Step
@@ -71,11 +70,14 @@ class Saved:
 
     def __init__(self, folder: Path, step: Step, resume: bool, identity: str):
         self.folder, self._path, self._step, self._identity = folder, folder / FOLDER, step, identity
-        with saving(self._path):
-            self._path.mkdir(parents=True, exist_ok=True)
-            for part in self._path.glob("*.part"):
-                shutil.rmtree(part, ignore_errors=True)
-        self._scores = self._whole(accepted(folder, resume, identity))
+        with hosts.together():
+            with saving(self._path):
+                self._path.mkdir(parents=True, exist_ok=True)
+                for part in self._path.glob("*.part"):
+                    shutil.rmtree(part, ignore_errors=True)
+            self._scores = self._whole(accepted(folder, resume, identity))
+        if any(steps != [*self._scores] for steps in hosts.all_gathered([*self._scores])):
+            raise UsageError(f"--output {folder}: the processes find different checkpoints; name a folder that all see")
         self._writer = concurrent.futures.ThreadPoolExecutor(1)
         self._written: concurrent.futures.Future[None] | None = None  # of the last save, until it was waited for
 
@@ -159,11 +161,10 @@ class Saved:
         Raises:
             OutputError: It could not be written; the checkpoints before it are whole.
         """
-        if written := self._written:
-            self._written = None
-            written.result()
-        if jax.process_count() > 1:
-            multihost_utils.sync_global_devices("saved")  # no host may read what is not written yet
+        with hosts.together():  # nor may another host read what is not written yet
+            if written := self._written:
+                self._written = None
+                written.result()
 
     def _whole(self, found: list[int]) -> dict[int, dict[str, float]]:
         """Return the scores of each step that is saved whole; say which are not."""

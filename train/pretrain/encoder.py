@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
@@ -17,6 +18,8 @@ from flax import nnx
 from genrestream.errors import UsageError
 from genrestream.files import replacing
 from train.command.disk import saving
+from train.command.paths import address_of
+from train.data import hosts
 from train.data.cache import AudioCache
 from train.data.splits import Split
 from train.input.sampling import SamplingConfig
@@ -52,8 +55,10 @@ class PretrainConfig(ScratchConfig):
 
     def next_steps(self, last: Path) -> list[str]:
         """Return what to do with the encoder."""
-        same = " --folds" * self.folds + " --no-validate" * (not self.data.validate)
-        return [f"next: python -m train.transformer --data {self.data.data}{same} --init {self.output}"]
+        run, data = last.parent if self.folds else last, address_of(self.data.data) or self.data.data
+        part = " --folds" if self.folds else f" --fold {self.data.fold}"
+        same = f" --split {self.data.split}{part}" + " --no-validate" * (not self.data.validate)
+        return [f"next: python -m train.transformer --data {data}{same} --init {run}"]
 
 
 def pretrain(config: PretrainConfig, split: Split, cache: AudioCache, folder: Path) -> None:
@@ -64,9 +69,15 @@ def pretrain(config: PretrainConfig, split: Split, cache: AudioCache, folder: Pa
         step, shared_batches(config, crops, config.seed), total, config.loop, folder, identity(config, split)
     )
     names = np.array(sorted(track.name for track in split.train))
-    kept = {name.removeprefix(PREFIX): array for name, array in gathered(weights).items() if name.startswith(PREFIX)}
-    with saving(folder / FILE), replacing(folder / FILE) as file:
-        np.savez(file, allow_pickle=False, **{TRACKS: names}, **kept)  # pyright: ignore[reportArgumentType]
+    kept = {
+        name.removeprefix(PREFIX): array
+        for name, array in gathered(weights).items()
+        if name.startswith(PREFIX) and not name.startswith(PREFIX + HEAD)
+    }
+    with hosts.together():
+        if jax.process_index() == 0:
+            with saving(folder / FILE), replacing(folder / FILE) as file:
+                np.savez(file, allow_pickle=False, **{TRACKS: names}, **kept)  # pyright: ignore[reportArgumentType]
 
 
 def warm(network: Network, run: Path, fold: int | None, split: Split) -> Network:

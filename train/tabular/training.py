@@ -24,10 +24,10 @@ from train.data.tracks import Track
 from train.input import batching, examples
 from train.input.sampling import row_weights
 from train.loop.card import export
-from train.loop.config import Design, RunConfig, identity
+from train.loop.config import Design, RunConfig, identity, n_steps
 from train.loop.loop import LoopConfig, Validation, train
 from train.loop.optimizer import StepConfig
-from train.loop.run import EVALUATION_BATCH, n_steps, shared_batches
+from train.loop.run import EVALUATION_BATCH, shared_batches
 from train.loop.step import Network, Step
 from train.tabular.columns import OFFSETS, Columns
 from train.tabular.table import read_table

@@ -15,6 +15,7 @@ from genrestream.inference.checkpoint import read as read_model
 from genrestream.inference.network import load_weights
 from tests.conftest import ROOT, encode, music
 from tests.train.loop.test_run import NETWORK
+from train import evaluate, shard
 from train.cnn import Config
 from train.command import remote
 from train.command.paths import address_of, check_local
@@ -128,9 +129,17 @@ def test_a_web_page_is_no_folder(made):
         made(Path("https://host/music"))
 
 
-def test_the_cache_is_on_this_machine(tmp_path):
-    with pytest.raises(UsageError, match="--cache s3://bucket/x: must be a folder of this machine"):
-        DataConfig(tmp_path, cache=Path("s3://bucket/x"))
+@pytest.mark.parametrize(
+    ("option", "made"),
+    [
+        ("--cache", lambda path: DataConfig(Path(), cache=path)),
+        ("OUTPUT", lambda path: shard.Config(Path(), path)),
+        ("--output", lambda path: evaluate.Config(("cnn",), Path(), output=path)),
+    ],
+)
+def test_what_is_written_in_many_pieces_is_on_this_machine(option, made):
+    with pytest.raises(UsageError, match=f"{option} s3://bucket/x: must be a folder of this machine"):
+        made(Path("s3://bucket/x"))
     check_local("--cache", None)
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from genrestream.errors import UsageError
-from train.data.hosts import assigned, is_here
+from genrestream.errors import CheckpointError, UsageError
+from train.data.hosts import all_gathered, assigned, is_here, together
 from train.data.load import check_assigned
 from train.data.splits import Split
 from train.data.tracks import Track
@@ -39,3 +39,10 @@ def test_each_host_needs_each_genre():
     with pytest.raises(UsageError, match="genre jazz has tracks to train on for 2 of 3 processes; use fewer"):
         check_assigned(Split(given, [], [], ("jazz", "rock")), 3)
     check_assigned(Split(list(assigned(given, 2)), [], [], ("jazz", "rock")), 2)
+
+
+def test_a_process_alone_has_its_own_failures():
+    with pytest.raises(CheckpointError, match=r"^damaged$"), together():
+        raise CheckpointError("damaged")
+    with together():
+        assert all_gathered({"one": [1]}) == [{"one": [1]}]

@@ -27,6 +27,7 @@ from train.command.lock import locked
 from train.data import sealed
 from train.data.hosts import assigned
 from train.data.load import load, read_all
+from train.data.tracks import DataConfig
 from train.input.batching import batches
 from train.input.examples import crops, n_crops
 from train.loop.config import n_steps
@@ -146,8 +147,8 @@ CALM = ("--gain-db", 0, "--noise", 0, "--speed", 0, "--equalise-db", 0, "--disto
         "--spec-masks", 0, "--mixup", 0, "--dropout", 0, "--n-epochs", 1)  # fmt: skip
 
 
-def started_in_two_processes(data, output, caches, *more):
-    """Start a training on two hosts, which are processes of this machine."""
+def started_in_two_processes(data, output, caches, *more, first=()):
+    """Start a training on two hosts, which are processes of this machine; ``first`` starts the first one."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -159,6 +160,7 @@ def started_in_two_processes(data, output, caches, *more):
             "JAX_PROCESS_ID": str(number),
         }
         command = arguments(data, output, *CALM, "--cache", cache, "--distributed", *more)
+        command = command if number else [*first, *command]
         processes.append(
             subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, text=True, stderr=subprocess.PIPE)
         )
@@ -258,6 +260,16 @@ def test_a_signal_to_one_of_two_processes_saves_and_ends_both(data, tmp_path):
     for name, array in weights(tmp_path / "whole").items():
         np.testing.assert_array_equal(weights(output)[name], array, err_msg=name)
     assert metrics(output) == metrics(tmp_path / "whole")
+
+
+def test_where_the_first_of_two_processes_cannot_save_both_end_with_its_line(data, tmp_path):
+    output, cache = tmp_path / "run", tmp_path / "cache"
+    load(DataConfig(data, split="track", n_folds=3, cache=cache), 8_000)  # which needs room, too
+    options = ("--n-epochs", 100_000, "--save-steps", 1)
+    errors = ended(started_in_two_processes(data, output, [cache] * 2, *options, first=SMALL_FILES), code=1)
+    line = f"{output / 'state'}: step 1 cannot be saved (file too large); make room, then go on with --resume"
+    assert [error.splitlines()[-1] for error in errors] == [line, f"process 0: {line}"]
+    assert not steps(output)
 
 
 def test_a_run_keeps_its_options_and_says_what_comes_next(data, whole, tmp_path):

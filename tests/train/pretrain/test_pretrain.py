@@ -1,6 +1,7 @@
 """Pre-training by masked patches, and the training that starts from it."""
 
 import dataclasses
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -95,10 +96,19 @@ def test_a_training_starts_from_the_encoder_with_a_head_of_its_own(config, pretr
     scratch, network = started(config, None), started(config, pretrained)
     with np.load(pretrained / FILE, allow_pickle=False) as arrays:
         assert len(arrays[TRACKS]) == 8
+        assert not [name for name in arrays if name.startswith("output.")]
         for name, array in (network.params | network.statistics).items():
             expected = arrays[name] if not name.startswith("output.") else scratch.params[name]
             np.testing.assert_array_equal(array, expected)
     assert (network.params["embed.kernel"] != scratch.params["embed.kernel"]).any()
+
+
+def test_what_comes_next_starts_from_it_with_the_same_folds(config):
+    same = f"train.transformer --data {config.data.data} --split track --fold 0 --no-validate --init runs/one"
+    assert config.next_steps(Path("runs/one")) == [f"next: python -m {same}"]
+    folds = dataclasses.replace(config, data=dataclasses.replace(config.data, data=Path("s3://bucket/x")), folds=True)
+    (line,) = folds.next_steps(Path("runs/one/all"))
+    assert line.endswith(" --data s3://bucket/x --split track --folds --no-validate --init runs/one")
 
 
 def test_an_encoder_that_heard_a_held_out_track_is_refused(config, pretrained):

@@ -58,7 +58,7 @@ def _facts(facts: Figures) -> list[str]:
     return [
         *(f"- {name}: {value}" for name, value in facts.items()),
         "- A track's answer is the stream's: the mean vote over its chunks.",
-        "- Brackets are 95 % bootstrap intervals over tracks.",
+        "- Brackets are 95 % intervals over tracks: Wilson's of a share of one model's tracks, else by bootstrap.",
         "",
     ]
 

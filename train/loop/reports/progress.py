@@ -21,6 +21,7 @@ from rich.progress import Progress as Bar
 
 from genrestream.files import replacing
 from train.command.disk import saving
+from train.data import hosts
 from train.loop.reports.loggers import Logger, LoggerName, opened
 
 METRICS_FILE = "metrics.jsonl"
@@ -61,10 +62,11 @@ class Progress:
         self.start_clock()
         self._open, self._loggers = contextlib.ExitStack(), list[Logger]()
         self._best = -math.inf
-        if self._is_first:
-            with saving(folder):
-                self._remove_later_rows(resumed_step)
-            self._loggers = self._open.enter_context(opened(loggers, folder, resumed_step + 1))
+        with hosts.together():
+            if self._is_first:
+                with saving(folder):
+                    self._remove_later_rows(resumed_step)
+                self._loggers = self._open.enter_context(opened(loggers, folder, resumed_step + 1))
 
     @property
     def figures(self) -> dict[str, np.ndarray]:
@@ -131,14 +133,18 @@ class Progress:
         row = {"step": step, "epoch": epoch, **self._figures(), **scores}
         is_best = scores.get("val_accuracy", -math.inf) > self._best
         self._best = max(self._best, scores.get("val_accuracy", -math.inf))
-        if self._is_first:
-            with saving(self._file), self._file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-            for logger in self._loggers:
-                logger.write(step, row)
-            self._console.print(_line(row) + "  best so far" * is_best, highlight=False, soft_wrap=True)
+        with hosts.together():
+            if self._is_first:
+                self._write(step, row, is_best)
         self._kept = {name: [] for name in AVERAGED}
         self._n_chunks, self._spent_s, self._waited_s = 0, 0.0, 0.0
+
+    def _write(self, step: int, row: Mapping[str, Any], is_best: bool) -> None:
+        with saving(self._file), self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        for logger in self._loggers:
+            logger.write(step, row)
+        self._console.print(_line(row) + "  best so far" * is_best, highlight=False, soft_wrap=True)
 
 
 def _step_of(line: str) -> float:
