@@ -73,10 +73,10 @@ def _shifted(kernel: Array, n: int) -> Array:
     """Return ``n`` copies of a kernel, each one place further along its first axis, with zeros around them.
 
     One after the other with ``n`` zeros behind each, read in rows that are one place shorter, the copies move by one
-    from row to row: a single operation, which XLA compiles much faster than ``n`` of them.
+    from row to row: one operation, which XLA compiles faster than one a copy.
     """
     n_places = len(kernel) + n
-    rows = jnp.tile(jnp.pad(kernel, ((0, n), *((0, 0),) * (kernel.ndim - 1))), (n, *(1,) * (kernel.ndim - 1)))
+    rows = jnp.concatenate([jnp.pad(kernel, ((0, n), *((0, 0),) * (kernel.ndim - 1)))] * n)
     return rows[: n * (n_places - 1)].reshape(n, n_places - 1, *kernel.shape[1:])
 
 
@@ -145,18 +145,17 @@ class TemporalBlock(nnx.Module):
     def _infer(self, x: Float[Array, "batch n_mels n_reached"]) -> Float[Array, "batch n_frames n_filters"]:
         """Do the same in inference at twice the speed on a CPU.
 
-        The convolution is a matrix product that computes ``BLOCK_FRAMES`` at a time. What these see is put together
-        from rows of as many frames.
+        The convolution is a matrix product that computes ``BLOCK_FRAMES`` at a time.
         """
         kernel, after = _rising(self.conv, self.norm)
         kernel, (batch, n_mels, n_reached) = kernel[0, :, 0], x.shape
         n_seen, n_filters = kernel.shape
         n_frames, n = n_reached - n_seen + 1, BLOCK_FRAMES
-        n_blocks, n_rows = -(-n_frames // n), -(-(n_seen + n - 1) // n)
-        rows = jnp.pad(x, ((0, 0), (0, 0), (0, (n_blocks + n_rows - 1) * n - n_reached))).reshape(batch, n_mels, -1, n)
-        blocks = jnp.concatenate([rows[:, :, at : at + n_blocks] for at in range(n_rows)], axis=-1)
-        shifted = _shifted(jnp.pad(kernel, ((0, n_rows * n - n_seen - n + 1), (0, 0))), n).swapaxes(0, 1)
-        responses = blocks.reshape(-1, n_rows * n) @ shifted.reshape(-1, n * n_filters)
+        n_blocks = -(-n_frames // n)
+        x = jnp.pad(x, ((0, 0), (0, 0), (0, n_blocks * n - n_frames)))
+        blocks = jnp.stack([x[:, :, at * n :][:, :, : n_seen + n - 1] for at in range(n_blocks)], axis=2)
+        shifted = _shifted(kernel, n).swapaxes(0, 1)
+        responses = blocks.reshape(-1, n_seen + n - 1) @ shifted.reshape(-1, n * n_filters)
         return after(responses.reshape(batch, n_mels, -1).max(axis=1).reshape(batch, -1, n_filters)[:, :n_frames])
 
 
