@@ -91,7 +91,7 @@ def on_core(path: Path, core: int) -> Run:
 def cores(folder: Path, n_pairs: int) -> None:
     """Time one core and all of them in turn, on 30 minutes and on 300 files of 3 to 8 s; print the ratios.
 
-    After each pair, every core does the whole work on its own at the same time: no program can be faster than that.
+    After each pair, every core does the whole work on its own at the same time, to see how much more all cores do.
     """
     long = repeated(folder / "long.wav", 1800)
     short = folder / "short"

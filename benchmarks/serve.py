@@ -152,11 +152,11 @@ def watch(host: str, n_viewers: int) -> None:
     for _ in range(n_viewers):
         one = socket.create_connection((name, int(port)))
         one.sendall(f"GET /events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-        ready.register(one, selectors.EVENT_READ)
+        ready.register(one, selectors.EVENT_READ, one)
     print("watching", flush=True)
     while True:
         for key, _ in ready.select():
-            if not key.fileobj.recv(1 << 20):  # type: ignore[union-attr]
+            if not key.data.recv(1 << 20):
                 return
 
 

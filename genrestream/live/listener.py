@@ -23,7 +23,7 @@ from genrestream.streaming.status import Event, LiveState, Status, state_after, 
 TICK_S = 0.1
 NO_INPUT_S = 1.7  # seconds without a block; a tick and a screen update later it is still under two seconds
 STARTING_S = 3.0  # a device may take longer for its first block
-MAX_PROBLEMS = 20  # after so many, dropped blocks are not told of: a broken stream may have another reason in each
+MAX_PROBLEMS = 20  # more dropped blocks are not reported: each block of a broken stream may have another reason
 NOTICE_S = 10.0  # between two events on dropped blocks, and for which a notice is shown
 QUIET_S = 2.0  # of silence after which what was loud is over; a whole chunk of silence comes up to two seconds later
 

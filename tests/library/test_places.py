@@ -17,7 +17,7 @@ NAMES = (
 
 @pytest.fixture
 def remote():
-    """A folder in memory whose own name begins with a dot; it is scanned all the same, since it was named."""
+    """A folder in memory whose own name begins with a dot; that does not hide it, because it is named."""
     filesystem = fsspec.filesystem("memory")
     for name in NAMES:
         filesystem.pipe(f"/.music/{name}", b"1")

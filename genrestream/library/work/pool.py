@@ -91,7 +91,7 @@ class Pool:
             return None
         return worker.answer(message, is_known)
 
-    def _next_message(self) -> tuple["Process", dict[str, Any] | None]:
+    def _next_message(self) -> tuple[Process, dict[str, Any] | None]:
         while True:
             for worker in self._workers if self._messages.empty() else ():  # a message that waits is a sign of life
                 worker.end_if_stuck()
@@ -102,7 +102,7 @@ class Pool:
         """Start a worker. The first one may compile the model, which the others then find in the cache."""
         self._workers.append(Process(self._settings, self._messages, self._batcher))
 
-    def _died(self, worker: "Process", left: "_Left") -> Answer | None:
+    def _died(self, worker: Process, left: "_Left") -> Answer | None:
         """Replace a worker that ended; the file that it was at gets an error, the others are given out again.
 
         If it was at several, nobody knows which one it was: each is given out again, and taken alone.
