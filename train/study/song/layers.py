@@ -12,7 +12,7 @@ from genrestream.teaching.fit import fit_linear
 from genrestream.voting.probabilities import probabilities
 from train.study.song.heads import N_STEPS, Folds, Heads
 from train.study.song.songs import Songs
-from train.study.song.votes import mean, so_far
+from train.study.song.votes import averaged, mean, so_far
 
 N_ROUNDS, RATE = 5, 1.0  # of the group weights; how much a group's loss raises its weight in a round
 N_UNITS, N_NETWORKS = 128, 3  # of two layers; the answers of several networks are averaged
@@ -62,8 +62,7 @@ def two_layers(heads: Heads, without: Folds) -> np.ndarray:
 
 def two_layers_and_mean(heads: Heads, without: Folds) -> np.ndarray:
     """Take the mean of the log probabilities of both."""
-    both = 0.5 * (mean(heads, without) + two_layers(heads, without))
-    return both - np.log(np.exp(both).sum(axis=-1, keepdims=True))
+    return averaged(mean(heads, without), two_layers(heads, without))
 
 
 def _trained(

@@ -94,5 +94,10 @@ def layer_on_mean(heads: Heads, without: Folds) -> np.ndarray:
 
 def layer_and_mean(heads: Heads, without: Folds) -> np.ndarray:
     """Fit both, and take the mean of their log probabilities."""
-    both = 0.5 * (mean(heads, without) + layer_on_mean(heads, without))
+    return averaged(mean(heads, without), layer_on_mean(heads, without))
+
+
+def averaged(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the mean of two votes' log probabilities, as log probabilities."""
+    both = 0.5 * (one + other)
     return both - np.log(np.exp(both).sum(axis=-1, keepdims=True))
